@@ -1,0 +1,93 @@
+// Talking to other ranks. Only distributed/comm knows MPI; everything else knows this interface.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/base/types.h"
+
+namespace gemring {
+
+/// What a communicator and all groups made from it have done so far, on this rank.
+struct CommunicationTotals {
+  std::uint64_t bytes_sent = 0;  // payload of point-to-point messages and of collectives (as their root sends them)
+  double wait_seconds = 0;       // inside wait() and blocking calls
+};
+
+/// Message kinds; messages of one kind between two ranks arrive in the order they were sent.
+enum class MessageKind : int { tokens, scores, ring, queries, partials, activations, logits, control };
+
+/// A send or receive under way. Must be waited for (the destructor waits). The memory stays the caller's until then.
+class Transfer {
+ public:
+  class State {
+   public:
+    virtual ~State() = default;
+    virtual bool done() = 0;  // polls; true once finished
+  };
+  Transfer() = default;
+  Transfer(std::unique_ptr<State> state, class Communicator* owner) : state_(std::move(state)), owner_(owner) {}
+  Transfer(Transfer&&) noexcept = default;
+  Transfer& operator=(Transfer&& other) noexcept;
+  ~Transfer();
+
+  /// Returns at once where nothing is under way.
+  void wait();
+
+ private:
+  std::unique_ptr<State> state_;
+  class Communicator* owner_ = nullptr;
+};
+
+/// A group of ranks. Members are numbered 0..size-1 inside the group ("member"); `world_rank` names them outside.
+/// All calls come from the process's main thread. Messages of any size (cut into pieces below INT_MAX inside);
+/// sender and receiver must agree on the size. Errors of MPI throw PeerError.
+class Communicator {
+ public:
+  virtual ~Communicator() = default;
+
+  virtual int member() const = 0;  // of this process
+  virtual int size() const = 0;
+  virtual RankId world_rank(int member) const = 0;
+
+  virtual Transfer send(std::span<const std::byte> data, int to, MessageKind kind) = 0;
+  virtual Transfer receive(std::span<std::byte> data, int from, MessageKind kind) = 0;
+
+  virtual void broadcast(std::span<std::byte> data, int root) = 0;  // every member calls it with the same size
+  virtual void barrier() = 0;
+
+  /// All members' `data` one behind the other in order of member, on every member. Sizes may differ.
+  virtual std::vector<std::vector<std::byte>> all_gather(std::span<const std::byte> data) = 0;
+
+  /// The group of these members of this one, in the given order. Every member of this communicator calls it, in the same
+  /// order of calls; those not named get nullptr. The result counts into this one's totals.
+  virtual std::unique_ptr<Communicator> group(std::span<const int> members) = 0;
+
+  /// Of this process, over all groups.
+  virtual CommunicationTotals totals() const = 0;
+
+  /// Sleeps adaptively until `done` returns true: microseconds at first, up to half a millisecond (waiting ranks must not
+  /// burn the cores of computing ones). Adds to wait_seconds.
+  virtual void wait_until(Transfer::State& transfer) = 0;
+
+  /// Ends the whole job with this code, at once. Prints nothing itself.
+  [[noreturn]] virtual void abort(int exit_code) = 0;
+};
+
+/// The real implementation without MPI: one rank. Sends to itself are matched with receives.
+std::unique_ptr<Communicator> one_rank_communicator();
+
+/// Typed convenience over the raw calls; T is trivially copyable.
+template <class T>
+Transfer send(Communicator& group, std::span<const T> data, int to, MessageKind kind) {
+  return group.send(std::as_bytes(data), to, kind);
+}
+template <class T>
+Transfer receive(Communicator& group, std::span<T> data, int from, MessageKind kind) {
+  return group.receive(std::as_writable_bytes(data), from, kind);
+}
+
+}  // namespace gemring

@@ -1,0 +1,29 @@
+// MPI from start to end of the process.
+#pragma once
+
+#include <memory>
+
+#include "distributed/comm/communicator.h"
+
+namespace gemring {
+
+/// True where mpirun, srun or another launcher started this process as a rank of a job.
+bool started_by_launcher();
+
+/// MPI_Init_thread ... MPI_Finalize. Make one at the start of main where started_by_launcher().
+class MpiSession {
+ public:
+  MpiSession(int& argc, char**& argv);  // throws PeerError
+  ~MpiSession();
+  MpiSession(const MpiSession&) = delete;
+  MpiSession& operator=(const MpiSession&) = delete;
+
+  std::unique_ptr<Communicator> world();
+  static const char* library_version();  // works before initialisation too
+};
+
+/// True for the first caller among the ranks of this node, false for every later one: so that a failure that strikes all
+/// ranks at once (a file that shrinks under its mapping) is reported once. Async-signal-safe. True without a launcher.
+bool claim_failure_report() noexcept;
+
+}  // namespace gemring

@@ -1,0 +1,123 @@
+#include "engine/base/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <ctime>
+#include <memory>
+#include <mutex>
+
+namespace gemring {
+namespace {
+
+struct LogState {
+  std::mutex mutex;
+  LogFormat format = LogFormat::text;
+  std::string rank = "-";
+  std::string host = "-";
+  std::string phase = "start";
+  std::shared_ptr<spdlog::logger> logger = make_logger();
+
+  static std::shared_ptr<spdlog::logger> make_logger() {
+    auto logger = std::make_shared<spdlog::logger>("gemring", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    logger->set_pattern("%v");  // write_line() composes the line: JSON wants its own escaping
+    logger->flush_on(spdlog::level::trace);
+    return logger;
+  }
+};
+
+LogState& state() {
+  static LogState instance;
+  return instance;
+}
+
+spdlog::level::level_enum to_spdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug: return spdlog::level::debug;
+    case LogLevel::info: return spdlog::level::info;
+    case LogLevel::warn: return spdlog::level::warn;
+    case LogLevel::error: return spdlog::level::err;
+    case LogLevel::off: return spdlog::level::off;
+  }
+  return spdlog::level::off;
+}
+
+const char* name(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug: return "debug";
+    case LogLevel::info: return "info";
+    case LogLevel::warn: return "warn";
+    case LogLevel::error: return "error";
+    case LogLevel::off: return "off";
+  }
+  return "off";
+}
+
+std::string json_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string timestamp() {  // RFC 3339, UTC, milliseconds
+  const auto now = std::chrono::system_clock::now();
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+                     utc.tm_hour, utc.tm_min, utc.tm_sec, millis);
+}
+
+}  // namespace
+
+void configure_log(const LogOptions& options, RankId rank, std::string host) {
+  LogState& log = state();
+  const std::lock_guard lock(log.mutex);
+  log.format = options.format;
+  log.rank = fmt::format("{}", rank.value());
+  log.host = std::move(host);
+  log.logger->set_level(to_spdlog(rank == RankId(0) ? options.level : options.other_ranks));
+}
+
+void set_log_phase(std::string_view phase) {
+  LogState& log = state();
+  const std::lock_guard lock(log.mutex);
+  log.phase = phase;
+}
+
+bool log_enabled(LogLevel level) { return state().logger->should_log(to_spdlog(level)); }
+
+void log_message(LogLevel level, std::string_view message) {
+  LogState& log = state();
+  const std::lock_guard lock(log.mutex);
+  if (log.format == LogFormat::json) {
+    log.logger->log(to_spdlog(level),
+                    R"({{"ts":"{}","level":"{}","rank":{},"host":"{}","pid":{},"phase":"{}","msg":"{}"}})", timestamp(),
+                    name(level), log.rank == "-" ? "null" : log.rank, json_escaped(log.host), getpid(),
+                    json_escaped(log.phase), json_escaped(message));
+  } else {
+    log.logger->log(to_spdlog(level), "{} {:<5} rank {} {} {}: {}", timestamp(), name(level), log.rank, log.host,
+                    log.phase, message);
+  }
+}
+
+void log_raw(std::string_view line) {
+  LogState& log = state();
+  const std::lock_guard lock(log.mutex);
+  fmt::print(stderr, "{}", line);
+  std::fflush(stderr);
+}
+
+}  // namespace gemring

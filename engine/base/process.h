@@ -1,0 +1,25 @@
+// What the operating system knows of this process: host, memory, cores.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gemring {
+
+std::string host_name();
+
+/// Largest resident set so far, in bytes (VmHWM: file-backed weight pages included).
+std::uint64_t peak_rss_bytes();
+
+/// Bytes that can still be used without swapping: MemAvailable, or what the cgroup leaves if that is less.
+std::uint64_t available_memory_bytes();
+
+/// Core numbers this process may run on.
+std::vector<int> allowed_cores();
+
+/// Core numbers the node gives to the job: those of this process and of the one that started it (mpirun's daemon, which
+/// is not bound to the one core that mpirun's default gives each of two ranks).
+std::vector<int> node_cores();
+
+}  // namespace gemring

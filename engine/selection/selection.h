@@ -1,0 +1,63 @@
+// GemFilter's selection (arXiv 2409.17422, `standard_dis_index` of its code): pooled scores, top-k, compressed prompt.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "engine/base/types.h"
+
+namespace gemring {
+
+enum class SelectionPolicy {
+  forced,  // keep_first and keep_last tokens stay whatever their score; the best of the rest fill up to keep
+  paper,   // the paper to the letter: nothing is forced
+};
+
+struct SelectionOptions {
+  SelectionPolicy policy = SelectionPolicy::forced;
+  std::optional<std::int32_t> keep;       // tokens of the compressed prompt, forced ones included; unset: max(1024, n/16)
+  std::int32_t pool_width = 5;            // odd; neighbours of a strong token come along; 1 turns pooling off
+  std::int32_t keep_first = 4;            // tokens kept at the beginning (attention sinks)
+  std::optional<std::int32_t> keep_last;  // tokens kept at the end; unset: the question's tokens where known, else 64
+};
+
+/// The options with every default resolved for a prompt of `prompt_tokens` tokens.
+struct ResolvedSelection {
+  std::int32_t keep = 0;
+  std::int32_t pool_width = 5;
+  std::int32_t keep_first = 0;
+  std::int32_t keep_last = 0;
+  bool keeps_everything(std::int32_t prompt_tokens) const { return prompt_tokens <= keep; }
+};
+
+/// `question_tokens`: tokens of --question at the end of the prompt, where known. Throws UsageError: keep < 1, pool_width
+/// even or < 1, a negative number, keep_first + keep_last > keep. The last is no error where everything is kept anyway.
+ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_tokens,
+                          std::optional<std::int32_t> question_tokens);
+
+/// Average pooling, stride 1, zero padding, always divided by `width` (torch.nn.functional.avg_pool1d with
+/// count_include_pad). scores: [n], in order of position. Returns [n].
+std::vector<float> average_pool(std::span<const float> scores, std::int32_t width);
+
+/// The kept positions, ascending. scores: [n] before pooling, one per prompt token, in order of position. Ties go to the lower
+/// position; forced tokens first, then the best of the rest by pooled score. NaN scores throw InternalError.
+std::vector<OriginalPosition> select_positions(std::span<const float> scores, const ResolvedSelection& selection);
+
+/// What the second pass runs on: token i stands at CompressedPosition(i) and came from kept[i].
+struct CompressedPrompt {
+  std::vector<OriginalPosition> kept;
+  std::vector<TokenId> ids;
+};
+
+CompressedPrompt compress(std::span<const TokenId> prompt, std::vector<OriginalPosition> kept);
+
+/// Neighbouring kept tokens as ranges [begin, end) of the original prompt, ascending.
+struct KeptSpan {
+  OriginalPosition begin;
+  OriginalPosition end;
+};
+std::vector<KeptSpan> kept_spans(std::span<const OriginalPosition> kept);
+
+}  // namespace gemring

@@ -1,0 +1,60 @@
+// Where named tensors come from: a checkpoint on disk or random numbers. Knows names, shapes and bytes, no model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/tensor/data_type.h"
+
+namespace gemring {
+
+/// What a header says of a tensor. Row-major; `shape` outermost first.
+struct TensorInfo {
+  std::string name;
+  DataType type = DataType::f32;
+  std::vector<std::int64_t> shape;
+  std::uint64_t bytes = 0;
+};
+
+/// The bytes of one tensor, readable while this object lives (a mapping of just these bytes, or memory). Move-only.
+class TensorData {
+ public:
+  virtual ~TensorData() = default;
+  virtual std::span<const std::byte> bytes() const = 0;
+};
+
+class TensorSource {
+ public:
+  virtual ~TensorSource() = default;
+
+  /// All tensors, sorted by name.
+  virtual const std::vector<TensorInfo>& tensors() const = 0;
+
+  /// nullptr where there is none of that name.
+  const TensorInfo* find(std::string_view name) const;
+
+  /// Maps (or makes) the bytes of one tensor; nothing of the others is touched. Throws ModelFileError.
+  virtual std::unique_ptr<TensorData> load(const TensorInfo& info) const = 0;
+
+  /// Where a user finds tensor `name`, for errors: the file, or "random weights".
+  virtual std::string location(std::string_view name) const = 0;
+
+  /// Equal for equal checkpoints on different machines: a hash over names, types, shapes, offsets and file sizes.
+  virtual std::uint64_t fingerprint() const = 0;
+};
+
+/// The safetensors checkpoint in a model directory: model.safetensors, or the shards of model.safetensors.index.json.
+/// Every header is read and checked (facts of the format: safetensors/src/tensor.rs); no tensor is mapped yet.
+/// Throws ModelFileError naming file, tensor, problem.
+std::unique_ptr<TensorSource> open_checkpoint(const std::string& model_directory);
+
+/// Tensors of the given infos filled with reproducible normal numbers (standard deviation 0.02, norm weights, which are
+/// the 1-D tensors, 1), made when loaded: benchmarks need no download. The same for the same name on every rank.
+std::unique_ptr<TensorSource> random_tensors(std::vector<TensorInfo> infos);
+
+}  // namespace gemring
