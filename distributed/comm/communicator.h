@@ -11,22 +11,26 @@
 
 namespace gemring {
 
-/// What a communicator and all groups made from it have done so far, on this rank.
+/// What a communicator and all groups made from it have done so far, on this rank. Bytes are payload meant for other
+/// members, however MPI routes it: a send counts its size, a broadcast its size x (size() - 1) at the root and nothing
+/// elsewhere, an all_gather the own data's size x (size() - 1). What a rank sends to itself counts nothing.
 struct CommunicationTotals {
-  std::uint64_t bytes_sent = 0;  // payload of point-to-point messages and of collectives (as their root sends them)
-  double wait_seconds = 0;       // inside wait() and blocking calls
+  std::uint64_t bytes_sent = 0;
+  double wait_seconds = 0;  // inside Transfer::wait() and the blocking calls (broadcast, barrier, all_gather, group)
 };
 
 /// Message kinds; messages of one kind between two ranks arrive in the order they were sent.
 enum class MessageKind : int { tokens, scores, ring, queries, partials, activations, logits, control };
 
-/// A send or receive under way. Must be waited for (the destructor waits). The memory stays the caller's until then.
+/// A send or receive under way. Must be waited for (the destructor waits, unless an exception is passing: the peer may
+/// then never answer, and the transfer is given up). The memory stays the caller's until then. Must not outlive its
+/// communicator.
 class Transfer {
  public:
   class State {
    public:
-    virtual ~State() = default;
-    virtual bool done() = 0;  // polls; true once finished
+    virtual ~State() = default;  // gives up what is not finished
+    virtual bool done() = 0;     // polls; true once finished
   };
   Transfer() = default;
   Transfer(std::unique_ptr<State> state, class Communicator* owner) : state_(std::move(state)), owner_(owner) {}
@@ -36,6 +40,10 @@ class Transfer {
 
   /// Returns at once where nothing is under way.
   void wait();
+
+  /// Polls: true once finished, or where nothing is under way. MPI moves data only inside its calls, so a rank that
+  /// computes beside a transfer calls this between tiles (every half millisecond is often enough).
+  bool done();
 
  private:
   std::unique_ptr<State> state_;
@@ -62,22 +70,23 @@ class Communicator {
   /// All members' `data` one behind the other in order of member, on every member. Sizes may differ.
   virtual std::vector<std::vector<std::byte>> all_gather(std::span<const std::byte> data) = 0;
 
-  /// The group of these members of this one, in the given order. Every member of this communicator calls it, in the same
-  /// order of calls; those not named get nullptr. The result counts into this one's totals.
+  /// The group of these members of this one, in the given order. Every member of this communicator calls it, in the
+  /// same order of calls; those not named get nullptr. The result counts into this one's totals.
   virtual std::unique_ptr<Communicator> group(std::span<const int> members) = 0;
 
   /// Of this process, over all groups.
   virtual CommunicationTotals totals() const = 0;
 
-  /// Sleeps adaptively until `done` returns true: microseconds at first, up to half a millisecond (waiting ranks must not
-  /// burn the cores of computing ones). Adds to wait_seconds.
+  /// Sleeps adaptively until `done` returns true: microseconds at first, up to half a millisecond (waiting ranks must
+  /// not burn the cores of computing ones). Adds to wait_seconds.
   virtual void wait_until(Transfer::State& transfer) = 0;
 
   /// Ends the whole job with this code, at once. Prints nothing itself.
   [[noreturn]] virtual void abort(int exit_code) = 0;
 };
 
-/// The real implementation without MPI: one rank. Sends to itself are matched with receives.
+/// The real implementation without MPI: one rank. Sends to itself are matched with receives, by kind and in order; a
+/// wait for a transfer whose counterpart is not there yet throws InternalError, for nothing could ever end it.
 std::unique_ptr<Communicator> one_rank_communicator();
 
 /// Typed convenience over the raw calls; T is trivially copyable.

@@ -10,7 +10,9 @@ namespace gemring {
 /// True where mpirun, srun or another launcher started this process as a rank of a job.
 bool started_by_launcher();
 
-/// MPI_Init_thread ... MPI_Finalize. Make one at the start of main where started_by_launcher().
+/// MPI_Init_thread ... MPI_Finalize. Make one at the start of main where started_by_launcher(). All communicators must
+/// be gone before it is. Destroyed by a passing exception it does not finalize, for peers may never come: the process
+/// must then end with a code that is not 0 (or abort_job), and the launcher ends the others.
 class MpiSession {
  public:
   MpiSession(int& argc, char**& argv);  // throws PeerError
@@ -18,12 +20,19 @@ class MpiSession {
   MpiSession(const MpiSession&) = delete;
   MpiSession& operator=(const MpiSession&) = delete;
 
-  std::unique_ptr<Communicator> world();
-  static const char* library_version();  // works before initialisation too
+  std::unique_ptr<Communicator> world();  // all ranks of the job; every call gives the same channel, so call it once
+  static const char* library_version();   // works before initialisation too
+
+  /// Ends every rank of the job, at once, whether or not MPI runs; prints nothing itself.
+  [[noreturn]] static void abort_job(int exit_code);
+
+ private:
+  int exceptions_at_start_;
 };
 
-/// True for the first caller among the ranks of this node, false for every later one: so that a failure that strikes all
-/// ranks at once (a file that shrinks under its mapping) is reported once. Async-signal-safe. True without a launcher.
+/// True for the first caller among the ranks of this node, false for every later one: so that a failure that strikes
+/// all ranks at once (a file that shrinks under its mapping) is reported once. Async-signal-safe. True without a
+/// launcher.
 bool claim_failure_report() noexcept;
 
 }  // namespace gemring

@@ -45,7 +45,8 @@ class ZigzagShards {
   LocalPosition local(GlobalPosition position) const;  // row in the owner's shard
 
  private:
-  std::int32_t border(int part) const;
+  std::int32_t border(int part) const;       // offset of its first position in the range
+  int part_of(GlobalPosition position) const;
   PositionRange range_;
   int members_;
 };
