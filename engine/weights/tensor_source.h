@@ -32,13 +32,16 @@ class TensorSource {
  public:
   virtual ~TensorSource() = default;
 
-  /// All tensors, sorted by name.
+  /// All tensors of a type that gemring computes with, sorted by name. A checkpoint may hold others (I64, U8, ...):
+  /// they are checked and counted in the fingerprint, and refused when asked for.
   virtual const std::vector<TensorInfo>& tensors() const = 0;
 
-  /// nullptr where there is none of that name.
+  /// nullptr where there is none of that name. Throws ModelFileError, naming the type, where there is one of a type
+  /// that gemring does not compute with.
   const TensorInfo* find(std::string_view name) const;
 
-  /// Maps (or makes) the bytes of one tensor; nothing of the others is touched. Throws ModelFileError.
+  /// Maps (or makes) the bytes of one tensor, aligned for its type; nothing of the others is touched. `info` is one of
+  /// tensors(). Throws ModelFileError.
   virtual std::unique_ptr<TensorData> load(const TensorInfo& info) const = 0;
 
   /// Where a user finds tensor `name`, for errors: the file, or "random weights".
@@ -46,6 +49,10 @@ class TensorSource {
 
   /// Equal for equal checkpoints on different machines: a hash over names, types, shapes, offsets and file sizes.
   virtual std::uint64_t fingerprint() const = 0;
+
+ protected:
+  /// Throws ModelFileError if `name` is stored in a type that gemring does not compute with.
+  virtual void refuse_uncomputable(std::string_view /*name*/) const {}
 };
 
 /// The safetensors checkpoint in a model directory: model.safetensors, or the shards of model.safetensors.index.json.
@@ -54,7 +61,9 @@ class TensorSource {
 std::unique_ptr<TensorSource> open_checkpoint(const std::string& model_directory);
 
 /// Tensors of the given infos filled with reproducible normal numbers (standard deviation 0.02, norm weights, which are
-/// the 1-D tensors, 1), made when loaded: benchmarks need no download. The same for the same name on every rank.
+/// the 1-D tensors, 1), made when loaded: benchmarks need no download. The same for the same name on every rank and
+/// machine. Approximately normal: sums of four uniform numbers, of exact mean and deviation, none beyond 3.5
+/// deviations.
 std::unique_ptr<TensorSource> random_tensors(std::vector<TensorInfo> infos);
 
 }  // namespace gemring

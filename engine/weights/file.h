@@ -1,0 +1,36 @@
+// A file opened for reading once, so that what was checked is what is read later, whatever happens to its name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace gemring {
+
+class InputFile {
+ public:
+  /// Opens a regular file. Throws ModelFileError naming it.
+  explicit InputFile(std::string path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::uint64_t size() const { return size_; }  // bytes, when it was opened
+  int descriptor() const { return descriptor_; }
+
+  /// Fills `out` from byte `offset` on. Throws ModelFileError where the file ends before, or cannot be read.
+  void read_at(std::uint64_t offset, std::span<std::byte> out) const;
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+};
+
+/// The whole of a text file of at most `limit` bytes. Throws ModelFileError.
+std::string read_text_file(const std::string& path, std::uint64_t limit = 64u << 20);
+
+}  // namespace gemring

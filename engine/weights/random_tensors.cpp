@@ -1,0 +1,106 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/tensor/buffer.h"
+#include "engine/weights/hash.h"
+#include "engine/weights/tensor_source.h"
+
+namespace gemring {
+namespace {
+
+constexpr double kDeviation = 0.02;  // initializer_range of the Llama family's configs
+
+/// Number `index` of the sequence of `key`: splitmix64 (Steele, Lea, Flood 2014) read at any place.
+constexpr std::uint64_t random_bits(std::uint64_t key, std::uint64_t index) {
+  std::uint64_t z = key + (index + 1) * 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+/// The sum of four uniform 16-bit numbers, centred: integers, so every machine makes the same. Deviation of one
+/// uniform number of 0..m-1: sqrt((m^2 - 1) / 12).
+float normal_number(std::uint64_t bits, float scale) {
+  const auto sum =
+      static_cast<std::int32_t>((bits & 0xffff) + ((bits >> 16) & 0xffff) + ((bits >> 32) & 0xffff) + (bits >> 48));
+  return static_cast<float>(sum - 2 * 65535) * scale;
+}
+
+template <class T, class Convert>
+void fill(std::byte* out, std::uint64_t elements, std::uint64_t key, Convert convert) {
+  const auto scale = static_cast<float>(kDeviation / std::sqrt(4.0 * (65536.0 * 65536.0 - 1) / 12.0));
+  T* values = reinterpret_cast<T*>(out);  // 64-byte aligned memory of a Buffer
+  const auto count = static_cast<std::int64_t>(elements);
+#pragma omp parallel for schedule(static) if (count > 1 << 16)
+  for (std::int64_t i = 0; i < count; ++i) {
+    values[i] = convert(normal_number(random_bits(key, static_cast<std::uint64_t>(i)), scale));
+  }
+}
+
+class RandomTensor final : public TensorData {
+ public:
+  explicit RandomTensor(const TensorInfo& info) : bytes_(info.bytes) {
+    const std::uint64_t elements = info.bytes / bytes_per_element(info.type);
+    const std::uint64_t key = fnv1a(info.name);
+    const bool is_norm = info.shape.size() == 1;
+    const auto one_or = [is_norm](float value) { return is_norm ? 1.0f : value; };
+    switch (info.type) {
+      case DataType::f32:
+        fill<float>(bytes_.data(), elements, key, one_or);
+        break;
+      case DataType::f16:
+        fill<Float16>(bytes_.data(), elements, key, [&](float v) { return to_float16(one_or(v)); });
+        break;
+      case DataType::bf16:
+        fill<BFloat16>(bytes_.data(), elements, key, [&](float v) { return to_bfloat16(one_or(v)); });
+        break;
+    }
+  }
+  std::span<const std::byte> bytes() const override { return bytes_.span(); }
+
+ private:
+  Buffer<std::byte> bytes_;
+};
+
+class RandomTensors final : public TensorSource {
+ public:
+  explicit RandomTensors(std::vector<TensorInfo> infos) : infos_(std::move(infos)) {
+    std::sort(infos_.begin(), infos_.end(), [](const TensorInfo& a, const TensorInfo& b) { return a.name < b.name; });
+    for (const TensorInfo& info : infos_) {
+      std::uint64_t bytes = bytes_per_element(info.type);
+      for (const std::int64_t extent : info.shape) bytes *= static_cast<std::uint64_t>(extent);
+      GEMRING_CHECK(bytes == info.bytes, "{}: shape asks for {} bytes, {} given", info.name, bytes, info.bytes);
+    }
+  }
+
+  const std::vector<TensorInfo>& tensors() const override { return infos_; }
+  std::unique_ptr<TensorData> load(const TensorInfo& info) const override {
+    return std::make_unique<RandomTensor>(info);
+  }
+  std::string location(std::string_view) const override { return "random weights"; }
+
+  std::uint64_t fingerprint() const override {
+    std::uint64_t hash = fnv1a("random weights");
+    for (const TensorInfo& info : infos_) {
+      hash = fnv1a(name(info.type), fnv1a(info.name, hash));
+      for (const std::int64_t extent : info.shape) hash = fnv1a(static_cast<std::uint64_t>(extent), hash);
+    }
+    return hash;
+  }
+
+ private:
+  std::vector<TensorInfo> infos_;
+};
+
+}  // namespace
+
+std::unique_ptr<TensorSource> random_tensors(std::vector<TensorInfo> infos) {
+  return std::make_unique<RandomTensors>(std::move(infos));
+}
+
+}  // namespace gemring

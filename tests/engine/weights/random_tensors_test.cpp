@@ -1,0 +1,71 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+
+#include "engine/weights/tensor_source.h"
+
+namespace gemring {
+namespace {
+
+std::vector<float> load_f32(const TensorSource& source, const char* name) {
+  const auto data = source.load(*source.find(name));
+  std::vector<float> values(data->bytes().size() / sizeof(float));
+  std::memcpy(values.data(), data->bytes().data(), data->bytes().size());
+  return values;
+}
+
+template <class T>
+std::vector<T> load_halves(const TensorSource& source, const char* name) {
+  const auto data = source.load(*source.find(name));
+  std::vector<T> values(data->bytes().size() / sizeof(T));
+  std::memcpy(values.data(), data->bytes().data(), data->bytes().size());
+  return values;
+}
+
+TEST(RandomTensors, NumbersAreNormalWithDeviationTwoHundredths) {
+  const auto source = random_tensors({{"w", DataType::f32, {500, 400}, 800'000}});
+  double sum = 0, squares = 0, within_one = 0;
+  for (const float value : load_f32(*source, "w")) {
+    sum += value;
+    squares += double{value} * value;
+    within_one += std::abs(value) < 0.02f;
+  }
+  EXPECT_NEAR(sum / 200'000, 0, 0.0002);
+  EXPECT_NEAR(std::sqrt(squares / 200'000), 0.02, 0.0002);
+  EXPECT_NEAR(within_one / 200'000, 0.68, 0.02);  // a uniform distribution would have 0.58
+}
+
+TEST(RandomTensors, TheSameNameGivesTheSameNumbersInEveryTypeAndAnotherNameOthers) {
+  const auto source = random_tensors({{"other", DataType::f32, {2, 3}, 24}, {"w", DataType::f32, {2, 3}, 24}});
+  const auto half = random_tensors({{"w", DataType::f16, {2, 3}, 12}});
+  const auto brain = random_tensors({{"w", DataType::bf16, {2, 3}, 12}});
+  const auto values = load_f32(*source, "w");
+  EXPECT_EQ(load_f32(*source, "w"), values);
+  EXPECT_NE(load_f32(*source, "other"), values);
+  const auto f16 = load_halves<Float16>(*half, "w");
+  const auto bf16 = load_halves<BFloat16>(*brain, "w");
+  for (std::size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(f16[i].bits, to_float16(values[i]).bits);
+    EXPECT_EQ(bf16[i].bits, to_bfloat16(values[i]).bits);
+  }
+}
+
+TEST(RandomTensors, NormWeightsAreOne) {
+  const auto source = random_tensors({{"norm", DataType::f32, {3}, 12}});
+  EXPECT_EQ(load_f32(*source, "norm"), (std::vector<float>{1, 1, 1}));
+}
+
+TEST(RandomTensors, TheFingerprintFollowsNamesShapesAndTypes) {
+  const auto fingerprint = [](const char* name, DataType type, std::vector<std::int64_t> shape, std::uint64_t bytes) {
+    return random_tensors({{name, type, std::move(shape), bytes}})->fingerprint();
+  };
+  const auto reference = fingerprint("w", DataType::f16, {2, 3}, 12);
+  EXPECT_EQ(fingerprint("w", DataType::f16, {2, 3}, 12), reference);
+  EXPECT_NE(fingerprint("v", DataType::f16, {2, 3}, 12), reference);
+  EXPECT_NE(fingerprint("w", DataType::bf16, {2, 3}, 12), reference);
+  EXPECT_NE(fingerprint("w", DataType::f16, {3, 2}, 12), reference);
+}
+
+}  // namespace
+}  // namespace gemring
