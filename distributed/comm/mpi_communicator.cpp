@@ -8,13 +8,14 @@
 #include "distributed/comm/adaptive_wait.h"
 #include "distributed/comm/mpi_check.h"
 #include "distributed/comm/mpi_session.h"
+#include "distributed/comm/pieces.h"
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 
 namespace gemring::detail {
 namespace {
 
-std::size_t largest_piece = std::size_t{1} << 30;  // MPI 3 counts in int
+std::size_t largest_piece = std::size_t{1} << 30;
 
 std::string rank_name(RankId rank) {
   return fmt::format("rank {}", rank.value());

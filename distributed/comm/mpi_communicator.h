@@ -14,7 +14,4 @@ namespace gemring::detail {
 std::unique_ptr<Communicator> mpi_communicator(MPI_Comm comm, bool owned, std::vector<RankId> world_ranks,
                                                std::shared_ptr<CommunicationTotals> totals);
 
-/// Largest piece of a message in bytes, 1 GiB unless a test lowers it (the same on every rank).
-void set_largest_piece(std::size_t bytes);
-
 }  // namespace gemring::detail
