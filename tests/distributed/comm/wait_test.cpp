@@ -1,0 +1,64 @@
+#include <gtest/gtest.h>
+#include <time.h>
+
+#include <functional>
+
+#include "tests/support/mpi_world.h"
+
+namespace gemring {
+namespace {
+
+double cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+void sleep_300_ms() {
+  timespec rest{0, 300'000'000};
+  nanosleep(&rest, nullptr);
+}
+
+/// Rank 0 sleeps before `wait`; the others wait for it meanwhile.
+void expect_others_sleep_too(const std::function<void()>& wait) {
+  world().barrier();
+  const double cpu = cpu_seconds();
+  const double waited = world().totals().wait_seconds;
+  if (world().member() == 0) sleep_300_ms();
+  wait();
+  if (world().member() == 0) return;
+  EXPECT_LT(cpu_seconds() - cpu, 0.150);  // a rank that spins needs the whole 0.3 s
+  EXPECT_GT(world().totals().wait_seconds - waited, 0.250);
+}
+
+TEST(Waiting, ForAMessageBurnsNoCpu) {
+  expect_others_sleep_too([] {
+    std::int32_t value = 1;
+    if (world().member() > 0) return receive(world(), std::span(&value, 1), 0, MessageKind::control).wait();
+    for (int to = 1; to < world().size(); ++to) {
+      send(world(), std::span<const std::int32_t>(&value, 1), to, MessageKind::control).wait();
+    }
+  });
+}
+
+TEST(Waiting, InABroadcastBurnsNoCpu) {
+  expect_others_sleep_too([] {
+    std::int32_t value = 1;
+    world().broadcast(std::as_writable_bytes(std::span(&value, 1)), 0);
+  });
+}
+
+TEST(Waiting, InABarrierBurnsNoCpu) {
+  expect_others_sleep_too([] { world().barrier(); });
+}
+
+TEST(Waiting, InAnAllGatherBurnsNoCpu) {
+  expect_others_sleep_too([] { world().all_gather({}); });
+}
+
+TEST(Waiting, ForAGroupBurnsNoCpu) {
+  expect_others_sleep_too([] { world().group(std::vector<int>{0}); });
+}
+
+}  // namespace
+}  // namespace gemring
