@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "engine/weights/tensor_source.h"
-#include "tests/engine/weights/files.h"
+#include "tests/support/files.h"
 
 namespace gemring {
 namespace {

@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "engine/weights/mapping_registry.h"
-#include "tests/engine/weights/files.h"
+#include "tests/support/files.h"
 
 namespace gemring {
 namespace {

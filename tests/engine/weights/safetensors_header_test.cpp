@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/engine/weights/files.h"
+#include "tests/support/files.h"
 
 namespace gemring {
 namespace {

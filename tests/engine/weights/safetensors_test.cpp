@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "tests/engine/weights/files.h"
+#include "tests/support/files.h"
 
 namespace gemring {
 namespace {

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "engine/weights/safetensors.h"
-#include "tests/engine/weights/files.h"
+#include "tests/support/files.h"
 
 namespace gemring {
 namespace {
