@@ -1,0 +1,32 @@
+// gemring.json; apart from config.cpp because of protobuf.
+#include <fmt/format.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <filesystem>
+
+#include "engine/base/error.h"
+#include "engine/model/config.h"
+#include "engine/weights/file.h"
+#include "proto/profile.pb.h"
+
+namespace gemring {
+
+std::optional<LayerIndex> load_profile_filter_layer(const std::string& model_directory) {
+  const std::string path = (std::filesystem::path(model_directory) / "gemring.json").string();
+  if (!std::filesystem::exists(path)) return std::nullopt;
+
+  proto::Profile profile;
+  const auto status = google::protobuf::util::JsonStringToMessage(read_text_file(path), &profile);
+  if (!status.ok()) {
+    throw ConfigError({path, fmt::format("is no profile: {}", status.message().ToString()),
+                       R"(write {"filter_layer": LAYER}, or remove the file and give --filter-layer)"});
+  }
+  if (!profile.has_filter_layer()) return std::nullopt;
+  if (profile.filter_layer() < 0) {
+    throw ConfigError(
+        {path, fmt::format("filter_layer is {}; layers count from 0", profile.filter_layer()), "correct it"});
+  }
+  return LayerIndex(profile.filter_layer());
+}
+
+}  // namespace gemring

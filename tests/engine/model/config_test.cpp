@@ -1,0 +1,222 @@
+#include "engine/model/config.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/files.h"
+
+namespace gemring {
+namespace {
+
+using test::contains;
+using test::error_of;
+using test::TemporaryDirectory;
+
+const std::string kGolden = std::string(GEMRING_TEST_DATA) + "/golden/";
+
+/// The fields that every config must have, followed by `more` (which may give a field again: the last one counts).
+std::string config(const std::string& more = "") {
+  return R"({"model_type":"llama","num_hidden_layers":2,"hidden_size":64,"num_attention_heads":4,"intermediate_size":96,)"
+         R"("vocab_size":100,"max_position_embeddings":2048)" +
+         (more.empty() ? "}" : "," + more + "}");
+}
+
+ModelConfig load(const std::string& json) {
+  const TemporaryDirectory directory;
+  return load_model_config_file(directory.write("config.json", json));
+}
+
+TEST(ModelConfig, DefaultsAreThoseOfTheFamily) {
+  const ModelConfig model = load(config());
+  EXPECT_EQ(model.family, "llama");
+  EXPECT_EQ(model.layers, 2);
+  EXPECT_EQ(model.hidden, 64);
+  EXPECT_EQ(model.heads, 4);
+  EXPECT_EQ(model.kv_heads, 4);
+  EXPECT_EQ(model.head_dim, 16);
+  EXPECT_EQ(model.ffn, 96);
+  EXPECT_EQ(model.vocab, 100);
+  EXPECT_EQ(model.max_positions, 2048);
+  EXPECT_FLOAT_EQ(model.norm_epsilon, 1e-6f);
+  EXPECT_FALSE(model.tied_embeddings);
+  EXPECT_EQ(model.weight_type, DataType::f32);
+  EXPECT_EQ(model.rope, RopeConfig{});
+  EXPECT_TRUE(model.end_tokens.empty());
+}
+
+TEST(ModelConfig, AHeadWidthInTheConfigIsNeverDerived) {
+  const ModelConfig model = load(config(R"("head_dim":64,"num_key_value_heads":2)"));
+  EXPECT_EQ(model.head_dim, 64);
+  EXPECT_EQ(model.query_width(), 256);
+  EXPECT_EQ(model.kv_width(), 128);
+}
+
+TEST(ModelConfig, NullCountsAsAbsent) {
+  EXPECT_EQ(load(config(R"("head_dim":null,"num_key_value_heads":null,"sliding_window":null,"rope_scaling":null,)"
+                        R"("eos_token_id":null,"quantization_config":null)")),
+            load(config()));
+}
+
+TEST(ModelConfig, BothSpellingsOfTheGoldenConfigsAreTheSameModel) {
+  for (const std::string family : {"llama-2", "llama-3.1", "smollm2"}) {
+    EXPECT_EQ(load_model_config_file(kGolden + family + "/config.json"),
+              load_model_config_file(kGolden + family + "/config.v5.json"))
+        << family;
+  }
+}
+
+TEST(ModelConfig, TheGoldenLlama31IsReadWhole) {
+  const ModelConfig model = load_model_config(kGolden + "llama-3.1");
+  EXPECT_EQ(model.layers, 5);
+  EXPECT_EQ(model.hidden, 96);
+  EXPECT_EQ(model.heads, 6);
+  EXPECT_EQ(model.kv_heads, 2);
+  EXPECT_EQ(model.head_dim, 16);
+  EXPECT_EQ(model.ffn, 224);
+  EXPECT_EQ(model.vocab, 320);
+  EXPECT_FLOAT_EQ(model.norm_epsilon, 1e-5f);
+  EXPECT_EQ(model.weight_type, DataType::bf16);
+  EXPECT_EQ(model.rope.kind, RopeConfig::Kind::llama3);
+  EXPECT_EQ(model.rope.theta, 500000);
+  EXPECT_EQ(model.rope.factor, 8);
+  EXPECT_EQ(model.rope.low_frequency_factor, 1);
+  EXPECT_EQ(model.rope.high_frequency_factor, 4);
+  EXPECT_EQ(model.rope.original_max_positions, 128);
+  EXPECT_EQ(model.end_tokens, (std::vector<TokenId>{TokenId(2)}));
+}
+
+TEST(ModelConfig, TheBundledModelStopsAtBothOfItsEndTokens) {
+  EXPECT_EQ(load_model_config(GEMRING_DEMO_MODEL).end_tokens, (std::vector<TokenId>{TokenId(0), TokenId(2)}));
+}
+
+TEST(ModelConfig, EndTokensOfBothFilesAreMergedWithoutRepeats) {
+  const TemporaryDirectory directory;
+  directory.write("config.json", config(R"("eos_token_id":7)"));
+  directory.write("generation_config.json", R"({"eos_token_id":[9,7,9]})");
+  EXPECT_EQ(load_model_config(directory.path()).end_tokens, (std::vector<TokenId>{TokenId(7), TokenId(9)}));
+}
+
+TEST(ModelConfig, NoGenerationConfigIsAnOrdinaryCase) {
+  const TemporaryDirectory directory;
+  directory.write("config.json", config(R"("eos_token_id":[7])"));
+  EXPECT_EQ(load_model_config(directory.path()).end_tokens, (std::vector<TokenId>{TokenId(7)}));
+}
+
+TEST(ModelConfig, AnEndTokenBeyondTheVocabularyIsLeftOut) {
+  EXPECT_EQ(load(config(R"("eos_token_id":[5,100])")).end_tokens, (std::vector<TokenId>{TokenId(5)}));
+}
+
+TEST(ModelConfig, WeightTypesOfBothSpellingsAreRead) {
+  EXPECT_EQ(load(config(R"("torch_dtype":"float16")")).weight_type, DataType::f16);
+  EXPECT_EQ(load(config(R"("dtype":"bfloat16")")).weight_type, DataType::bf16);
+}
+
+TEST(ModelConfig, TheRuleOfThumbIs45PercentOfTheLayers) {
+  const std::pair<std::int32_t, std::int32_t> table[] = {{32, 14}, {16, 7}, {8, 4}, {2, 1}, {1, 0}};
+  for (const auto& [layers, expected] : table) {
+    ModelConfig model;
+    model.layers = layers;
+    EXPECT_EQ(model.rule_of_thumb_filter_layer(), LayerIndex(expected)) << layers;
+  }
+}
+
+struct Refused {
+  std::string more;
+  std::string problem;
+};
+
+TEST(ModelConfig, EveryUnsupportedFeatureIsRefusedByName) {
+  const Refused table[] = {
+      {R"("model_type":"mamba")", "family mamba is not supported; known: llama"},
+      {R"("architectures":["LlamaForSequenceClassification"])", "LlamaForSequenceClassification"},
+      {R"("hidden_act":"gelu")", "hidden_act gelu is not supported"},
+      {R"("attention_bias":true)", "attention_bias is not supported"},
+      {R"("mlp_bias":true)", "mlp_bias is not supported"},
+      {R"("sliding_window":4096)", "sliding_window of 4096 is not supported"},
+      {R"("layer_types":["full_attention","sliding_attention"])", "layers of type \"sliding_attention\""},
+      {R"("quantization_config":{"bits":4})", "quantization_config"},
+      {R"("torch_dtype":"float64")", "torch_dtype float64 is not supported"},
+      {R"("dtype":"int8")", "dtype int8 is not supported"},
+  };
+  for (const Refused& refused : table) {
+    EXPECT_TRUE(contains(error_of<ConfigError>([&] { load(config(refused.more)); }), refused.problem));
+  }
+}
+
+TEST(ModelConfig, ASlidingWindowThatIsSwitchedOffIsNone) {
+  EXPECT_EQ(load(config(R"("sliding_window":4096,"use_sliding_window":false)")), load(config()));
+}
+
+TEST(ModelConfig, EveryImpossibleFigureIsRefusedWithItsFieldAndValue) {
+  const Refused table[] = {
+      {R"("model_type":null)", "model_type is missing"},
+      {R"("model_type":3)", "model_type is 3"},
+      {R"("architectures":"LlamaForCausalLM")", "architectures is \"LlamaForCausalLM\""},
+      {R"("num_hidden_layers":0)", "num_hidden_layers is 0; a whole number from 1 to 2147483647 is needed"},
+      {R"("num_hidden_layers":-1)", "num_hidden_layers is -1"},
+      {R"("num_hidden_layers":10001)", "num_hidden_layers is 10001; at most 10000"},
+      {R"("hidden_size":2147483648)", "hidden_size is 2147483648"},
+      {R"("hidden_size":18446744073709551615)", "hidden_size is 18446744073709551615"},
+      {R"("hidden_size":64.5)", "hidden_size is 64.5"},
+      {R"("hidden_size":"64")", "hidden_size is \"64\""},
+      {R"("hidden_size":66)", "hidden_size is 66; without head_dim it must be a multiple of num_attention_heads, 4"},
+      {R"("vocab_size":null)", "vocab_size is missing"},
+      {R"("intermediate_size":0)", "intermediate_size is 0"},
+      {R"("max_position_embeddings":0)", "max_position_embeddings is 0"},
+      {R"("num_attention_heads":0)", "num_attention_heads is 0"},
+      {R"("num_key_value_heads":3)", "num_key_value_heads is 3; it must divide num_attention_heads, 4"},
+      {R"("num_key_value_heads":8)", "num_key_value_heads is 8"},
+      {R"("head_dim":15)", "head_dim is 15; heads are 15 wide; the rotary embedding needs an even width"},
+      {R"("hidden_size":12)", "heads are 3 wide"},
+      {R"("head_dim":1073741824)", "times 4 heads it is 4294967296, beyond 2147483647"},
+      {R"("rms_norm_eps":0)", "rms_norm_eps is 0; a number above 0 is needed"},
+      {R"("rms_norm_eps":"1e-5")", "rms_norm_eps is \"1e-5\""},
+      {R"("tie_word_embeddings":1)", "tie_word_embeddings is 1; true or false is needed"},
+      {R"("eos_token_id":-1)", "eos_token_id is -1"},
+      {R"("eos_token_id":[1,"2"])", "eos_token_id is [1,\"2\"]"},
+  };
+  for (const Refused& refused : table) {
+    EXPECT_TRUE(contains(error_of<ModelFileError>([&] { load(config(refused.more)); }), refused.problem));
+  }
+}
+
+TEST(ModelConfig, MissingAndBrokenFilesAreNamed) {
+  const TemporaryDirectory directory;
+  EXPECT_TRUE(
+      contains(error_of<ModelFileError>([&] { load_model_config(directory.file("none")); }), "no such directory"));
+  EXPECT_TRUE(contains(error_of<ModelFileError>([&] { load_model_config(directory.path()); }),
+                       directory.file("config.json") + ": there is no such file"));
+  directory.write("config.json", config());
+  directory.write("generation_config.json", "{");
+  EXPECT_TRUE(contains(error_of<ModelFileError>([&] { load_model_config(directory.path()); }),
+                       directory.file("generation_config.json") + ": is not valid JSON"));
+}
+
+TEST(ExpectedTensors, TheGoldenCheckpointsHaveExactlyThese) {
+  for (const std::string family : {"llama-2", "llama-3.1", "smollm2"}) {
+    const ModelConfig model = load_model_config(kGolden + family);
+    const auto source = open_checkpoint(kGolden + family);
+    const auto expected = expected_tensors(model, model.weight_type);
+    EXPECT_EQ(expected.size(), source->tensors().size()) << family;
+    for (const TensorInfo& info : expected) {
+      const TensorInfo* stored = source->find(info.name);
+      ASSERT_NE(stored, nullptr) << family << " " << info.name;
+      EXPECT_EQ(stored->shape, info.shape) << family << " " << info.name;
+      EXPECT_EQ(stored->bytes, info.bytes) << family << " " << info.name;
+      EXPECT_EQ(stored->type, info.type) << family << " " << info.name;
+    }
+  }
+}
+
+TEST(ExpectedTensors, RandomWeightsOfAConfigCanBeMade) {
+  ModelConfig model = load(config());
+  const auto infos = expected_tensors(model, DataType::bf16);
+  ASSERT_EQ(infos.size(), 1u + 2 * 9 + 1 + 1);
+  EXPECT_EQ(infos.front().name, "model.embed_tokens.weight");
+  EXPECT_EQ(infos.front().bytes, 100u * 64 * 2);
+  EXPECT_EQ(infos.back().name, "lm_head.weight");
+  const auto source = random_tensors(infos);
+  EXPECT_EQ(source->load(*source->find("model.layers.1.mlp.down_proj.weight"))->bytes().size(), 64u * 96 * 2);
+}
+
+}  // namespace
+}  // namespace gemring

@@ -1,0 +1,80 @@
+#include "engine/model/rope_config.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/files.h"
+
+namespace gemring {
+namespace {
+
+using test::contains;
+using test::error_of;
+
+RopeConfig read(const char* text) {
+  const nlohmann::json parsed = nlohmann::json::parse(text);
+  return read_rope(JsonFields("config.json", parsed));
+}
+
+TEST(RopeConfig, PlainIsTheDefault) {
+  EXPECT_EQ(read("{}"), RopeConfig{});
+  EXPECT_EQ(read(R"({"rope_theta":10000.0,"rope_scaling":{"rope_type":"default"}})"), RopeConfig{});
+  EXPECT_EQ(read(R"({"rope_parameters":{"rope_type":"default","rope_theta":10000}})"), RopeConfig{});
+}
+
+TEST(RopeConfig, ThetaComesFromEitherPlaceAndTheNewerOneWins) {
+  EXPECT_EQ(read(R"({"rope_theta":5e5})").theta, 5e5);
+  EXPECT_EQ(read(R"({"rope_parameters":{"rope_theta":7e5}})").theta, 7e5);
+  EXPECT_EQ(read(R"({"rope_theta":5e5,"rope_parameters":{"rope_theta":7e5}})").theta, 7e5);
+  EXPECT_EQ(read(R"({"rope_theta":5e5,"rope_parameters":{"rope_type":"default"}})").theta, 5e5);
+}
+
+TEST(RopeConfig, Llama3ScalingIsReadFromAllSpellings) {
+  RopeConfig expected;
+  expected.kind = RopeConfig::Kind::llama3;
+  expected.theta = 500000;
+  expected.factor = 32;
+  expected.low_frequency_factor = 1;
+  expected.high_frequency_factor = 4;
+  expected.original_max_positions = 8192;
+  const std::string figures =
+      R"("factor":32.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":8192})";
+  EXPECT_EQ(read((R"({"rope_theta":5e5,"rope_scaling":{"rope_type":"llama3",)" + figures + "}").c_str()), expected);
+  EXPECT_EQ(read((R"({"rope_theta":5e5,"rope_scaling":{"type":"llama3",)" + figures + "}").c_str()), expected);
+  EXPECT_EQ(read((R"({"rope_parameters":{"rope_theta":5e5,"rope_type":"llama3",)" + figures + "}").c_str()), expected);
+}
+
+TEST(RopeConfig, OtherKindsAreRefusedByName) {
+  for (const std::string kind : {"linear", "dynamic", "yarn", "longrope", "su"}) {
+    for (const std::string object : {"rope_scaling", "rope_parameters"}) {
+      const std::string text = "{\"" + object + R"(":{"rope_type":")" + kind + R"(","factor":2.0}})";
+      EXPECT_TRUE(contains(error_of<ConfigError>([&] { read(text.c_str()); }),
+                           "config.json: rope scaling of type " + kind + " is not supported; known: default, llama3"));
+    }
+  }
+  EXPECT_TRUE(
+      contains(error_of<ConfigError>([] { read(R"({"partial_rotary_factor":0.5})"); }), "partial_rotary_factor"));
+  EXPECT_TRUE(contains(error_of<ConfigError>([] { read(R"({"rope_interleaved":true})"); }), "rope_interleaved"));
+  EXPECT_TRUE(
+      contains(error_of<ConfigError>([] { read(R"({"rope_parameters":{"full_attention":{"rope_theta":1}}})"); }),
+               "of its own for full_attention layers"));
+}
+
+TEST(RopeConfig, ImpossibleFiguresAreRefusedWithFieldAndValue) {
+  const std::pair<const char*, const char*> table[] = {
+      {R"({"rope_theta":0})", "rope_theta is 0"},
+      {R"({"rope_theta":-1.0})", "rope_theta is -1.0"},
+      {R"({"rope_theta":"a"})", "rope_theta is \"a\""},
+      {R"({"rope_scaling":3})", "rope_scaling is 3; an object is needed"},
+      {R"({"rope_scaling":{"rope_type":"llama3"}})", "factor is missing; llama3 scaling needs it"},
+      {R"({"rope_scaling":{"rope_type":"llama3","factor":0.5,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":8}})",
+       "factor is 0.5; 1 or more is needed"},
+      {R"({"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4,"original_max_position_embeddings":8}})",
+       "high_freq_factor is 4; more than low_freq_factor, 4, is needed"},
+  };
+  for (const auto& [text, problem] : table) {
+    EXPECT_TRUE(contains(error_of<ModelFileError>([&, json = text] { read(json); }), problem));
+  }
+}
+
+}  // namespace
+}  // namespace gemring
