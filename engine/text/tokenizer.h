@@ -12,8 +12,8 @@
 
 namespace gemring {
 
-/// Token ids of a text, and for each the byte offset in the text behind its last byte (for an added special token that
-/// is not in the text, such as BOS: 0).
+/// Token ids of a text, and for each the byte offset in the text behind its last byte, which may lie inside a UTF-8
+/// sequence (for an added special token that is not in the text, such as BOS: 0).
 struct Encoding {
   std::vector<TokenId> ids;
   std::vector<std::size_t> ends;
@@ -21,16 +21,18 @@ struct Encoding {
 
 class Tokenizer {
  public:
-  /// Reads tokenizer.json and tokenizer_config.json of a model directory. Throws ModelFileError; what the
-  /// tokenizer needs and this one cannot do is named, never skipped.
+  /// Reads tokenizer.json and, if there is one, tokenizer_config.json of a model directory. Byte-level BPE with the
+  /// pre-tokenizers Digits and ByteLevel. Throws ModelFileError; ConfigError for what the files ask for beyond that, by
+  /// name: nothing is skipped.
   static Tokenizer load(const std::string& model_directory);
 
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  /// Special tokens written in `text` are recognised. BOS is put in front where the tokenizer's own files say so, and
-  /// never a second time. Throws UsageError where `text` is no valid UTF-8, naming the byte.
+  /// Special tokens written in `text` are recognised. BOS is put in front where the tokenizer's own files say so (an
+  /// explicit add_bos_token of tokenizer_config.json, else the post_processor), and never a second time. Threads may
+  /// encode at once. Throws UsageError where `text` is no valid UTF-8, naming the byte.
   Encoding encode(std::string_view text) const;
 
   /// The bytes of one token (may be part of a UTF-8 sequence); empty for special tokens and for ids without a token.

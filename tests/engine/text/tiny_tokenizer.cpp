@@ -1,0 +1,75 @@
+#include "tests/engine/text/tiny_tokenizer.h"
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "engine/text/byte_map.h"
+#include "engine/text/utf8.h"
+
+namespace gemring {
+
+TemporaryDirectory::TemporaryDirectory() {
+  std::string pattern = (std::filesystem::temp_directory_path() / "gemring-text-XXXXXX").string();
+  if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory " + pattern);
+  path_ = pattern;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+  std::filesystem::remove_all(path_);
+}
+
+void TemporaryDirectory::write(const std::string& name, const std::string& content) const {
+  std::ofstream(path_ + "/" + name, std::ios::binary) << content;
+}
+
+nlohmann::json tiny_tokenizer(const std::vector<std::string>& merges) {
+  nlohmann::json vocabulary = nlohmann::json::object();
+  for (int byte = 0; byte < 256; ++byte) {
+    std::string entry;
+    append_code_point(byte_to_code_point(static_cast<unsigned char>(byte)), entry);
+    vocabulary[entry] = byte;
+  }
+  int next = 256;
+  for (std::string merged : merges) vocabulary[merged.erase(merged.find(' '), 1)] = next++;
+  nlohmann::json byte_level = {
+      {"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
+  return {{"normalizer", nullptr},
+          {"pre_tokenizer", byte_level},
+          {"post_processor", nullptr},
+          {"decoder", byte_level},
+          {"added_tokens", nlohmann::json::array()},
+          {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}}}};
+}
+
+nlohmann::json added_token(int id, const std::string& content) {
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+          {"rstrip", false}, {"normalized", false}, {"special", true}};
+}
+
+nlohmann::json bos_template(int id, const std::string& content) {
+  return {{"type", "TemplateProcessing"},
+          {"single",
+           {{{"SpecialToken", {{"id", content}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
+          {"special_tokens", {{content, {{"id", content}, {"ids", {id}}, {"tokens", {content}}}}}}};
+}
+
+Tokenizer load(const nlohmann::json& tokenizer, const nlohmann::json& config) {
+  const TemporaryDirectory directory;
+  directory.write("tokenizer.json", tokenizer.dump());
+  if (!config.is_null()) directory.write("tokenizer_config.json", config.dump());
+  return Tokenizer::load(directory.path());
+}
+
+std::vector<int> ids(const Encoding& encoding) {
+  std::vector<int> values;
+  for (TokenId id : encoding.ids) values.push_back(id.value());
+  return values;
+}
+
+std::vector<TokenId> tokens(const std::vector<int>& values) {
+  return {values.begin(), values.end()};
+}
+
+}  // namespace gemring
