@@ -17,9 +17,9 @@ enum class SelectionPolicy {
 
 struct SelectionOptions {
   SelectionPolicy policy = SelectionPolicy::forced;
-  std::optional<std::int32_t> keep;       // tokens of the compressed prompt, forced ones included; unset: max(1024, n/16)
-  std::int32_t pool_width = 5;            // odd; neighbours of a strong token come along; 1 turns pooling off
-  std::int32_t keep_first = 4;            // tokens kept at the beginning (attention sinks)
+  std::optional<std::int32_t> keep;  // tokens of the compressed prompt, forced ones included; unset: max(1024, n/16)
+  std::int32_t pool_width = 5;       // odd; neighbours of a strong token come along; 1 turns pooling off
+  std::int32_t keep_first = 4;       // tokens kept at the beginning (attention sinks)
   std::optional<std::int32_t> keep_last;  // tokens kept at the end; unset: the question's tokens where known, else 64
 };
 
@@ -32,8 +32,9 @@ struct ResolvedSelection {
   bool keeps_everything(std::int32_t prompt_tokens) const { return prompt_tokens <= keep; }
 };
 
-/// `question_tokens`: tokens of --question at the end of the prompt, where known. Throws UsageError: keep < 1, pool_width
-/// even or < 1, a negative number, keep_first + keep_last > keep. The last is no error where everything is kept anyway.
+/// `question_tokens`: tokens of --question at the end of the prompt, where known. Throws UsageError: keep < 1,
+/// pool_width even or < 1, a negative number, keep_first + keep_last > keep. The last is no error where everything is
+/// kept anyway.
 ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_tokens,
                           std::optional<std::int32_t> question_tokens);
 
@@ -41,8 +42,8 @@ ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_t
 /// count_include_pad). scores: [n], in order of position. Returns [n].
 std::vector<float> average_pool(std::span<const float> scores, std::int32_t width);
 
-/// The kept positions, ascending. scores: [n] before pooling, one per prompt token, in order of position. Ties go to the lower
-/// position; forced tokens first, then the best of the rest by pooled score. NaN scores throw InternalError.
+/// The kept positions, ascending. scores: [n] before pooling, one per prompt token, in order of position. Ties go to
+/// the lower position; forced tokens first, then the best of the rest by pooled score. NaN scores throw InternalError.
 std::vector<OriginalPosition> select_positions(std::span<const float> scores, const ResolvedSelection& selection);
 
 /// What the second pass runs on: token i stands at CompressedPosition(i) and came from kept[i].

@@ -1,0 +1,139 @@
+#include "engine/selection/selection.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <numeric>
+
+#include "engine/base/check.h"
+#include "engine/base/error.h"
+
+namespace gemring {
+
+namespace {
+
+constexpr std::int32_t kLeastDefaultKeep = 1024;  // the smallest k of the paper
+constexpr std::int32_t kDefaultKeepShare = 16;    // of the prompt
+constexpr std::int32_t kDefaultKeepLast = 64;     // a question of ordinary length
+
+void refuse_negative(std::int32_t value, const char* option) {
+  if (value < 0) throw UsageError({option, fmt::format("{} is negative", value), "give 0 or more tokens"});
+}
+
+void check_scores(std::span<const float> scores, const char* what) {
+  const auto bad = std::find_if(scores.begin(), scores.end(), [](float score) { return std::isnan(score); });
+  GEMRING_CHECK(bad == scores.end(), "{} of position {} of {} is NaN", what, bad - scores.begin(), scores.size());
+}
+
+// Appends the `count` best of positions [begin, end), ascending: all above the count-th largest score, and of those
+// equal to it the first ones.
+void append_best(std::span<const float> pooled, std::size_t begin, std::size_t end, std::size_t count,
+                 std::vector<OriginalPosition>& kept) {
+  GEMRING_CHECK(count <= end - begin, "{} of the {} positions {}..{}", count, end - begin, begin, end);
+  if (count == 0) return;
+  std::vector<float> sorted(pooled.begin() + static_cast<std::ptrdiff_t>(begin),
+                            pooled.begin() + static_cast<std::ptrdiff_t>(end));
+  const auto last = sorted.begin() + static_cast<std::ptrdiff_t>(count) - 1;
+  std::nth_element(sorted.begin(), last, sorted.end(), std::greater<>());
+  const float threshold = *last;
+  // What nth_element left before `last` is >= threshold; of the equal ones only as many as fit.
+  auto equal_left = 1 + std::count(sorted.begin(), last, threshold);
+  for (std::size_t i = begin; i < end; ++i) {
+    if (pooled[i] > threshold || (pooled[i] == threshold && equal_left-- > 0)) kept.emplace_back(i);
+  }
+}
+
+}  // namespace
+
+ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_tokens,
+                          std::optional<std::int32_t> question_tokens) {
+  ResolvedSelection resolved;
+  resolved.keep = options.keep.value_or(std::max(kLeastDefaultKeep, prompt_tokens / kDefaultKeepShare));
+  resolved.pool_width = options.pool_width;
+  if (resolved.keep < 1) {
+    throw UsageError({"--keep", fmt::format("{} tokens cannot be kept", resolved.keep), "keep at least 1"});
+  }
+  if (resolved.pool_width < 1 || resolved.pool_width % 2 == 0) {
+    throw UsageError({"--pool", fmt::format("width {} is not odd and positive", resolved.pool_width),
+                      "5 is the paper's, 1 turns pooling off"});
+  }
+  refuse_negative(options.keep_first, "--keep-first");
+  refuse_negative(options.keep_last.value_or(0), "--keep-last");
+  if (options.policy == SelectionPolicy::paper) return resolved;
+
+  resolved.keep_first = options.keep_first;
+  resolved.keep_last = options.keep_last.value_or(question_tokens.value_or(kDefaultKeepLast));
+  const std::int64_t forced = std::int64_t{resolved.keep_first} + resolved.keep_last;
+  if (forced > resolved.keep && !resolved.keeps_everything(prompt_tokens)) {
+    throw UsageError({"--keep",
+                      fmt::format("{} tokens are to be kept, but {} at the beginning and {} at the end are forced",
+                                  resolved.keep, resolved.keep_first, resolved.keep_last),
+                      "raise --keep, or lower --keep-first or --keep-last"});
+  }
+  return resolved;
+}
+
+std::vector<float> average_pool(std::span<const float> scores, std::int32_t width) {
+  GEMRING_CHECK(width >= 1 && width % 2 == 1, "width {}", width);
+  const auto half = static_cast<std::size_t>(width / 2);
+  std::vector<float> pooled(scores.size());
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    // Added in order of position, in f32, as the reference: other orders round differently and could change a tie.
+    float sum = 0.0f;
+    const std::size_t end = std::min(scores.size(), i + half + 1);
+    for (std::size_t j = i - std::min(i, half); j < end; ++j) sum += scores[j];
+    pooled[i] = sum / static_cast<float>(width);
+  }
+  return pooled;
+}
+
+std::vector<OriginalPosition> select_positions(std::span<const float> scores, const ResolvedSelection& selection) {
+  check_scores(scores, "score");
+  const std::size_t n = scores.size();
+  const auto keep = static_cast<std::size_t>(selection.keep);
+  std::vector<OriginalPosition> kept;
+  kept.reserve(std::min(n, keep));
+  const auto append_all = [&kept](std::size_t begin, std::size_t end) {
+    for (std::size_t i = begin; i < end; ++i) kept.emplace_back(i);
+  };
+  if (n <= keep) {
+    append_all(0, n);
+    return kept;
+  }
+  const auto first = static_cast<std::size_t>(selection.keep_first);
+  const auto last = static_cast<std::size_t>(selection.keep_last);
+  GEMRING_CHECK(first + last <= keep, "keep {}, first {}, last {}", keep, first, last);
+
+  const std::vector<float> pooled = average_pool(scores, selection.pool_width);
+  check_scores(pooled, "pooled score");  // inf - inf
+  append_all(0, first);
+  append_best(pooled, first, n - last, keep - first - last, kept);
+  append_all(n - last, n);
+  return kept;
+}
+
+CompressedPrompt compress(std::span<const TokenId> prompt, std::vector<OriginalPosition> kept) {
+  CompressedPrompt compressed;
+  compressed.ids.reserve(kept.size());
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    GEMRING_CHECK(kept[i].index() < prompt.size() && (i == 0 || kept[i - 1] < kept[i]),
+                  "kept position {} after {}, prompt of {} tokens", kept[i].value(), i == 0 ? -1 : kept[i - 1].value(),
+                  prompt.size());
+    compressed.ids.push_back(prompt[kept[i].index()]);
+  }
+  compressed.kept = std::move(kept);
+  return compressed;
+}
+
+std::vector<KeptSpan> kept_spans(std::span<const OriginalPosition> kept) {
+  std::vector<KeptSpan> spans;
+  for (OriginalPosition position : kept) {
+    if (spans.empty() || spans.back().end != position) spans.push_back({position, position});
+    spans.back().end = position + 1;
+  }
+  return spans;
+}
+
+}  // namespace gemring

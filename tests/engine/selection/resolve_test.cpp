@@ -1,0 +1,100 @@
+#include <gtest/gtest.h>
+
+#include "engine/base/error.h"
+#include "engine/selection/selection.h"
+
+namespace gemring {
+namespace {
+
+void expect_usage_error(const SelectionOptions& options, int prompt_tokens, const std::string& where,
+                        std::optional<std::int32_t> question = std::nullopt) {
+  try {
+    resolve(options, prompt_tokens, question);
+    FAIL() << "accepted; expected an error of " << where;
+  } catch (const UsageError& error) {
+    EXPECT_EQ(error.text().where, where);
+    EXPECT_FALSE(error.text().advice.empty());
+  }
+}
+
+TEST(ResolveSelection, KeepIsASixteenthOfThePromptAndAtLeast1024) {
+  EXPECT_EQ(resolve({}, 100, {}).keep, 1024);
+  EXPECT_EQ(resolve({}, 16 * 1024 + 15, {}).keep, 1024);
+  EXPECT_EQ(resolve({}, 16 * 1025, {}).keep, 1025);
+  EXPECT_EQ(resolve({}, 1'000'000, {}).keep, 62500);
+}
+
+TEST(ResolveSelection, KeepLastIsTheOptionElseTheQuestionElse64) {
+  SelectionOptions options;
+  EXPECT_EQ(resolve(options, 5000, {}).keep_last, 64);
+  EXPECT_EQ(resolve(options, 5000, 17).keep_last, 17);
+  options.keep_last = 0;
+  EXPECT_EQ(resolve(options, 5000, 17).keep_last, 0);
+}
+
+TEST(ResolveSelection, ThePaperForcesNothing) {
+  SelectionOptions options;
+  options.policy = SelectionPolicy::paper;
+  options.keep = 3;
+  const ResolvedSelection resolved = resolve(options, 5000, 17);
+  EXPECT_EQ(resolved.keep, 3);
+  EXPECT_EQ(resolved.keep_first, 0);
+  EXPECT_EQ(resolved.keep_last, 0);
+  EXPECT_EQ(resolved.pool_width, 5);
+}
+
+TEST(ResolveSelection, EverythingIsKeptUpToAndIncludingKeep) {
+  const ResolvedSelection resolved = resolve({}, 1024, {});
+  EXPECT_TRUE(resolved.keeps_everything(1024));
+  EXPECT_FALSE(resolved.keeps_everything(1025));
+}
+
+TEST(ResolveSelection, KeepBelowOneIsAnError) {
+  SelectionOptions options;
+  for (int keep : {0, -5}) {
+    options.keep = keep;
+    expect_usage_error(options, 5000, "--keep");
+  }
+}
+
+TEST(ResolveSelection, AnEvenOrNonPositivePoolWidthIsAnError) {
+  SelectionOptions options;
+  for (int width : {0, -1, 2, 4}) {
+    options.pool_width = width;
+    expect_usage_error(options, 5000, "--pool");
+  }
+}
+
+TEST(ResolveSelection, NegativeForcedCountsAreErrors) {
+  SelectionOptions first;
+  first.keep_first = -1;
+  expect_usage_error(first, 5000, "--keep-first");
+  SelectionOptions last;
+  last.keep_last = -1;
+  expect_usage_error(last, 5000, "--keep-last");
+}
+
+TEST(ResolveSelection, MoreForcedTokensThanKeepAreAnErrorUnlessEverythingIsKept) {
+  SelectionOptions options;
+  options.keep = 100;
+  options.keep_first = 51;
+  options.keep_last = 50;
+  expect_usage_error(options, 101, "--keep");
+  EXPECT_EQ(resolve(options, 100, {}).keep, 100);
+  options.keep_first = 50;
+  EXPECT_EQ(resolve(options, 101, {}).keep_first, 50);
+}
+
+TEST(ResolveSelection, AQuestionLongerThanKeepIsAnError) {
+  expect_usage_error({}, 5000, "--keep", 1021);
+}
+
+TEST(ResolveSelection, TheSumOfForcedTokensDoesNotOverflow) {
+  SelectionOptions options;
+  options.keep_first = 2'000'000'000;
+  options.keep_last = 2'000'000'000;
+  expect_usage_error(options, 5000, "--keep");
+}
+
+}  // namespace
+}  // namespace gemring
