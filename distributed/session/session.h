@@ -29,12 +29,12 @@ struct ComputeOptions {
 using ProgressCallback = std::function<void(std::string_view phase, double done, double total)>;
 
 struct GenerationRequest {
-  std::vector<TokenId> prompt;          // rank 0's counts; elsewhere empty
-  LayerIndex filter_layer;              // GemFilter's r, 0-based
-  ResolvedSelection selection;          // Method::gemfilter only
+  std::vector<TokenId> prompt;  // rank 0's counts; elsewhere empty
+  LayerIndex filter_layer;      // GemFilter's r, 0-based
+  ResolvedSelection selection;  // Method::gemfilter only
   SamplingOptions sampling;
   StopRules stop;
-  std::size_t known_tokens = 0;         // ids from here on are never sampled; 0: the whole vocabulary
+  std::size_t known_tokens = 0;           // ids from here on are never sampled; 0: the whole vocabulary
   std::function<void(TokenId)> on_token;  // rank 0, as each token comes; may be empty
   ProgressCallback on_progress;           // rank 0; may be empty
 };
@@ -58,9 +58,9 @@ struct RankReport {
 /// Complete on rank 0; other ranks have generated_ids and kept only.
 struct GenerationResult {
   std::int32_t prompt_tokens = 0;
-  std::vector<TokenId> generated_ids;    // the end token included where one came
-  std::vector<OriginalPosition> kept;    // all positions where no filter pass ran
-  std::vector<float> scores;             // before pooling, one per prompt token; empty where no filter pass ran
+  std::vector<TokenId> generated_ids;  // the end token included where one came
+  std::vector<OriginalPosition> kept;  // all positions where no filter pass ran
+  std::vector<float> scores;           // before pooling, one per prompt token; empty where no filter pass ran
   std::vector<PhaseReport> phases;
   std::vector<RankReport> ranks;
   double time_to_first_token_seconds = 0;
@@ -79,7 +79,8 @@ class Session {
 
   GenerationResult generate(const GenerationRequest& request);
 
-  /// Logits of the last `rows` prompt positions, [rows, vocab] row-major, on rank 0 (elsewhere empty). Method::full only.
+  /// Logits of the last `rows` prompt positions, [rows, vocab] row-major, on rank 0 (elsewhere empty). Method::full
+  /// only.
   std::vector<float> logits(const std::vector<TokenId>& prompt, std::int32_t rows);
 
  private:

@@ -22,7 +22,7 @@ namespace detail {
 }  // namespace gemring
 
 /// GEMRING_CHECK(a.cols() == b.rows(), "a {}x{}, b {}x{}", ...): always on; keep it out of inner loops.
-#define GEMRING_CHECK(condition, ...)                                                                      \
-  do {                                                                                                     \
+#define GEMRING_CHECK(condition, ...)                                                                            \
+  do {                                                                                                           \
     if (!(condition)) ::gemring::detail::check_failed(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__)); \
   } while (false)

@@ -26,7 +26,8 @@ struct ErrorText {
 
 class Error : public std::exception {
  public:
-  Error(ExitCode code, ErrorText text) : code_(code), text_(std::move(text)), what_(text_.where + ": " + text_.problem) {}
+  Error(ExitCode code, ErrorText text)
+      : code_(code), text_(std::move(text)), what_(text_.where + ": " + text_.problem) {}
 
   const char* what() const noexcept override { return what_.c_str(); }
   ExitCode code() const { return code_; }

@@ -44,7 +44,9 @@ std::string host_name() {
   return gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
 }
 
-std::uint64_t peak_rss_bytes() { return proc_kilobytes("/proc/self/status", "VmHWM:") * 1024; }
+std::uint64_t peak_rss_bytes() {
+  return proc_kilobytes("/proc/self/status", "VmHWM:") * 1024;
+}
 
 std::uint64_t available_memory_bytes() {
   const std::uint64_t machine = proc_kilobytes("/proc/meminfo", "MemAvailable:") * 1024;
@@ -54,7 +56,9 @@ std::uint64_t available_memory_bytes() {
   return std::min(machine, limit > used ? limit - used : 0);
 }
 
-std::vector<int> allowed_cores() { return cores_of(0); }
+std::vector<int> allowed_cores() {
+  return cores_of(0);
+}
 
 std::vector<int> node_cores() {
   std::vector<int> cores = cores_of(0);

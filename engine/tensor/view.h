@@ -16,8 +16,8 @@ class MatrixView {
   MatrixView(T* data, std::size_t rows, std::size_t cols, std::size_t stride)
       : data_(data), rows_(rows), cols_(cols), stride_(stride) {}
   template <class U>
-    requires std::is_same_v<const U, T>
-  MatrixView(MatrixView<U> other) : MatrixView(other.data(), other.rows(), other.cols(), other.stride()) {}
+  requires std::is_same_v<const U, T> MatrixView(MatrixView<U> other)
+      : MatrixView(other.data(), other.rows(), other.cols(), other.stride()) {}
 
   T* data() const { return data_; }
   std::size_t rows() const { return rows_; }
@@ -44,8 +44,8 @@ class HeadsView {
   HeadsView(T* data, std::size_t tokens, std::size_t heads, std::size_t head_dim)
       : data_(data), tokens_(tokens), heads_(heads), head_dim_(head_dim) {}
   template <class U>
-    requires std::is_same_v<const U, T>
-  HeadsView(HeadsView<U> other) : HeadsView(other.data(), other.tokens(), other.heads(), other.head_dim()) {}
+  requires std::is_same_v<const U, T> HeadsView(HeadsView<U> other)
+      : HeadsView(other.data(), other.tokens(), other.heads(), other.head_dim()) {}
 
   T* data() const { return data_; }
   std::size_t tokens() const { return tokens_; }

@@ -1,0 +1,40 @@
+#include "distributed/pipeline/stage_attention.h"
+
+#include <algorithm>
+#include <span>
+
+namespace gemring {
+
+StageAttention::StageAttention(KvCache& cache, Communicator& group, const std::vector<ZigzagShards>& chunks,
+                               const StageAttentionOptions& options)
+    : cache_(cache), group_(group), chunks_(chunks), options_(options) {
+  std::int32_t largest = 1;
+  for (const ZigzagShards& shards : chunks) largest = std::max(largest, shards.largest());
+  if (group.size() == 1) {
+    local_.emplace(cache, options.heads, static_cast<std::size_t>(largest));
+    return;
+  }
+  first_chunk_.emplace(cache, group, chunks.front(), options.heads, options.message_type);
+  if (chunks.size() > 1) later_chunks_.emplace(cache, group, options.heads, static_cast<std::size_t>(largest));
+  if (options.decodes) decode_.emplace(cache, group, options.heads);
+}
+
+Attention& StageAttention::begin_chunk(std::size_t index) {
+  positions_ = chunks_[index].positions(group_.member());
+  cache_.begin_step(positions_);
+  if (local_) return *local_;
+  if (index == 0) return *first_chunk_;
+  later_chunks_->begin_chunk(chunks_[index], options_.last_layer, options_.wanted_from);
+  return *later_chunks_;
+}
+
+Attention& StageAttention::begin_token(GlobalPosition position) {
+  if (local_) {
+    cache_.begin_step(std::span(&position, 1));
+    return *local_;
+  }
+  decode_->begin_token(position);
+  return *decode_;
+}
+
+}  // namespace gemring

@@ -1,0 +1,78 @@
+#include <algorithm>
+
+#include "distributed/ring/pass_q_attention.h"
+#include "engine/base/check.h"
+
+namespace gemring {
+
+StripedDecodeAttention::StripedDecodeAttention(KvCache& cache, Communicator& group, std::size_t heads)
+    : cache_(cache),
+      group_(group),
+      heads_(heads),
+      scratch_(heads, cache.shape().kv_heads, cache.shape().head_dim),
+      message_((2 * cache.shape().kv_heads + heads) * cache.shape().head_dim) {
+  for (int member = 0; member < group.size(); ++member) partials_.emplace_back(1, heads, cache.shape().head_dim);
+}
+
+void StripedDecodeAttention::begin_token(GlobalPosition position) {
+  position_ = position;
+  if (owns_token()) cache_.begin_step(std::span(&position_, 1));
+}
+
+HeadsView<float> StripedDecodeAttention::message_heads(std::size_t offset, std::size_t heads) {
+  const std::size_t head_dim = cache_.shape().head_dim;
+  return {message_.data() + offset * head_dim, 1, heads, head_dim};
+}
+
+void StripedDecodeAttention::write(LayerIndex, std::size_t first_row, HeadsView<const float> k,
+                                   HeadsView<const float> v) {
+  GEMRING_CHECK(group_.member() == 0 && first_row == 0 && k.tokens() == 1, "member {}, {} tokens", group_.member(),
+                k.tokens());
+  std::copy_n(k.data(), k.size(), message_heads(0, k.heads()).data());
+  std::copy_n(v.data(), v.size(), message_heads(k.heads(), v.heads()).data());
+}
+
+void StripedDecodeAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) {
+  if (group_.member() == 0) {
+    GEMRING_CHECK(q.tokens() == 1 && positions.size() == 1, "{} queries", q.tokens());
+    ask(layer, q);
+  } else {
+    GEMRING_CHECK(q.tokens() == 0, "{} queries on member {}", q.tokens(), group_.member());
+    answer(layer);
+  }
+}
+
+void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q) {
+  const std::size_t kv_heads = cache_.shape().kv_heads;
+  std::copy_n(q.data(), q.size(), message_heads(2 * kv_heads, heads_).data());
+  std::vector<Transfer> transfers;
+  for (int member = 1; member < group_.size(); ++member) {
+    transfers.push_back(send<float>(group_, message_.span(), member, MessageKind::queries));
+    transfers.push_back(
+        receive(group_, partials_[static_cast<std::size_t>(member)].message(1), member, MessageKind::partials));
+  }
+  if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
+  attend_own_keys(layer, q, partials_[0].view(1));
+  for (Transfer& transfer : transfers) transfer.wait();
+  for (std::size_t member = 1; member < partials_.size(); ++member)
+    merge(partials_[0].view(1), partials_[member].view(1));
+  finish(partials_[0].view(1), q);
+}
+
+void StripedDecodeAttention::answer(LayerIndex layer) {
+  const std::size_t kv_heads = cache_.shape().kv_heads;
+  receive(group_, message_.span(), 0, MessageKind::queries).wait();
+  if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
+  PartialBuffer& own = partials_[static_cast<std::size_t>(group_.member())];
+  attend_own_keys(layer, message_heads(2 * kv_heads, heads_), own.view(1));
+  send<float>(group_, own.message(1), 0, MessageKind::partials).wait();
+}
+
+/// The new token is the last of the sequence: it sees every key there is.
+void StripedDecodeAttention::attend_own_keys(LayerIndex layer, HeadsView<const float> q, const PartialSoftmax& state) {
+  const KeysValues kv = cache_.all(layer);
+  const auto visible = static_cast<std::int32_t>(kv.count);
+  gemring::attend(q, kv, std::span(&visible, 1), state, StateUse::start, scratch_);
+}
+
+}  // namespace gemring

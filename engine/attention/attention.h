@@ -1,0 +1,27 @@
+// What a decoder layer asks of attention. It cannot tell local memory from a ring of ranks.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "engine/base/types.h"
+#include "engine/tensor/view.h"
+
+namespace gemring {
+
+/// Attention over the sequence of the current step. A step's rows on this rank are numbered from 0; every layer first
+/// gives the keys and values of all its rows, in any number of calls, then asks once for the attention of its queries.
+class Attention {
+ public:
+  virtual ~Attention() = default;
+
+  /// Keys and values, after RoPE, of rows [first_row, first_row + k.tokens()).   k, v: [tokens, kv_heads, head_dim]
+  virtual void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) = 0;
+
+  /// q <- softmax(q K^T / sqrt(head_dim)) V over all keys at or before each query's position, in place.
+  /// q: [queries, heads, head_dim], after RoPE; positions: [queries], ascending. Without queries a rank still calls it:
+  /// its keys may be wanted elsewhere.
+  virtual void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) = 0;
+};
+
+}  // namespace gemring

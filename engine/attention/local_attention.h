@@ -1,0 +1,29 @@
+// Attention where this rank holds every key of the sequence.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/attention/attention.h"
+#include "engine/attention/kv_cache.h"
+#include "engine/kernels/attention.h"
+
+namespace gemring {
+
+class LocalAttention : public Attention {
+ public:
+  /// `heads` query heads; at most `max_queries` in one call. The cache is the caller's and outlives this.
+  LocalAttention(KvCache& cache, std::size_t heads, std::size_t max_queries);
+
+  void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
+  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) override;
+
+ private:
+  KvCache& cache_;
+  AttentionScratch scratch_;
+  std::vector<std::int32_t> visible_;  // [max_queries]
+  Buffer<float> maxima_;               // [max_queries, heads]
+  Buffer<float> sums_;                 // [max_queries, heads]
+};
+
+}  // namespace gemring

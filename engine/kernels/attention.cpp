@@ -1,0 +1,170 @@
+#include "engine/kernels/attention.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/base/check.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::size_t kTileRowsWanted =
+    192;  // query heads per tile: a multiple of every panel; K and V are converted once for all
+constexpr std::size_t kFewRows = 8;       // not more than the smallest panel
+constexpr std::size_t kSplitKeys = 1024;  // keys per task of a single query; a multiple of the kernels' key block
+
+KeysValues keys_from(const KeysValues& kv, std::size_t begin, std::size_t count) {
+  KeysValues part = kv;
+  const std::size_t offset = begin * kv.kv_heads * kv.head_dim * bytes_per_element(kv.type);
+  part.keys = static_cast<const std::byte*>(kv.keys) + offset;
+  part.values = static_cast<const std::byte*>(kv.values) + offset;
+  part.count = count;
+  return part;
+}
+
+std::size_t tokens_per_tile(std::size_t group) {
+  return std::max<std::size_t>(kTileRowsWanted / group, 1);
+}
+
+AttentionTile tile_of(HeadsView<const float> q, const KeysValues& kv, const PartialSoftmax& state) {
+  AttentionTile tile{};
+  tile.queries = q.data();
+  tile.tokens = q.tokens();
+  tile.heads = q.heads();
+  tile.kv = kv;
+  tile.scale = static_cast<float>(1.4426950408889634 / std::sqrt(static_cast<double>(q.head_dim())));
+  tile.outputs = state.o.data();
+  tile.maxima = state.m.data();
+  tile.sums = state.l.data();
+  return tile;
+}
+
+void copy_state(const PartialSoftmax& from, const PartialSoftmax& to) {
+  std::copy_n(from.o.data(), from.o.size(), to.o.data());
+  std::copy_n(from.m.data(), from.m.rows() * from.m.cols(), to.m.data());
+  std::copy_n(from.l.data(), from.l.rows() * from.l.cols(), to.l.data());
+}
+
+void start_empty(const PartialSoftmax& state) {
+  std::fill_n(state.o.data(), state.o.size(), 0.0f);
+  std::fill_n(state.m.data(), state.m.rows() * state.m.cols(), kNothingSeen);
+  std::fill_n(state.l.data(), state.l.rows() * state.l.cols(), 0.0f);
+}
+
+/// One query: its keys are cut into pieces for the threads, and the pieces' states are merged in order.
+void attend_one(HeadsView<const float> q, const KeysValues& kv, std::int32_t visible, const PartialSoftmax& state,
+                StateUse use, AttentionScratch& scratch) {
+  const KernelTable& table = kernels();
+  const auto keys = static_cast<std::size_t>(visible);
+  const std::size_t step =
+      std::max(kSplitKeys, (keys / AttentionScratch::kMaxSplits + kSplitKeys) / kSplitKeys * kSplitKeys);
+  const std::size_t splits = (keys + step - 1) / step;
+  const bool few = q.heads() / kv.kv_heads <= kFewRows;
+#pragma omp parallel for collapse(2) schedule(static)
+  for (std::size_t split = 0; split < splits; ++split) {
+    for (std::size_t kv_head = 0; kv_head < kv.kv_heads; ++kv_head) {
+      const std::size_t count = std::min(step, keys - split * step);
+      const auto seen = static_cast<std::int32_t>(count);
+      AttentionTile tile = tile_of(q, keys_from(kv, split * step, count), scratch.split_state(split));
+      tile.kv_head = kv_head;
+      tile.visible = &seen;
+      tile.first = true;
+      (few ? table.attention_few : table.attention_tile)(tile, scratch.of_thread(omp_get_thread_num()));
+    }
+  }
+  if (use != StateUse::carry_on && splits == 0) start_empty(state);
+  for (std::size_t split = 0; split < splits; ++split) {
+    if (split == 0 && use != StateUse::carry_on)
+      copy_state(scratch.split_state(0), state);
+    else
+      merge(state, scratch.split_state(split));
+  }
+  if (use == StateUse::start_and_finish) finish(state, state.o);
+}
+
+}  // namespace
+
+AttentionScratch::AttentionScratch(std::size_t heads, std::size_t kv_heads, std::size_t head_dim)
+    : heads_(heads), head_dim_(head_dim) {
+  const std::size_t group = heads / kv_heads;
+  for (int isa = 0; isa <= static_cast<int>(detected_isa()); ++isa) {
+    elements_ = std::max(elements_,
+                         kernels_of(static_cast<Isa>(isa)).attention_scratch(tokens_per_tile(group) * group, head_dim));
+  }
+  elements_ = (elements_ + 1023) / 1024 * 1024;
+  memory_ = Buffer<float>(elements_ * static_cast<std::size_t>(omp_get_max_threads()));
+  split_o_ = Buffer<float>(kMaxSplits * heads * head_dim);
+  split_ml_ = Buffer<float>(kMaxSplits * 2 * heads);
+}
+
+PartialSoftmax AttentionScratch::split_state(std::size_t split) const {
+  float* ml = split_ml_.data() + split * 2 * heads_;
+  return {
+      {split_o_.data() + split * heads_ * head_dim_, 1, heads_, head_dim_}, {ml, 1, heads_}, {ml + heads_, 1, heads_}};
+}
+
+void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const std::int32_t> visible,
+            const PartialSoftmax& state, StateUse use, AttentionScratch& scratch) {
+  GEMRING_CHECK(q.heads() % kv.kv_heads == 0 && q.head_dim() == kv.head_dim && visible.size() == q.tokens(),
+                "q [{}, {}, {}], kv_heads {}, head_dim {}, visible {}", q.tokens(), q.heads(), q.head_dim(),
+                kv.kv_heads, kv.head_dim, visible.size());
+  if (q.tokens() == 0) return;
+  if (q.tokens() == 1) return attend_one(q, kv, visible[0], state, use, scratch);
+  const KernelTable& table = kernels();
+  const std::size_t step = tokens_per_tile(q.heads() / kv.kv_heads);
+  const std::size_t blocks = (q.tokens() + step - 1) / step;
+  // The last tokens see the most keys: the longest tasks first.
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t item = 0; item < blocks * kv.kv_heads; ++item) {
+    const std::size_t begin = (blocks - 1 - item / kv.kv_heads) * step;
+    const std::size_t end = std::min(begin + step, q.tokens());
+    AttentionTile tile = tile_of(q.tokens(begin, end), kv,
+                                 {state.o.tokens(begin, end), state.m.rows(begin, end), state.l.rows(begin, end)});
+    tile.kv_head = item % kv.kv_heads;
+    tile.visible = visible.data() + begin;
+    tile.first = use != StateUse::carry_on;
+    tile.last = use == StateUse::start_and_finish;
+    table.attention_tile(tile, scratch.of_thread(omp_get_thread_num()));
+  }
+}
+
+void merge(const PartialSoftmax& into, const PartialSoftmax& other) {
+  const std::size_t heads = into.o.heads();
+  const std::size_t head_dim = into.o.head_dim();
+#pragma omp parallel for schedule(static) if (into.o.tokens() > 1)
+  for (std::size_t row = 0; row < into.o.tokens() * heads; ++row) {
+    float& m = into.m.data()[row];
+    const float highest = std::max(m, other.m.data()[row]);
+    const float ours = std::exp2(m - highest);
+    const float theirs = std::exp2(other.m.data()[row] - highest);
+    float* o = into.o.data() + row * head_dim;
+    const float* p = other.o.data() + row * head_dim;
+    for (std::size_t d = 0; d < head_dim; ++d) o[d] = o[d] * ours + p[d] * theirs;
+    into.l.data()[row] = into.l.data()[row] * ours + other.l.data()[row] * theirs;
+    m = highest;
+  }
+}
+
+void finish(const PartialSoftmax& state, HeadsView<float> out) {
+  const std::size_t head_dim = out.head_dim();
+#pragma omp parallel for schedule(static) if (out.tokens() > 1)
+  for (std::size_t row = 0; row < out.tokens() * out.heads(); ++row) {
+    const float factor = 1.0f / state.l.data()[row];
+    for (std::size_t d = 0; d < head_dim; ++d) {
+      out.data()[row * head_dim + d] = state.o.data()[row * head_dim + d] * factor;
+    }
+  }
+}
+
+void count_visible(std::span<const GlobalPosition> query_positions, std::span<const GlobalPosition> key_positions,
+                   std::span<std::int32_t> visible) {
+  std::size_t seen = 0;
+  for (std::size_t i = 0; i < query_positions.size(); ++i) {
+    while (seen < key_positions.size() && key_positions[seen] <= query_positions[i]) ++seen;
+    visible[i] = static_cast<std::int32_t>(seen);
+  }
+}
+
+}  // namespace gemring

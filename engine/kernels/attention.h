@@ -1,0 +1,66 @@
+// Attention of queries against one shard of keys and values: the softmax state that can be carried on, and its merge.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/base/types.h"
+#include "engine/kernels/kernel_table.h"
+#include "engine/tensor/buffer.h"
+#include "engine/tensor/view.h"
+
+namespace gemring {
+
+/// Partial softmax of some queries: o = sum of 2^(s - m) v, l = sum of 2^(s - m), m = the largest s, where s is the
+/// score in units of log2. Two states of the same queries over different keys can be merged. f32 always.
+struct PartialSoftmax {
+  HeadsView<float> o;   // [tokens, heads, head_dim]
+  MatrixView<float> m;  // [tokens, heads], contiguous; kNothingSeen where no key was seen
+  MatrixView<float> l;  // [tokens, heads], contiguous
+};
+
+/// Per-thread scratch of the attention kernels. Allocated once per phase.
+class AttentionScratch {
+ public:
+  AttentionScratch() = default;
+  AttentionScratch(std::size_t heads, std::size_t kv_heads, std::size_t head_dim);
+  float* of_thread(int thread) { return memory_.data() + static_cast<std::size_t>(thread) * elements_; }
+  PartialSoftmax split_state(std::size_t split) const;  // of one token, for split keys
+  std::size_t bytes() const { return (memory_.size() + split_o_.size() + split_ml_.size()) * sizeof(float); }
+
+  static constexpr std::size_t kMaxSplits = 64;
+
+ private:
+  std::size_t heads_ = 0;
+  std::size_t head_dim_ = 0;
+  std::size_t elements_ = 0;
+  Buffer<float> memory_;
+  mutable Buffer<float> split_o_;   // [kMaxSplits, heads, head_dim]
+  mutable Buffer<float> split_ml_;  // [kMaxSplits, 2, heads]
+};
+
+enum class StateUse {
+  start_and_finish,  // state.o receives the attention's result; state.o may be the queries' memory
+  start,             // the state starts here and is left open
+  carry_on,          // the state goes on and is left open
+};
+
+/// q: [tokens, heads, head_dim]; kv: [count, kv_heads, head_dim] in ascending order of position; visible[t]: token t
+/// sees the first visible[t] keys (ascending over t; may be 0 unless the state is finished here). Scores are q.k /
+/// sqrt(head_dim). Work is cut by key head and tokens, so the result does not depend on the number of threads.
+void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const std::int32_t> visible,
+            const PartialSoftmax& state, StateUse use, AttentionScratch& scratch);
+
+/// into <- merge(into, other), both open.
+void merge(const PartialSoftmax& into, const PartialSoftmax& other);
+
+/// state.o / l into out (may be state.o's memory).   out: [tokens, heads, head_dim]
+void finish(const PartialSoftmax& state, HeadsView<float> out);
+
+/// Number of keys at or before each query: both ascending. The causal `visible` of attend().
+void count_visible(std::span<const GlobalPosition> query_positions, std::span<const GlobalPosition> key_positions,
+                   std::span<std::int32_t> visible);
+
+}  // namespace gemring

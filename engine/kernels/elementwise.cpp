@@ -1,0 +1,83 @@
+#include "engine/kernels/elementwise.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/base/check.h"
+#include "engine/kernels/kernel_table.h"
+
+namespace gemring {
+namespace {
+constexpr std::size_t kPiece = 1u << 16;  // elements of a conversion per task
+}
+
+void rms_norm(MatrixView<const float> x, std::span<const float> weight, float epsilon, MatrixView<float> out) {
+  GEMRING_CHECK(x.cols() == weight.size() && out.cols() == x.cols() && out.rows() == x.rows(),
+                "x [{}, {}], weight [{}]", x.rows(), x.cols(), weight.size());
+  const KernelTable& table = kernels();
+#pragma omp parallel for schedule(static) if (x.rows() > 1)
+  for (std::size_t t = 0; t < x.rows(); ++t) table.rms_norm(x.row(t), weight.data(), epsilon, out.row(t), x.cols());
+}
+
+void silu_times(MatrixView<float> gate, MatrixView<const float> up) {
+  GEMRING_CHECK(gate.rows() == up.rows() && gate.cols() == up.cols(), "gate [{}, {}], up [{}, {}]", gate.rows(),
+                gate.cols(), up.rows(), up.cols());
+  const KernelTable& table = kernels();
+#pragma omp parallel for schedule(static) if (gate.rows() > 1)
+  for (std::size_t t = 0; t < gate.rows(); ++t) table.silu_times(gate.row(t), up.row(t), gate.cols());
+}
+
+void rotate(HeadsView<float> x, MatrixView<const float> cos, MatrixView<const float> sin) {
+  GEMRING_CHECK(x.tokens() == cos.rows() && cos.cols() * 2 == x.head_dim() && sin.rows() == cos.rows(),
+                "x [{}, {}, {}], cos [{}, {}]", x.tokens(), x.heads(), x.head_dim(), cos.rows(), cos.cols());
+  const KernelTable& table = kernels();
+#pragma omp parallel for schedule(static) if (x.tokens() > 1)
+  for (std::size_t t = 0; t < x.tokens(); ++t) {
+    for (std::size_t h = 0; h < x.heads(); ++h) table.rotate(x.head(t, h), cos.row(t), sin.row(t), cos.cols());
+  }
+}
+
+void score_keys(std::span<const float> query, HeadsView<const float> keys, std::span<float> scores) {
+  GEMRING_CHECK(scores.size() == keys.tokens() && query.size() % keys.stride() == 0,
+                "query {}, keys [{}, {}, {}], scores {}", query.size(), keys.tokens(), keys.heads(), keys.head_dim(),
+                scores.size());
+  const KernelTable& table = kernels();
+  const std::size_t heads = query.size() / keys.head_dim();
+#pragma omp parallel for schedule(static)
+  for (std::size_t t = 0; t < keys.tokens(); ++t) {
+    table.score_keys(query.data(), heads, keys.token(t), 1, keys.heads(), keys.head_dim(), &scores[t]);
+  }
+}
+
+void widen(DataType from, const void* in, float* out, std::size_t count) {
+  const KernelTable& table = kernels();
+#pragma omp parallel for schedule(static) if (count > kPiece)
+  for (std::size_t i = 0; i < count; i += kPiece) {
+    table.widen(from, static_cast<const std::byte*>(in) + i * bytes_per_element(from), out + i,
+                std::min(kPiece, count - i));
+  }
+}
+
+void narrow(const float* in, DataType to, void* out, std::size_t count) {
+  GEMRING_CHECK(to == DataType::f32 || to == DataType::bf16, "to {}", name(to));
+  const KernelTable& table = kernels();
+#pragma omp parallel for schedule(static) if (count > kPiece)
+  for (std::size_t i = 0; i < count; i += kPiece) {
+    const std::size_t n = std::min(kPiece, count - i);
+    if (to == DataType::f32)
+      std::memcpy(static_cast<float*>(out) + i, in + i, n * sizeof(float));
+    else
+      table.to_bf16(in + i, static_cast<std::uint16_t*>(out) + i, n);
+  }
+}
+
+void convert(DataType from, const void* in, DataType to, void* out, std::size_t count) {
+  if (from == to)
+    std::memcpy(out, in, count * bytes_per_element(from));
+  else if (to == DataType::f32)
+    widen(from, in, static_cast<float*>(out), count);
+  else
+    narrow(static_cast<const float*>(in), to, out, count);
+}
+
+}  // namespace gemring

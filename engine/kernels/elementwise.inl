@@ -1,0 +1,173 @@
+// Element-wise kernels and matrix-vector products. See vector.inl.
+
+namespace gemring {
+namespace {
+
+template <DataType type>
+void widen_all(const void* in, float* out, std::size_t count) {
+  std::size_t i = 0;
+  for (; i + W <= count; i += W) store(out + i, load_as<type>(in, i));
+  for (; i < count; ++i) out[i] = widen_one(type, in, i);
+}
+
+void widen(DataType from, const void* in, float* out, std::size_t count) {
+  switch (from) {
+    case DataType::f32:
+      return widen_all<DataType::f32>(in, out, count);
+    case DataType::bf16:
+      return widen_all<DataType::bf16>(in, out, count);
+    case DataType::f16:
+      return widen_all<DataType::f16>(in, out, count);
+  }
+}
+
+void to_bf16(const float* in, std::uint16_t* out, std::size_t count) {
+  std::size_t i = 0;
+  for (; i + W <= count; i += W) {
+    const Words bits = (Words)load(in + i);
+    const Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    const Words quiet = (bits >> 16) | 0x40u;
+    const Words result = ((bits & 0x7fffffffu) > 0x7f800000u) ? quiet : rounded;
+    *reinterpret_cast<Halves*>(out + i) = __builtin_convertvector(result, Halves);
+  }
+  for (; i < count; ++i) {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, in + i, 4);
+    const bool nan = (bits & 0x7fffffffu) > 0x7f800000u;
+    out[i] = static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x40u : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+  }
+}
+
+void rms_norm(const float* x, const float* weight, float epsilon, float* out, std::size_t count) {
+  Floats squares[4] = {};
+  std::size_t i = 0;
+  for (; i + 4 * W <= count; i += 4 * W) {
+    for (std::size_t u = 0; u < 4; ++u) {
+      const Floats v = load(x + i + u * W);
+      squares[u] += v * v;
+    }
+  }
+  float sum = sum_of((squares[0] + squares[1]) + (squares[2] + squares[3]));
+  for (; i < count; ++i) sum += x[i] * x[i];
+  const float scale = 1.0f / __builtin_sqrtf(sum / static_cast<float>(count) + epsilon);
+  for (i = 0; i + W <= count; i += W) store(out + i, load(x + i) * scale * load(weight + i));
+  for (; i < count; ++i) out[i] = x[i] * scale * weight[i];
+}
+
+/// x / (1 + e^-x); the exponent is capped where the quotient is 0 to f32 anyway.
+inline Floats silu(Floats x) {
+  const Floats exponent = x * -1.44269504f;
+  const Floats cap = splat(126.0f);
+  return x / (exp2_of(exponent > cap ? cap : exponent) + 1.0f);
+}
+
+void silu_times(float* gate, const float* up, std::size_t count) {
+  std::size_t i = 0;
+  for (; i + W <= count; i += W) store(gate + i, silu(load(gate + i)) * load(up + i));
+  if (i < count) {
+    float lanes[W] = {};
+    for (std::size_t j = i; j < count; ++j) lanes[j - i] = gate[j];
+    store(lanes, silu(load(lanes)));
+    for (std::size_t j = i; j < count; ++j) gate[j] = lanes[j - i] * up[j];
+  }
+}
+
+void rotate(float* x, const float* cos, const float* sin, std::size_t half) {
+  std::size_t i = 0;
+  for (; i + W <= half; i += W) {
+    const Floats a = load(x + i);
+    const Floats b = load(x + half + i);
+    const Floats c = load(cos + i);
+    const Floats s = load(sin + i);
+    store(x + i, a * c - b * s);
+    store(x + half + i, b * c + a * s);
+  }
+  for (; i < half; ++i) {
+    const float a = x[i];
+    const float b = x[half + i];
+    x[i] = a * cos[i] - b * sin[i];
+    x[half + i] = b * cos[i] + a * sin[i];
+  }
+}
+
+/// sums[t] = weights[row] . x[t], t < tokens <= 4; weights are converted once for all tokens.
+template <DataType type, std::size_t tokens>
+void dot_tokens(const void* row, std::size_t cols, const float* x, std::size_t x_stride, float* sums) {
+  Floats even[tokens] = {};
+  Floats odd[tokens] = {};
+  std::size_t i = 0;
+  for (; i + 2 * W <= cols; i += 2 * W) {
+    const Floats a = load_as<type>(row, i);
+    const Floats b = load_as<type>(row, i + W);
+    for (std::size_t t = 0; t < tokens; ++t) {
+      even[t] += a * load(x + t * x_stride + i);
+      odd[t] += b * load(x + t * x_stride + i + W);
+    }
+  }
+  for (std::size_t t = 0; t < tokens; ++t) sums[t] = sum_of(even[t] + odd[t]);
+  for (; i < cols; ++i) {
+    const float w = widen_one(type, row, i);
+    for (std::size_t t = 0; t < tokens; ++t) sums[t] += w * x[t * x_stride + i];
+  }
+}
+
+template <DataType type>
+void dot_rows_of(const WeightMatrix& weights, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride,
+                 std::size_t tokens, float* out, std::size_t out_stride, bool add) {
+  const std::size_t row_bytes = weights.cols * (type == DataType::f32 ? 4 : 2);
+  for (std::size_t row = begin; row < end; ++row) {
+    const void* w = static_cast<const char*>(weights.data) + row * row_bytes;
+    for (std::size_t t = 0; t < tokens; t += 4) {
+      float sums[4];
+      const float* xt = x + t * x_stride;
+      const std::size_t count = tokens - t < 4 ? tokens - t : 4;
+      switch (count) {
+        case 1:
+          dot_tokens<type, 1>(w, weights.cols, xt, x_stride, sums);
+          break;
+        case 2:
+          dot_tokens<type, 2>(w, weights.cols, xt, x_stride, sums);
+          break;
+        case 3:
+          dot_tokens<type, 3>(w, weights.cols, xt, x_stride, sums);
+          break;
+        default:
+          dot_tokens<type, 4>(w, weights.cols, xt, x_stride, sums);
+          break;
+      }
+      for (std::size_t u = 0; u < count; ++u) {
+        float& target = out[(t + u) * out_stride + row];
+        target = add ? target + sums[u] : sums[u];
+      }
+    }
+  }
+}
+
+void dot_rows(const WeightMatrix& weights, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride,
+              std::size_t tokens, float* out, std::size_t out_stride, bool add) {
+  switch (weights.type) {
+    case DataType::f32:
+      return dot_rows_of<DataType::f32>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
+    case DataType::bf16:
+      return dot_rows_of<DataType::bf16>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
+    case DataType::f16:
+      return dot_rows_of<DataType::f16>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
+  }
+}
+
+void score_keys(const float* q, std::size_t heads, const float* keys, std::size_t count, std::size_t kv_heads,
+                std::size_t head_dim, float* scores) {
+  const std::size_t group = heads / kv_heads;
+  for (std::size_t key = 0; key < count; ++key) {
+    float score = 0;
+    for (std::size_t h = 0; h < heads; ++h) {
+      float dot;
+      dot_tokens<DataType::f32, 1>(keys + (key * kv_heads + h / group) * head_dim, head_dim, q + h * head_dim, 0, &dot);
+      score += dot;
+    }
+    scores[key] = score;
+  }
+}
+
+}  // namespace
+}  // namespace gemring

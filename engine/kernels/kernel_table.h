@@ -1,0 +1,83 @@
+// The kernels that exist once per instruction set. Callers use the functions of the other headers, which check, split
+// the work over threads and call through this table.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/kernels/isa.h"
+#include "engine/tensor/data_type.h"
+
+namespace gemring {
+
+/// Keys and values of one sequence shard: [keys, kv_heads, head_dim] each, f32 or bf16.
+struct KeysValues {
+  DataType type = DataType::f32;
+  const void* keys = nullptr;
+  const void* values = nullptr;
+  std::size_t count = 0;  // keys
+  std::size_t kv_heads = 0;
+  std::size_t head_dim = 0;
+};
+
+/// One piece of attention: some tokens' query heads that share one key head, against the shard's keys. The softmax
+/// state of each query head is read, carried on over the keys, and written back (scaled so that l is the sum of exp2(s
+/// - m)).
+struct AttentionTile {
+  const float* queries;  // [tokens, heads, head_dim], first token of the tile
+  std::size_t tokens;
+  std::size_t heads;    // query heads per token
+  std::size_t kv_head;  // the tile's key head; its query heads are kv_head * group ... + group - 1
+  KeysValues kv;
+  const std::int32_t*
+      visible;     // [tokens]: the first this many keys are seen (causality; keys are in order of position)
+  float scale;     // log2(e) / sqrt(head_dim)
+  float* outputs;  // [tokens, heads, head_dim], may be `queries`
+  float* maxima;   // [tokens, heads], in units of log2; kNothingSeen before the first key
+  float* sums;     // [tokens, heads]
+  bool first;      // the state holds nothing yet: do not read it
+  bool last;       // divide the outputs by their sums
+};
+
+/// m of a softmax state that has seen no key: exp2(kNothingSeen - m) is 0 for every real m.
+inline constexpr float kNothingSeen = -1e30f;
+
+/// A weight matrix as stored, [rows, cols] row-major.
+struct WeightMatrix {
+  DataType type = DataType::f32;
+  const void* data = nullptr;
+  std::size_t rows = 0;  // outputs
+  std::size_t cols = 0;  // inputs
+};
+
+struct KernelTable {
+  // f32 elements of scratch that attention_tile wants for tiles of at most `rows` query heads (tokens x group)
+  std::size_t (*attention_scratch)(std::size_t rows, std::size_t head_dim);
+  void (*attention_tile)(const AttentionTile& tile, float* scratch);
+  // the same for few query heads (decode): no panels; scratch as above
+  void (*attention_few)(const AttentionTile& tile, float* scratch);
+
+  // out[t, row] = weights[row] . x[t] for rows [begin, end) and `tokens` rows of x; out has stride out_stride; added
+  // where add
+  void (*dot_rows)(const WeightMatrix& weights, std::size_t begin, std::size_t end, const float* x,
+                   std::size_t x_stride, std::size_t tokens, float* out, std::size_t out_stride, bool add);
+  // scores[key] = sum over heads of q[head] . keys[key, head's key head]; q: [heads, head_dim], keys: [count, kv_heads,
+  // head_dim]
+  void (*score_keys)(const float* q, std::size_t heads, const float* keys, std::size_t count, std::size_t kv_heads,
+                     std::size_t head_dim, float* scores);
+
+  void (*widen)(DataType from, const void* in, float* out, std::size_t count);  // any stored type to f32
+  void (*to_bf16)(const float* in, std::uint16_t* out, std::size_t count);      // round to nearest even
+  void (*rms_norm)(const float* x, const float* weight, float epsilon, float* out, std::size_t count);
+  void (*silu_times)(float* gate, const float* up, std::size_t count);  // gate <- silu(gate) * up
+  // half-split rotation of one head: (a, b) <- (a cos - b sin, b cos + a sin), a = x[i], b = x[i + half]
+  void (*rotate)(float* x, const float* cos, const float* sin, std::size_t half);
+};
+
+/// The table of active_isa().
+const KernelTable& kernels();
+
+/// The table of a given set, for tests and measurements. The machine must have it.
+const KernelTable& kernels_of(Isa isa);
+
+}  // namespace gemring

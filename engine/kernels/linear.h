@@ -1,0 +1,35 @@
+// Linear layers: activations times a stored weight matrix.
+#pragma once
+
+#include <cstddef>
+
+#include "engine/kernels/kernel_table.h"
+#include "engine/tensor/buffer.h"
+#include "engine/tensor/view.h"
+
+namespace gemring {
+
+/// Per-thread f32 panels for weights that are stored in 16 bits. Allocated once per phase.
+class LinearScratch {
+ public:
+  /// For matrices of at most `max_cols` inputs.
+  explicit LinearScratch(std::size_t max_cols);
+  LinearScratch() = default;
+
+  static constexpr std::size_t kPanelRows = 256;  // outputs per panel, see bench/README.md
+  float* panel(int thread) { return memory_.data() + static_cast<std::size_t>(thread) * elements_; }
+  std::size_t bytes() const { return memory_.size() * sizeof(float); }
+
+ private:
+  std::size_t elements_ = 0;
+  Buffer<float> memory_;
+};
+
+/// out <- x W^T, or out <- out + x W^T.   x: [tokens, cols], out: [tokens, rows]; W as stored: [rows, cols].
+/// Few tokens (decode): dot products on the stored rows. More: panels of W are converted to f32 one at a time and
+/// multiplied by OpenBLAS, one panel per task of the OpenMP threads. Relative error: that of f32 dot products.
+enum class Output { overwrite, add };
+void linear(MatrixView<const float> x, const WeightMatrix& weights, MatrixView<float> out, Output output,
+            LinearScratch& scratch);
+
+}  // namespace gemring

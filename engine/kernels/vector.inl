@@ -1,0 +1,109 @@
+// Vectors of GEMRING_VECTOR_FLOATS floats in the compiler's own vector types: the same source compiles to SSE2, AVX2
+// and AVX-512 by the flags of the including file. No guard: every instruction set's folder includes the *.inl files
+// once. Everything is in an anonymous namespace, and nothing inline of the standard library is called, so that the
+// linker can never pick a copy compiled for another machine.
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/kernels/kernel_table.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::size_t W = GEMRING_VECTOR_FLOATS;
+
+typedef float Floats __attribute__((vector_size(W * 4), aligned(4), may_alias));
+typedef std::int32_t Ints __attribute__((vector_size(W * 4), aligned(4), may_alias));
+typedef std::uint32_t Words __attribute__((vector_size(W * 4), aligned(4), may_alias));
+typedef std::uint16_t Halves __attribute__((vector_size(W * 2), aligned(2), may_alias));
+
+inline Floats load(const float* p) {
+  return *reinterpret_cast<const Floats*>(p);
+}
+inline void store(float* p, Floats v) {
+  *reinterpret_cast<Floats*>(p) = v;
+}
+inline Floats splat(float x) {
+  return Floats{} + x;
+}
+inline Floats larger(Floats a, Floats b) {
+  return a > b ? a : b;
+}
+
+inline float sum_of(Floats v) {
+  float lanes[W];
+  store(lanes, v);
+  for (std::size_t width = W / 2; width > 0; width /= 2) {
+    for (std::size_t i = 0; i < width; ++i) lanes[i] += lanes[i + width];
+  }
+  return lanes[0];
+}
+
+/// 2^x for x <= 128, relative error below 2e-7; 0 for x < -126. Taylor polynomial of degree 6 of 2^f on
+/// [-0.5, 0.5] (cut off at 1.2e-7), exponent by integer addition.
+inline Floats exp2_of(Floats x) {
+  const Floats limit = splat(-126.0f);
+  const auto tiny = x < limit;
+  x = tiny ? limit : x;
+  const Floats magic = splat(12582912.0f);  // 1.5 * 2^23: adding it rounds to the nearest integer
+  const Floats shifted = x + magic;
+  const Floats f = x - (shifted - magic);
+  Floats p = splat(1.5403530e-4f);
+  p = p * f + 1.3333558e-3f;
+  p = p * f + 9.6181291e-3f;
+  p = p * f + 5.5504109e-2f;
+  p = p * f + 2.4022651e-1f;
+  p = p * f + 6.9314718e-1f;
+  p = p * f + 1.0f;
+  const Words exponent = (Words)shifted << 23;
+  const Floats result = (Floats)((Words)p + exponent);
+  return tiny ? Floats{} : result;
+}
+
+inline Floats widen_bf16(const std::uint16_t* p) {
+  const Words words = __builtin_convertvector(*reinterpret_cast<const Halves*>(p), Words);
+  return (Floats)(words << 16);
+}
+
+/// Exact for every binary16: the exponent is moved by a multiplication, which also normalises subnormals.
+inline Floats widen_f16(const std::uint16_t* p) {
+  const Words words = __builtin_convertvector(*reinterpret_cast<const Halves*>(p), Words);
+  const Words sign = (words & 0x8000u) << 16;
+  const Words magnitude = words & 0x7fffu;
+  const Floats finite = (Floats)(magnitude << 13) * splat(0x1p112f);
+  const Words special = 0x7f800000u | (magnitude << 13);  // infinity or NaN
+  const Words bits = (magnitude >= 0x7c00u) ? special : (Words)finite;
+  return (Floats)(bits | sign);
+}
+
+inline float widen_one(DataType type, const void* p, std::size_t i) {
+  switch (type) {
+    case DataType::f32:
+      return static_cast<const float*>(p)[i];
+    case DataType::bf16: {
+      const std::uint32_t bits = static_cast<std::uint32_t>(static_cast<const std::uint16_t*>(p)[i]) << 16;
+      float value;
+      __builtin_memcpy(&value, &bits, 4);
+      return value;
+    }
+    case DataType::f16: {
+      std::uint16_t padded[W] = {static_cast<const std::uint16_t*>(p)[i]};
+      return widen_f16(padded)[0];
+    }
+  }
+  return 0;
+}
+
+/// W elements from index i on.
+template <DataType type>
+inline Floats load_as(const void* p, std::size_t i) {
+  if constexpr (type == DataType::f32)
+    return load(static_cast<const float*>(p) + i);
+  else if constexpr (type == DataType::bf16)
+    return widen_bf16(static_cast<const std::uint16_t*>(p) + i);
+  else
+    return widen_f16(static_cast<const std::uint16_t*>(p) + i);
+}
+
+}  // namespace
+}  // namespace gemring

@@ -1,0 +1,133 @@
+#include "engine/model/decoder_layer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/kernels/elementwise.h"
+
+namespace gemring {
+namespace {
+
+/// Calls step(begin, end) for blocks of at most kTokenBlock rows.
+template <class Step>
+void for_blocks(std::size_t rows, Step step) {
+  for (std::size_t begin = 0; begin < rows; begin += kTokenBlock) step(begin, std::min(begin + kTokenBlock, rows));
+}
+
+/// heads <- rotate(normed W^T).   normed: [tokens, hidden], heads: [tokens, heads, head_dim]
+void project_rotated(MatrixView<const float> normed, const StoredMatrix& weights, const RopeRows& rope,
+                     std::size_t begin, HeadsView<float> heads, LayerWorkspace& work) {
+  linear(normed, weights.matrix, heads.matrix(), Output::overwrite, work.linear());
+  rotate(heads, rope.cos.rows(begin, begin + heads.tokens()), rope.sin.rows(begin, begin + heads.tokens()));
+}
+
+}  // namespace
+
+LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows)
+    : hidden_(static_cast<std::size_t>(config.hidden)),
+      heads_(static_cast<std::size_t>(config.heads)),
+      kv_heads_(static_cast<std::size_t>(config.kv_heads)),
+      head_dim_(static_cast<std::size_t>(config.head_dim)),
+      ffn_(static_cast<std::size_t>(config.ffn)),
+      queries_(max_rows * heads_ * head_dim_),
+      linear_(std::max({hidden_, ffn_, heads_ * head_dim_})) {
+  const std::size_t block = std::min(kTokenBlock, std::max<std::size_t>(max_rows, 1));
+  normed_ = Buffer<float>(block * hidden_);
+  keys_ = Buffer<float>(block * kv_heads_ * head_dim_);
+  values_ = Buffer<float>(block * kv_heads_ * head_dim_);
+  gate_ = Buffer<float>(block * ffn_);
+  up_ = Buffer<float>(block * ffn_);
+}
+
+DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
+    : config_(config), layer_(layer), weights_(std::move(weights)) {}
+
+void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& rows, Attention& attention,
+                                     LayerWorkspace& work) const {
+  for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
+    const auto normed = work.normed(end - begin);
+    const auto k = work.keys(end - begin);
+    const auto v = work.values(end - begin);
+    rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
+    project_rotated(normed, weights_->k, rows.rope, begin, k, work);
+    linear(normed, weights_->v.matrix, v.matrix(), Output::overwrite, work.linear());
+    attention.write(layer_, begin, k, v);
+  });
+}
+
+void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attention& attention,
+                             LayerWorkspace& work) const {
+  const auto q = work.queries(x.rows());  // becomes the attention's result in place
+  for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
+    const auto normed = work.normed(end - begin);
+    rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
+    project_rotated(normed, weights_->q, rows.rope, begin, q.tokens(begin, end), work);
+  });
+  attention.attend(layer_, q, rows.positions);
+  for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
+    const auto block = x.rows(begin, end);
+    linear(q.tokens(begin, end).matrix(), weights_->o.matrix, block, Output::add, work.linear());
+    add_mlp(block, work);
+  });
+}
+
+/// x <- x + down(silu(gate(norm(x))) * up(norm(x)))
+void DecoderLayer::add_mlp(MatrixView<float> x, LayerWorkspace& work) const {
+  const auto normed = work.normed(x.rows());
+  const auto gate = work.gate(x.rows());
+  const auto up = work.up(x.rows());
+  rms_norm(x, weights_->mlp_norm, config_.norm_epsilon, normed);
+  linear(normed, weights_->gate.matrix, gate, Output::overwrite, work.linear());
+  linear(normed, weights_->up.matrix, up, Output::overwrite, work.linear());
+  silu_times(gate, up);
+  linear(gate, weights_->down.matrix, x, Output::add, work.linear());
+}
+
+ScoringLayer::ScoringLayer(const ModelConfig& config, std::shared_ptr<const LayerWeights> weights)
+    : config_(config), weights_(std::move(weights)) {}
+
+void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::span<float> query,
+                         LayerWorkspace& work) const {
+  GEMRING_CHECK(x.rows() == 1, "{} rows", x.rows());
+  const auto normed = work.normed(1);
+  rms_norm(x, weights_->input_norm, config_.norm_epsilon, normed);
+  const HeadsView<float> heads(query.data(), 1, static_cast<std::size_t>(config_.heads),
+                               static_cast<std::size_t>(config_.head_dim));
+  project_rotated(normed, weights_->q, row.rope, 0, heads, work);
+}
+
+void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
+                         std::span<float> scores, LayerWorkspace& work) const {
+  for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
+    const auto normed = work.normed(end - begin);
+    const auto k = work.keys(end - begin);
+    rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
+    project_rotated(normed, weights_->k, rows.rope, begin, k, work);
+    score_keys(query, k, scores.subspan(begin, end - begin));
+  });
+}
+
+void Embedding::gather(std::span<const TokenId> ids, MatrixView<float> x) const {
+  const WeightMatrix& table = table_.matrix;
+  const std::size_t row_bytes = table.cols * bytes_per_element(table.type);
+  for (std::size_t t = 0; t < ids.size(); ++t) {
+    GEMRING_CHECK(ids[t].index() < table.rows, "id {} of {}", ids[t].value(), table.rows);
+    widen(table.type, static_cast<const std::byte*>(table.data) + ids[t].index() * row_bytes, x.row(t), table.cols);
+  }
+}
+
+OutputHead::OutputHead(const ModelConfig& config, const TensorSource& source, const Embedding* embedding)
+    : epsilon_(config.norm_epsilon), norm_(load_output_norm(source, config)) {
+  if (!config.tied_embeddings)
+    matrix_ = load_output_matrix(source, config);
+  else
+    matrix_ = embedding != nullptr ? embedding->table() : load_embedding(source, config);
+}
+
+void OutputHead::logits(MatrixView<float> x, MatrixView<float> logits, LayerWorkspace& work) const {
+  rms_norm(x, norm_, epsilon_, x);
+  linear(x, matrix_.matrix, logits, Output::overwrite, work.linear());
+}
+
+}  // namespace gemring

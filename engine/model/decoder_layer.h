@@ -1,0 +1,122 @@
+// One decoder layer of the Llama family, and the filter layer of which only keys and one query are needed.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+#include "engine/attention/attention.h"
+#include "engine/kernels/linear.h"
+#include "engine/model/config.h"
+#include "engine/model/rope.h"
+#include "engine/model/weights.h"
+#include "engine/tensor/buffer.h"
+#include "engine/tensor/view.h"
+
+namespace gemring {
+
+/// Tokens that a layer works on at a time outside of attention: bounds the scratch, and long enough for sgemm's full
+/// speed.
+inline constexpr std::size_t kTokenBlock = 512;
+
+/// Scratch for layers of one shape. Allocated once per phase; `max_rows` rows of a step at most.
+class LayerWorkspace {
+ public:
+  LayerWorkspace(const ModelConfig& config, std::size_t max_rows);
+
+  MatrixView<float> normed(std::size_t tokens) { return {normed_.data(), tokens, hidden_}; }
+  HeadsView<float> keys(std::size_t tokens) { return {keys_.data(), tokens, kv_heads_, head_dim_}; }
+  HeadsView<float> values(std::size_t tokens) { return {values_.data(), tokens, kv_heads_, head_dim_}; }
+  MatrixView<float> gate(std::size_t tokens) { return {gate_.data(), tokens, ffn_}; }
+  MatrixView<float> up(std::size_t tokens) { return {up_.data(), tokens, ffn_}; }
+  HeadsView<float> queries(std::size_t rows) {
+    return {queries_.data(), rows, heads_, head_dim_};
+  }  // of the whole step
+  LinearScratch& linear() { return linear_; }
+
+ private:
+  std::size_t hidden_, heads_, kv_heads_, head_dim_, ffn_;
+  Buffer<float> normed_;   // [kTokenBlock, hidden]
+  Buffer<float> keys_;     // [kTokenBlock, kv_width]
+  Buffer<float> values_;   // [kTokenBlock, kv_width]
+  Buffer<float> gate_;     // [kTokenBlock, ffn]
+  Buffer<float> up_;       // [kTokenBlock, ffn]
+  Buffer<float> queries_;  // [max_rows, query_width]
+  LinearScratch linear_;
+};
+
+/// Rows of a step on this rank: their positions in the sequence, and the rotations of these.
+struct StepRows {
+  std::span<const GlobalPosition> positions;  // [rows], ascending
+  RopeRows rope;                              // of the same rows
+
+  StepRows from(std::size_t row) const {
+    return {positions.subspan(row), {rope.cos.rows(row, positions.size()), rope.sin.rows(row, positions.size())}};
+  }
+};
+
+class DecoderLayer {
+ public:
+  DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights);
+
+  /// First half: keys and values of all rows go to the attention.   x: [rows, hidden]
+  void write_keys_values(MatrixView<const float> x, const StepRows& rows, Attention& attention,
+                         LayerWorkspace& work) const;
+
+  /// Second half: x <- x + attention(norm(x)); x <- x + mlp(norm(x)), in place. May be given fewer rows than the first
+  /// half: those whose output is wanted (the last layer of a prefill).   x: [rows, hidden]
+  void transform(MatrixView<float> x, const StepRows& rows, Attention& attention, LayerWorkspace& work) const;
+
+ private:
+  void add_mlp(MatrixView<float> x, LayerWorkspace& work) const;  // of one token block
+
+  ModelConfig config_;
+  LayerIndex layer_;
+  std::shared_ptr<const LayerWeights> weights_;
+};
+
+/// GemFilter's layer r: keys of every token and the query of the last one, both after RoPE, give one score per token.
+class ScoringLayer {
+ public:
+  ScoringLayer(const ModelConfig& config, std::shared_ptr<const LayerWeights> weights);
+
+  /// Query heads of one row.   x: [1, hidden], query: [heads * head_dim]
+  void query(MatrixView<const float> x, const StepRows& row, std::span<float> query, LayerWorkspace& work) const;
+
+  /// scores[t] = sum over query heads of query . key of row t (raw: no scaling, no softmax).   x: [rows, hidden]
+  void score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query, std::span<float> scores,
+             LayerWorkspace& work) const;
+
+ private:
+  ModelConfig config_;
+  std::shared_ptr<const LayerWeights> weights_;  // LayerPart::scoring is enough
+};
+
+/// Token ids to rows, and rows to logits.
+class Embedding {
+ public:
+  Embedding(const ModelConfig& config, const TensorSource& source) : table_(load_embedding(source, config)) {}
+
+  /// x: [ids, hidden]
+  void gather(std::span<const TokenId> ids, MatrixView<float> x) const;
+  const StoredMatrix& table() const { return table_; }
+
+ private:
+  StoredMatrix table_;
+};
+
+class OutputHead {
+ public:
+  /// `embedding`: this rank's, where it has one (shared with tied embeddings); else nullptr.
+  OutputHead(const ModelConfig& config, const TensorSource& source, const Embedding* embedding);
+
+  /// logits of rows.   x: [rows, hidden] (normalised in place), logits: [rows, vocab]
+  void logits(MatrixView<float> x, MatrixView<float> logits, LayerWorkspace& work) const;
+
+ private:
+  float epsilon_;
+  std::vector<float> norm_;
+  StoredMatrix matrix_;
+};
+
+}  // namespace gemring

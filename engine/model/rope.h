@@ -1,0 +1,42 @@
+// Rotary position embedding: cosines and sines of positions (RoFormer, arXiv 2104.09864; scalings in ModelConfig).
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "engine/base/types.h"
+#include "engine/model/config.h"
+#include "engine/tensor/buffer.h"
+#include "engine/tensor/view.h"
+
+namespace gemring {
+
+/// Rotation per position of each pair (i, i + head_dim / 2), [head_dim / 2], scaling applied.
+std::vector<float> inverse_frequencies(const RopeConfig& rope, std::int32_t head_dim);
+
+/// cos and sin of consecutive rows of a table.   [rows, head_dim / 2] each
+struct RopeRows {
+  MatrixView<const float> cos;
+  MatrixView<const float> sin;
+};
+
+/// cos and sin of position x frequency for all positions that a rank works on in a phase. Angles are rounded to f32 as
+/// the reference code does: at position 100,000 that rounding is visible in the logits.
+class RopeTable {
+ public:
+  RopeTable() = default;
+  RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions);
+
+  RopeRows rows(std::size_t begin, std::size_t end) const {
+    return {MatrixView<const float>(cos_.data(), rows_, half_).rows(begin, end),
+            MatrixView<const float>(sin_.data(), rows_, half_).rows(begin, end)};
+  }
+
+ private:
+  std::size_t rows_ = 0;
+  std::size_t half_ = 0;
+  Buffer<float> cos_;  // [rows, head_dim / 2]
+  Buffer<float> sin_;  // [rows, head_dim / 2]
+};
+
+}  // namespace gemring
