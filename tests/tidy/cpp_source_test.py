@@ -1,0 +1,47 @@
+"""The reader behind `tidy` on the constructs that trip brace counters."""
+
+import unittest
+
+import cpp_source
+
+
+class Functions(unittest.TestCase):
+    def lengths(self, text):
+        return [lines for _, lines, _ in cpp_source.functions(text)]
+
+    def test_a_function_counts_from_its_signature_to_its_closing_brace(self):
+        self.assertEqual(cpp_source.functions("int f(\n    int x) {\n  return x;\n}\n"), [(1, 4, "int f( int x)")])
+
+    def test_functions_are_found_inside_namespaces_and_classes(self):
+        text = "namespace a::b {\nstruct S : T {\n  void f() {\n  }\n  int g() const { return 1; }\n};\n}\n"
+        self.assertEqual(self.lengths(text), [2, 1])
+
+    def test_braces_in_literals_and_comments_do_not_count(self):
+        text = 'void f() {\n  auto a = "{{{"; // {{\n  char c = \'{\'; /* {\n */\n  auto r = R"x({"{)x";\n}\nvoid g() {}\n'
+        self.assertEqual(self.lengths(text), [6, 1])
+
+    def test_digit_separators_are_no_character_literals(self):
+        self.assertEqual(self.lengths("long f() {\n  return 1'000'000;\n}\nint g() { return 'a'; }\n"), [3, 1])
+
+    def test_lambdas_inside_a_function_belong_to_it(self):
+        self.assertEqual(self.lengths("void f() {\n  auto g = [](int x) {\n    return x;\n  };\n}\n"), [5])
+
+    def test_initialisers_are_no_functions(self):
+        self.assertEqual(self.lengths("constexpr int k[] = {\n  1,\n  2};\nenum class E : int { a, b };\n"), [])
+
+    def test_templates_of_classes_are_scopes_and_of_functions_functions(self):
+        text = "template <class T>\nclass A {\n  void f() {}\n};\ntemplate <class T, int N = (1 + 2)>\nT g(T x) {\n  return x;\n}\n"
+        self.assertEqual(self.lengths(text), [1, 4])
+
+    def test_macros_over_several_lines_do_not_count(self):
+        self.assertEqual(self.lengths("#define M(x) \\\n  do { \\\n  } while (0\nvoid f() {}\n"), [1])
+
+
+class Includes(unittest.TestCase):
+    def test_includes_tell_system_from_ours(self):
+        self.assertEqual(cpp_source.includes('#include <mpi.h>\n//#include "x.h"\n#include "a/b.h"\n'),
+                         [(1, "mpi.h", True), (3, "a/b.h", False)])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

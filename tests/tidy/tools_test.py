@@ -1,0 +1,103 @@
+"""The rules that need a tool: every header compiles alone, clang-format, clang-tidy with the list of .clang-tidy.
+
+The environment variable GEMRING_BUILD_DIR names a configured and built build directory (compile_commands.json).
+"""
+
+import concurrent.futures
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import unittest
+
+import project
+
+WORKERS = max(1, os.cpu_count() or 1)
+
+
+def compile_commands():
+    """{path from the root: its command's words} of every file of ours that the build compiles."""
+    build = os.environ.get("GEMRING_BUILD_DIR", os.path.join(project.ROOT, "build", "release"))
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
+        entries = json.load(file)
+    found = {}
+    for entry in entries:
+        path = os.path.relpath(os.path.join(entry["directory"], entry["file"]), project.ROOT)
+        if not path.startswith(("..", "build/")):
+            found[path] = shlex.split(entry["command"])
+    return build, found
+
+
+def flags_of(words):
+    """The flags of a compile command that matter to its headers: include directories, definitions, instruction sets."""
+    kept = []
+    for index, word in enumerate(words):
+        if word == "-isystem":
+            kept += [word, words[index + 1]]
+        elif re.match(r"-(I|D|m|std=|fopenmp)", word):
+            kept.append(word)
+    return kept
+
+
+def run_all(run, items):
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(run, items))
+
+
+def tool(name):
+    """Debian's name has the version; elsewhere the plain one may be another version, which may format differently."""
+    return shutil.which(f"{name}-14")
+
+
+class Tools(unittest.TestCase):
+    def assert_nothing(self, problems, rule):
+        if problems:
+            self.fail(rule + ":\n" + "\n".join(problems))
+
+    def test_every_header_compiles_alone(self):
+        _, commands = compile_commands()
+        compiler = os.environ.get("CXX", "g++")
+
+        def problem_of(header):
+            folder = os.path.dirname(header)
+            while folder and not any(os.path.dirname(path) == folder for path in commands):
+                folder = os.path.dirname(folder)
+            near = sorted(path for path in commands if os.path.dirname(path) == folder) or sorted(commands)
+            words = [compiler, *flags_of(commands[near[0]]), "-fsyntax-only", "-x", "c++", "-include",
+                     os.path.join(project.ROOT, header), os.devnull]
+            result = subprocess.run(words, capture_output=True, text=True, check=False, cwd=project.ROOT)
+            return "" if result.returncode == 0 else f"{header}:\n{result.stderr}"
+
+        headers = [path for path in project.cpp_files() if path.endswith(".h")]
+        self.assertTrue(headers)
+        self.assert_nothing([problem for problem in run_all(problem_of, headers) if problem],
+                            "a header includes all that it needs")
+
+    def test_formatting(self):
+        clang_format = tool("clang-format")
+        if not clang_format:
+            self.skipTest("no clang-format-14")
+        result = subprocess.run([clang_format, "--dry-run", "-Werror", "--ferror-limit=3", *project.cpp_files()],
+                                capture_output=True, text=True, check=False, cwd=project.ROOT)
+        self.assertEqual(result.returncode, 0, "run clang-format-14 -i:\n" + result.stderr)
+
+    def test_clang_tidy(self):
+        clang_tidy = tool("clang-tidy")
+        if not clang_tidy:
+            self.skipTest("no clang-tidy-14")
+        build, commands = compile_commands()
+
+        def problem_of(path):
+            result = subprocess.run([clang_tidy, "-p", build, "--quiet", "--extra-arg=-Wno-everything", path],
+                                    capture_output=True, text=True, check=False, cwd=project.ROOT)
+            return "" if result.returncode == 0 else f"{path}:\n{result.stdout}{result.stderr}"
+
+        ours = [path for path in sorted(commands) if not path.startswith("tests/")]
+        self.assertTrue(ours)
+        self.assert_nothing([problem for problem in run_all(problem_of, ours) if problem], "clang-tidy, see .clang-tidy")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
