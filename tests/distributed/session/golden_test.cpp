@@ -1,0 +1,158 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "distributed/session/session.h"
+#include "engine/weights/safetensors.h"
+#include "tests/support/mpi_world.h"
+
+namespace gemring {
+namespace {
+
+using nlohmann::json;
+
+constexpr float kLogitTolerance = 2e-3f;  // tests/data/golden/README.md
+constexpr double kCloseLogits = 1e-3;     // best and second closer than this: either is right
+constexpr double kScoreTolerance = 2e-5;  // of the largest score
+constexpr double kCloseScores = 4e-5;     // of the largest score
+
+std::string folder(const std::string& model) {
+  return std::string(GEMRING_TEST_DATA) + "/golden/" + model;
+}
+
+json read_json(const std::string& path) {
+  return json::parse(std::ifstream(path));
+}
+
+std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::string& name) {
+  std::vector<TokenId> ids;
+  for (const std::int64_t id : read_i64_tensor(file, name)) ids.emplace_back(id);
+  return ids;
+}
+
+std::vector<std::int32_t> values(const std::vector<TokenId>& ids) {
+  std::vector<std::int32_t> out;
+  for (const TokenId id : ids) out.push_back(id.value());
+  return out;
+}
+
+GroupSpec all_ranks() {
+  return {.symbol = GroupSpec::Symbol::all, .ranks = {}};
+}
+
+/// Plans of different kinds that a number of ranks allows; chunks are short so that a prompt has many.
+std::vector<std::pair<std::string, ClusterPlan>> plans(int ranks, Method method, std::int32_t layers) {
+  std::vector<std::pair<std::string, ClusterPlan>> made = {{"default", default_plan(ranks, method, layers)}};
+  ClusterSpec shards{
+      .name = "shards", .filter = all_ranks(), .stages = {{.group = all_ranks(), .cut = 1}}, .chunk_length = 0};
+  made.emplace_back("all filter, one stage of all", resolve(shards, ranks, method, layers));
+  ClusterSpec stages{
+      .name = "stages", .filter = all_ranks(), .stages = {{.group = all_ranks(), .cut = 0}}, .chunk_length = 23};
+  made.emplace_back("all filter, one stage each, chunks of 23", resolve(stages, ranks, method, layers));
+  if (ranks > 1) {
+    ClusterSpec grid{.name = "grid", .filter = {}, .stages = {{.group = all_ranks(), .cut = 2}}, .chunk_length = 17};
+    made.emplace_back("two stages of all, chunks of 17", resolve(grid, ranks, method, layers));
+  }
+  return made;
+}
+
+class Golden : public testing::TestWithParam<std::string> {
+ protected:
+  Golden() : config_(load_model_config(folder(GetParam()))), weights_(open_checkpoint(folder(GetParam()))) {}
+
+  Session session(const ClusterPlan& plan, LayerIndex filter_layer) {
+    return Session(world(), config_, *weights_, plan, filter_layer, {});
+  }
+  bool first_rank() const { return world().member() == 0; }
+
+  ModelConfig config_;
+  std::unique_ptr<TensorSource> weights_;
+};
+
+GenerationRequest request_of(std::vector<TokenId> prompt, std::int32_t tokens, const ModelConfig& config) {
+  GenerationRequest request;
+  request.prompt = std::move(prompt);
+  request.stop = {.end_tokens = config.end_tokens, .max_new_tokens = tokens};
+  return request;
+}
+
+TEST_P(Golden, LogitsAreThoseOfTheReference) {
+  const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
+  for (const auto& [name, plan] : plans(world().size(), Method::full, config_.layers)) {
+    Session session = this->session(plan, LayerIndex(0));
+    for (const int n : {1, 7, 40, 131, 600}) {
+      const std::vector<float> expected = read_f32_tensor(golden, "logits." + std::to_string(n));
+      const auto rows = static_cast<std::int32_t>(expected.size()) / config_.vocab;
+      const std::vector<float> logits = session.logits(ids_of(golden, "ids." + std::to_string(n)), rows);
+      if (!first_rank()) continue;
+      EXPECT_EQ(logits.size(), expected.size());
+      float largest = 0;
+      for (std::size_t i = 0; i < std::min(logits.size(), expected.size()); ++i) {
+        largest = std::max(largest, std::abs(logits[i] - expected[i]));
+      }
+      EXPECT_LT(largest, kLogitTolerance) << name << ", n = " << n;
+    }
+  }
+}
+
+TEST_P(Golden, GreedyTokensAreThoseOfTheReference) {
+  const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
+  const json cases = read_json(folder(GetParam()) + "/golden.json")["cases"];
+  for (const auto& [name, plan] : plans(world().size(), Method::full, config_.layers)) {
+    Session session = this->session(plan, LayerIndex(0));
+    for (const json& golden_case : cases) {
+      const int n = golden_case["n"];
+      const auto result = session.generate(request_of(ids_of(golden, "ids." + std::to_string(n)), 16, config_));
+      if (!first_rank() || golden_case["min_margin"] < kCloseLogits) continue;
+      EXPECT_EQ(values(result.generated_ids), golden_case["greedy"].get<std::vector<std::int32_t>>())
+          << name << ", n = " << n;
+    }
+  }
+}
+
+TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
+  const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/gemfilter.safetensors");
+  const json cases = read_json(folder(GetParam()) + "/gemfilter.json")["cases"];
+  for (const auto& [name, plan] : plans(world().size(), Method::gemfilter, config_.layers)) {
+    for (const json& golden_case : cases) {
+      const std::string key = golden_case["key"];
+      const LayerIndex filter_layer(golden_case["filter_layer"].get<int>());
+      Session session = this->session(plan, filter_layer);
+      auto request = request_of(ids_of(golden, key + ".ids"), 12, config_);
+      request.filter_layer = filter_layer;
+      request.selection = {.keep = golden_case["k"], .pool_width = 5, .keep_first = 0, .keep_last = 0};
+      const GenerationResult result = session.generate(request);
+      if (!first_rank()) continue;
+      if (!result.scores.empty()) {
+        const std::vector<float> expected = read_f32_tensor(golden, key + ".scores");
+        const float largest = std::abs(*std::max_element(expected.begin(), expected.end(),
+                                                         [](float a, float b) { return std::abs(a) < std::abs(b); }));
+        double difference = 0;
+        for (std::size_t i = 0; i < expected.size(); ++i) {
+          difference = std::max(difference, static_cast<double>(std::abs(result.scores[i] - expected[i])));
+        }
+        EXPECT_LT(difference, kScoreTolerance * largest) << name << ", " << key;
+        if (golden_case["gap_at_k"] < kCloseScores * largest) continue;
+      }
+      std::vector<std::int64_t> kept;
+      for (const OriginalPosition position : result.kept) kept.push_back(position.value());
+      EXPECT_EQ(kept, read_i64_tensor(golden, key + ".indices")) << name << ", " << key;
+      if (golden_case["min_margin"] < kCloseLogits) continue;
+      EXPECT_EQ(values(result.generated_ids), golden_case["greedy"].get<std::vector<std::int32_t>>())
+          << name << ", " << key;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::Values("llama-3.1", "llama-2", "smollm2"), [](const auto& test_info) {
+  std::string name = test_info.param;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace gemring
