@@ -14,7 +14,7 @@ namespace {
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-constexpr int kDraws = 100'000;
+constexpr int kDraws = 20'000;
 
 using Logits = std::vector<float>;
 
@@ -23,7 +23,7 @@ int greedy(const Logits& logits) {
 }
 
 // Share of each token over kDraws positions. A share near p has a standard deviation of sqrt(p (1 - p) / kDraws) <
-// 0.0016.
+// 0.0036.
 std::vector<double> shares(const SamplingOptions& options, const Logits& logits) {
   Sampler sampler(options, logits.size());
   std::vector<double> out(logits.size(), 0.0);
@@ -37,7 +37,7 @@ void expect_shares(const SamplingOptions& options, const Logits& logits, const s
     if (expected[i] == 0.0) {
       EXPECT_EQ(got[i], 0.0) << i;
     } else {
-      EXPECT_NEAR(got[i], expected[i], 0.007) << i;
+      EXPECT_NEAR(got[i], expected[i], 0.012) << i;
     }
   }
 }
@@ -113,7 +113,7 @@ TEST(Sampler, ANucleusOfManyTokensIsExact) {
   Sampler sampler({.temperature = 1.0f, .top_p = 0.25f, .seed = 9}, 1000);
   const Logits equal(1000, 0.0f);
   std::vector<bool> seen(1000, false);
-  for (int i = 0; i < 20'000; ++i) seen[sampler.sample(equal, GlobalPosition(i)).index()] = true;
+  for (int i = 0; i < 4'000; ++i) seen[sampler.sample(equal, GlobalPosition(i)).index()] = true;
   EXPECT_EQ(std::count(seen.begin(), seen.begin() + 250, true), 250);
   EXPECT_EQ(std::count(seen.begin() + 250, seen.end(), true), 0);
 }
@@ -138,7 +138,7 @@ TEST(KeyedUniform, IsSplitMix64OfSeedAndPosition) {
 }
 
 TEST(KeyedUniform, NeighbouringSeedsAndPositionsAreUnrelated) {
-  // Means of products of neighbours: 1/4 where unrelated, standard deviation 0.22 / sqrt(kDraws) = 0.0007.
+  // Means of products of neighbours: 1/4 where unrelated, standard deviation 0.22 / sqrt(kDraws) = 0.0016.
   double mean = 0, by_position = 0, by_seed = 0, diagonal = 0;
   for (int i = 0; i < kDraws; ++i) {
     const double u = keyed_uniform(5, GlobalPosition(i));
@@ -149,10 +149,10 @@ TEST(KeyedUniform, NeighbouringSeedsAndPositionsAreUnrelated) {
     by_seed += u * keyed_uniform(6, GlobalPosition(i)) / kDraws;
     diagonal += u * keyed_uniform(6, GlobalPosition(i + 1)) / kDraws;
   }
-  EXPECT_NEAR(mean, 0.5, 0.004);
-  EXPECT_NEAR(by_position, 0.25, 0.003);
-  EXPECT_NEAR(by_seed, 0.25, 0.003);
-  EXPECT_NEAR(diagonal, 0.25, 0.003);
+  EXPECT_NEAR(mean, 0.5, 0.008);
+  EXPECT_NEAR(by_position, 0.25, 0.006);
+  EXPECT_NEAR(by_seed, 0.25, 0.006);
+  EXPECT_NEAR(diagonal, 0.25, 0.006);
 }
 
 void expect_usage_error(const SamplingOptions& options, const std::string& where) {

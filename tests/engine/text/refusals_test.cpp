@@ -21,7 +21,8 @@ nlohmann::json with_model(const char* key, nlohmann::json value) {
 TEST(TokenizerRefusals, NormalizersAreNamed) {
   expect_load_error<ConfigError>(with("normalizer", {{"type", "NFC"}}), "normalizer NFC");
   expect_load_error<ConfigError>(
-      with("normalizer", {{"type", "Sequence"}, {"normalizers", {{{"type", "Prepend"}, {"prepend", "_"}}}}}),
+      with("normalizer",
+           {{"type", "Sequence"}, {"normalizers", json_array({{{"type", "Prepend"}, {"prepend", "_"}}})}}),
       "normalizer Prepend");
 }
 
@@ -33,9 +34,9 @@ TEST(TokenizerRefusals, PreTokenizersAreNamed) {
   const auto sequence = [](nlohmann::json parts) {
     return with("pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", std::move(parts)}});
   };
-  expect_load_error<ConfigError>(sequence({split, byte_level}), "pre_tokenizer Split");
-  expect_load_error<ConfigError>(sequence({byte_level, digits}), "pre_tokenizer Digits behind ByteLevel");
-  expect_load_error<ConfigError>(sequence({digits}), "without ByteLevel");
+  expect_load_error<ConfigError>(sequence(json_array({split, byte_level})), "pre_tokenizer Split");
+  expect_load_error<ConfigError>(sequence(json_array({byte_level, digits})), "pre_tokenizer Digits behind ByteLevel");
+  expect_load_error<ConfigError>(sequence(json_array({digits})), "without ByteLevel");
   expect_load_error<ConfigError>(with("pre_tokenizer", nullptr), "without a pre_tokenizer");
 }
 
@@ -69,15 +70,15 @@ TEST(TokenizerRefusals, AnEndTokenInTheConfigIsRefused) {
 }
 
 TEST(TokenizerRefusals, FilesThatContradictThemselvesAreModelFileErrors) {
-  expect_load_error<ModelFileError>(with_model("merges", {"h e"}), "token \"he\"");
-  expect_load_error<ModelFileError>(with_model("merges", {"h"}), "not two tokens");
-  expect_load_error<ModelFileError>(with_model("merges", {"h e l"}), "not two tokens");
+  expect_load_error<ModelFileError>(with_model("merges", json_array({"h e"})), "token \"he\"");
+  expect_load_error<ModelFileError>(with_model("merges", json_array({"h"})), "not two tokens");
+  expect_load_error<ModelFileError>(with_model("merges", json_array({"h e l"})), "not two tokens");
   expect_load_error<ModelFileError>(with_model("vocab", {{"a", 1}, {"b", 1}}), "which another token has");
   expect_load_error<ModelFileError>(with_model("vocab", {{"a", -1}}), "id -1");
   expect_load_error<ModelFileError>(with_model("vocab", {{"a", 1 << 30}}), "id 1073741824");
   expect_load_error<ModelFileError>(with_model("vocab", 5), "no valid tokenizer file");
   expect_load_error<ModelFileError>(with_model("unk_token", "<unk>"), "<unk>");
-  expect_load_error<ModelFileError>(with("added_tokens", {{{"id", 1}}}), "content");
+  expect_load_error<ModelFileError>(with("added_tokens", json_array({{{"id", 1}}})), "content");
   expect_load_error<ModelFileError>(with("post_processor", bos_template(900, "<s>")), "adds id 900");
 }
 

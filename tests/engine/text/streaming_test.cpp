@@ -37,7 +37,7 @@ TEST(StreamingDecoder, AnIncompleteEndIsReplacedByFinish) {
 
 TEST(StreamingDecoder, SpecialTokensGiveNoText) {
   nlohmann::json file = tiny_tokenizer({});
-  file["added_tokens"] = {added_token(300, "<|end|>")};
+  file["added_tokens"] = json_array({added_token(300, "<|end|>")});
   EXPECT_EQ(stream(load(file), {'a', 300}), (Parts{"a", "", ""}));
 }
 

@@ -49,10 +49,11 @@ nlohmann::json added_token(int id, const std::string& content) {
 }
 
 nlohmann::json bos_template(int id, const std::string& content) {
-  return {{"type", "TemplateProcessing"},
-          {"single",
-           {{{"SpecialToken", {{"id", content}, {"type_id", 0}}}}, {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}},
-          {"special_tokens", {{content, {{"id", content}, {"ids", {id}}, {"tokens", {content}}}}}}};
+  const nlohmann::json special = {{"SpecialToken", {{"id", content}, {"type_id", 0}}}};
+  const nlohmann::json sequence = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
+  nlohmann::json tokens = nlohmann::json::object();
+  tokens[content]["ids"] = std::vector<int>{id};
+  return {{"type", "TemplateProcessing"}, {"single", json_array({special, sequence})}, {"special_tokens", tokens}};
 }
 
 Tokenizer load(const nlohmann::json& tokenizer, const nlohmann::json& config) {

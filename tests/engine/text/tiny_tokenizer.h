@@ -28,6 +28,11 @@ class TemporaryDirectory {
 /// ByteLevel with GPT-2's split.
 nlohmann::json tiny_tokenizer(const std::vector<std::string>& merges);
 
+/// A JSON array. Not written {...}: compilers differ in what a list of one element makes.
+inline nlohmann::json json_array(nlohmann::json::initializer_list_t elements) {
+  return nlohmann::json::array(elements);
+}
+
 /// An entry of "added_tokens"; special, raw text.
 nlohmann::json added_token(int id, const std::string& content);
 

@@ -26,7 +26,7 @@ TEST(Tokenizer, MergesMayBePairsInsteadOfStrings) {
   nlohmann::json file = tiny_tokenizer(kMerges);
   for (auto& merge : file["model"]["merges"]) {
     const auto line = merge.get<std::string>();
-    merge = {line.substr(0, line.find(' ')), line.substr(line.find(' ') + 1)};
+    merge = json_array({line.substr(0, line.find(' ')), line.substr(line.find(' ') + 1)});
   }
   EXPECT_EQ(ids(load(file).encode("hello o")), (Ids{260, 259}));
 }
@@ -70,7 +70,7 @@ TEST(Tokenizer, TheTokensOfAQuestionAreThoseThatEndBehindItsFirstByte) {
 
 TEST(Tokenizer, SpecialTokensInThePromptAreParsed) {
   nlohmann::json file = tiny_tokenizer(kMerges);
-  file["added_tokens"] = {added_token(300, "<|end|>")};
+  file["added_tokens"] = json_array({added_token(300, "<|end|>")});
   const Tokenizer tokenizer = load(file);
   const Encoding encoding = tokenizer.encode("he<|end|>he");
   EXPECT_EQ(ids(encoding), (Ids{256, 300, 256}));
@@ -84,10 +84,9 @@ TEST(Tokenizer, SpecialTokensInThePromptAreParsed) {
 
 TEST(Tokenizer, BosComesFromThePostProcessorOnce) {
   nlohmann::json file = tiny_tokenizer(kMerges);
-  file["added_tokens"] = {added_token(300, "<s>")};
-  file["post_processor"] = {
-      {"type", "Sequence"},
-      {"processors", {{{"type", "ByteLevel"}, {"add_prefix_space", true}}, bos_template(300, "<s>")}}};
+  file["added_tokens"] = json_array({added_token(300, "<s>")});
+  const nlohmann::json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", true}};
+  file["post_processor"] = {{"type", "Sequence"}, {"processors", json_array({byte_level, bos_template(300, "<s>")})}};
   const Tokenizer tokenizer = load(file);
   EXPECT_EQ(ids(tokenizer.encode("he")), (Ids{300, 256}));
   EXPECT_EQ(tokenizer.encode("he").ends, (Ends{0, 2}));
@@ -98,7 +97,7 @@ TEST(Tokenizer, BosComesFromThePostProcessorOnce) {
 
 TEST(Tokenizer, BosComesFromTheConfigWhereThePostProcessorHasNone) {
   nlohmann::json file = tiny_tokenizer(kMerges);
-  file["added_tokens"] = {added_token(300, "<s>")};
+  file["added_tokens"] = json_array({added_token(300, "<s>")});
   EXPECT_EQ(ids(load(file, {{"bos_token", "<s>"}}).encode("he")), (Ids{256}));
   EXPECT_EQ(ids(load(file, {{"add_bos_token", false}, {"bos_token", "<s>"}}).encode("he")), (Ids{256}));
   EXPECT_EQ(ids(load(file, {{"add_bos_token", true}, {"bos_token", "<s>"}}).encode("he")), (Ids{300, 256}));
@@ -108,7 +107,7 @@ TEST(Tokenizer, BosComesFromTheConfigWhereThePostProcessorHasNone) {
 
 TEST(Tokenizer, AnExplicitAddBosTokenDecidesOverThePostProcessor) {
   nlohmann::json file = tiny_tokenizer(kMerges);
-  file["added_tokens"] = {added_token(300, "<s>")};
+  file["added_tokens"] = json_array({added_token(300, "<s>")});
   file["post_processor"] = bos_template(300, "<s>");
   EXPECT_EQ(ids(load(file, {{"add_bos_token", true}, {"bos_token", "<s>"}}).encode("he")), (Ids{300, 256}));
   EXPECT_EQ(ids(load(file, {{"add_bos_token", false}}).encode("he")), (Ids{256}));
@@ -118,7 +117,7 @@ TEST(Tokenizer, BytesAreTheTokensOwnAndEmptyForSpecialAndMissingOnes) {
   nlohmann::json file = tiny_tokenizer(kMerges);
   nlohmann::json plain = added_token(301, "two words");
   plain["special"] = false;
-  file["added_tokens"] = {added_token(300, "<s>"), plain};
+  file["added_tokens"] = json_array({added_token(300, "<s>"), plain});
   const Tokenizer tokenizer = load(file);
   EXPECT_EQ(tokenizer.bytes(TokenId(259)), " o");
   EXPECT_EQ(tokenizer.bytes(TokenId(0xC3)), "\xC3");
@@ -130,7 +129,7 @@ TEST(Tokenizer, BytesAreTheTokensOwnAndEmptyForSpecialAndMissingOnes) {
 
 TEST(Tokenizer, DecodeLeavesSpecialTokensOutUnlessAsked) {
   nlohmann::json file = tiny_tokenizer(kMerges);
-  file["added_tokens"] = {added_token(300, "<s>")};
+  file["added_tokens"] = json_array({added_token(300, "<s>")});
   const Tokenizer tokenizer = load(file);
   EXPECT_EQ(tokenizer.decode(tokens({300, 260, 0xC3, 0xA9})), "helloé");
   EXPECT_EQ(tokenizer.decode(tokens({300, 260}), true), "<s>hello");
