@@ -4,19 +4,17 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 #include "engine/model/config_json.h"
 #include "engine/model/rope_config.h"
+#include "engine/weights/file.h"
 #include "engine/weights/json_file.h"
 
 namespace gemring {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr std::int32_t kMaxLayers = 10'000;  // published models have up to a few hundred
 
@@ -144,14 +142,10 @@ ModelConfig load_model_config_file(const std::string& config_json) {
 }
 
 ModelConfig load_model_config(const std::string& model_directory) {
-  const fs::path directory = model_directory;
-  if (!fs::is_directory(directory)) {
-    throw ModelFileError(
-        {model_directory, "there is no such directory", "give the directory of a Hugging Face checkpoint"});
-  }
-  ModelConfig model = load_model_config_file((directory / "config.json").string());
-  const std::string generation = (directory / "generation_config.json").string();
-  if (fs::exists(generation)) {
+  require_model_directory(model_directory);
+  ModelConfig model = load_model_config_file(path_in(model_directory, "config.json"));
+  const std::string generation = path_in(model_directory, "generation_config.json");
+  if (file_exists(generation)) {
     const nlohmann::json parsed = read_json_object(generation);
     add_end_tokens(JsonFields(generation, parsed), model);
   }

@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
 
-#include <filesystem>
-
 #include "engine/base/error.h"
 #include "engine/model/config.h"
 #include "engine/weights/file.h"
@@ -12,8 +10,8 @@
 namespace gemring {
 
 std::optional<LayerIndex> load_profile_filter_layer(const std::string& model_directory) {
-  const std::string path = (std::filesystem::path(model_directory) / "gemring.json").string();
-  if (!std::filesystem::exists(path)) return std::nullopt;
+  const std::string path = path_in(model_directory, "gemring.json");
+  if (!file_exists(path)) return std::nullopt;
 
   proto::Profile profile;
   const auto status = google::protobuf::util::JsonStringToMessage(read_text_file(path), &profile);

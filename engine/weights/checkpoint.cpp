@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -18,8 +17,6 @@
 
 namespace gemring {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr const char* kSingleFile = "model.safetensors";
 constexpr const char* kIndexFile = "model.safetensors.index.json";
@@ -52,8 +49,8 @@ WeightMap read_index(const std::string& path) {
 class Checkpoint final : public TensorSource {
  public:
   explicit Checkpoint(const std::string& directory) : directory_(directory) {
-    const bool single = fs::exists(fs::path(directory) / kSingleFile);
-    if (single) {
+    require_model_directory(directory);
+    if (file_exists(path_in(directory, kSingleFile))) {
       add_file(kSingleFile);
     } else {
       add_shards();
@@ -97,12 +94,8 @@ class Checkpoint final : public TensorSource {
   };
 
   void add_shards() {
-    const std::string index = (fs::path(directory_) / kIndexFile).string();
-    if (!fs::is_directory(directory_)) {
-      throw ModelFileError(
-          {directory_, "there is no such directory", "give the directory of a Hugging Face checkpoint"});
-    }
-    if (!fs::exists(index)) {
+    const std::string index = path_in(directory_, kIndexFile);
+    if (!file_exists(index)) {
       throw ModelFileError({directory_, fmt::format("holds neither {} nor {}", kSingleFile, kIndexFile),
                             "give the directory of a Hugging Face checkpoint in safetensors format"});
     }
@@ -110,9 +103,9 @@ class Checkpoint final : public TensorSource {
     std::set<std::string> files;
     for (const auto& [tensor, file] : map) files.insert(file);
     for (const std::string& file : files) {
-      if (!fs::exists(fs::path(directory_) / file)) {
-        throw ModelFileError({(fs::path(directory_) / file).string(),
-                              fmt::format("is missing; {} names it", kIndexFile), "download it"});
+      if (!file_exists(path_in(directory_, file))) {
+        throw ModelFileError(
+            {path_in(directory_, file), fmt::format("is missing; {} names it", kIndexFile), "download it"});
       }
       add_file(file);
     }
@@ -121,14 +114,14 @@ class Checkpoint final : public TensorSource {
 
   void check_mapped(const std::string& index, const std::string& tensor, const std::string& file) const {
     const auto place = places_.find(tensor);
-    const std::string expected = (fs::path(directory_) / file).string();
+    const std::string expected = path_in(directory_, file);
     if (place != places_.end() && place->second.shard->file->path() == expected) return;
     throw ModelFileError({expected, fmt::format("has no tensor {}, which {} says it has", tensor, index),
                           "index and shards belong to different checkpoints; download them again"});
   }
 
   void add_file(const std::string& name) {
-    shards_.push_back(std::make_unique<SafetensorsFile>(open_safetensors((fs::path(directory_) / name).string())));
+    shards_.push_back(std::make_unique<SafetensorsFile>(open_safetensors(path_in(directory_, name))));
     const SafetensorsFile& shard = *shards_.back();
     for (const StoredTensor& stored : shard.tensors) {
       const auto [place, is_new] = places_.emplace(stored.name, Place{&shard, &stored});

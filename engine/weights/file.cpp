@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -58,6 +59,23 @@ void InputFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
     }
     done += static_cast<std::size_t>(got);
   }
+}
+
+bool file_exists(const std::string& path) {
+  if (access(path.c_str(), F_OK) == 0) return true;
+  if (errno == ENOENT) return false;
+  refuse_open(path, errno);
+}
+
+void require_model_directory(const std::string& path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0 && errno != ENOENT && errno != ENOTDIR) refuse_open(path, errno);
+  if (S_ISDIR(status.st_mode)) return;
+  throw ModelFileError({path, "there is no such directory", "give the directory of a Hugging Face checkpoint"});
+}
+
+std::string path_in(const std::string& directory, const std::string& name) {
+  return (std::filesystem::path(directory) / name).string();
 }
 
 std::string read_text_file(const std::string& path, std::uint64_t limit) {

@@ -30,6 +30,15 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
+/// False where nothing has this name. Throws ModelFileError where the system does not say (no permission, bad path).
+bool file_exists(const std::string& path);
+
+/// Throws ModelFileError unless `path` is a directory that can be looked into.
+void require_model_directory(const std::string& path);
+
+/// `name` in `directory`.
+std::string path_in(const std::string& directory, const std::string& name);
+
 /// The whole of a text file of at most `limit` bytes. Throws ModelFileError.
 std::string read_text_file(const std::string& path, std::uint64_t limit = 64u << 20);
 

@@ -14,9 +14,15 @@ namespace {
 
 using nlohmann::json;
 
-json parse_refusing_duplicates(const std::string& path, const std::string& text) {
+constexpr int kDeepest = 64;  // nlohmann copies and prints by recursion; people's files have 3 or 4 levels
+
+json parse(const std::string& path, const std::string& text, DuplicateKeys duplicates) {
   std::vector<std::set<std::string>> keys;  // of the objects that are open
-  const auto watch = [&](int, json::parse_event_t event, json& value) {
+  const auto watch = [&](int depth, json::parse_event_t event, json& value) {
+    if (depth > kDeepest) {
+      throw ModelFileError({path, fmt::format("is nested deeper than {} levels", kDeepest), "download it again"});
+    }
+    if (duplicates == DuplicateKeys::last_wins) return true;
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
@@ -36,7 +42,7 @@ json read_json_object(const std::string& path, DuplicateKeys duplicates) {
     if (const auto zero = text.find('\0'); zero != std::string::npos) {
       throw ModelFileError({path, fmt::format("holds a zero byte at byte {}", zero), "download it again"});
     }
-    json parsed = duplicates == DuplicateKeys::refuse ? parse_refusing_duplicates(path, text) : json::parse(text);
+    json parsed = parse(path, text, duplicates);
     if (parsed.is_object()) return parsed;
   } catch (const json::exception& error) {
     throw ModelFileError({path, fmt::format("is not valid JSON: {}", error.what()), "download it again"});

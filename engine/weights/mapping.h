@@ -24,6 +24,7 @@ struct MappingFaultOptions {
 /// From now on a SIGBUS inside a mapped tensor writes one message (file, tensor, what to do, process) to stderr and
 /// ends the process with exit code 4; any other SIGBUS does what it does by default. A read that the disk or file
 /// server fails arrives the same way and is told apart by the file's size. May be called again, with other options.
+/// Call it after MPI_Init, which installs a handler of its own.
 void install_mapping_fault_handler(const MappingFaultOptions& options);
 
 }  // namespace gemring

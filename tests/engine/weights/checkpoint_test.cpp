@@ -118,6 +118,11 @@ TEST(Checkpoint, ADirectoryWithoutACheckpointSaysWhatItLacks) {
                        "there is no such directory"));
 }
 
+TEST(Checkpoint, AnImpossiblePathIsRefusedWithTheSystemsWords) {
+  EXPECT_TRUE(
+      contains(error_of<ModelFileError>([] { open_checkpoint(std::string(5000, 'd')); }), "File name too long"));
+}
+
 TEST(Checkpoint, TheFingerprintFollowsNamesHeadersAndSizesButNotThePlace) {
   const TemporaryDirectory first, second, third;
   const std::string wider =

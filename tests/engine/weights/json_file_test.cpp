@@ -33,6 +33,13 @@ TEST(JsonFile, EqualKeysOfDifferentObjectsAreNoDuplicates) {
   EXPECT_EQ(read_json_object(path, DuplicateKeys::refuse).at("b").at("a"), 2);
 }
 
+TEST(JsonFile, DeepNestingIsRefused) {
+  const TemporaryDirectory directory;
+  const std::string deep = R"({"a":)" + std::string(100'000, '[') + std::string(100'000, ']') + "}";
+  const std::string path = directory.write("a.json", deep);
+  EXPECT_TRUE(contains(error_of<ModelFileError>([&] { read_json_object(path); }), "nested deeper than 64 levels"));
+}
+
 TEST(JsonFile, WhatIsNoObjectIsRefused) {
   const TemporaryDirectory directory;
   const std::pair<std::string, const char*> table[] = {{"", "is not valid JSON"},
