@@ -20,8 +20,10 @@ struct GroupSpec {
   std::vector<RankId> ranks;  // with Symbol::none, in the order of the group
 };
 
-/// One entry of a cluster file's `stages`: a group that is cut into `cut` consecutive stages (sizes differing by at most
-/// one, larger first: 1,2 | 3). cut 0: one stage per rank of the group. layers 0: an equal share.
+/// One entry of a cluster file's `stages`: a group that is cut into `cut` consecutive stages (sizes differing by at
+/// most one, larger first: 1,2 | 3). cut 0: one stage per rank of the group. layers 0: an equal share. A symbol's group
+/// may have fewer ranks than `cut` (the file serves any number of ranks): it is then cut into single ranks. Of a group
+/// of rank numbers that is an error.
 struct StageSpec {
   GroupSpec group;
   std::int32_t cut = 1;
@@ -30,33 +32,35 @@ struct StageSpec {
 
 /// What a cluster file says (cluster.proto), before the number of ranks is known.
 struct ClusterSpec {
-  std::string name;                  // of the file, for errors
-  std::optional<GroupSpec> filter;   // unset: rank 0
-  std::vector<StageSpec> stages;     // empty: the default of the method
-  std::int32_t chunk_length = 0;     // tokens of a pipeline chunk; 0: chosen from length and stages
+  std::string name;                 // of the file, for errors
+  std::optional<GroupSpec> filter;  // unset: rank 0
+  std::vector<StageSpec> stages;    // empty: the default of the method
+  std::int32_t chunk_length = 0;    // tokens of a pipeline chunk; 0: chosen from length and stages
 };
 
 struct StagePlan {
   LayerIndex first_layer;
-  LayerIndex end_layer;         // one behind the last
-  std::vector<RankId> ranks;    // the group, its first rank first
+  LayerIndex end_layer;       // one behind the last
+  std::vector<RankId> ranks;  // the group, its first rank first
   std::int32_t layers() const { return end_layer - first_layer; }
 };
 
 struct ClusterPlan {
-  int ranks = 1;                     // of the job
+  int ranks = 1;  // of the job
   Method method = Method::gemfilter;
   std::int32_t layers = 0;           // of the model
   std::vector<RankId> filter_group;  // rank 0 first; empty with Method::full
   std::vector<StagePlan> stages;     // consecutive layer intervals, every one at least one layer
   std::int32_t chunk_length = 0;     // as in ClusterSpec
 
-  std::vector<RankId> idle_ranks() const;           // named by no group
+  std::vector<RankId> idle_ranks() const;  // named by no group
   std::optional<std::size_t> stage_of(RankId rank) const;
   bool filters(RankId rank) const;
 
   /// Pipeline chunks of a sequence of n positions: one for a single stage of several ranks (the whole prompt, shared as
-  /// zigzag shards), else pieces of chunk_length (0: a quarter of a stage's share of the prompt, between 128 and 1024).
+  /// zigzag shards; chunk_length has no effect), else pieces of chunk_length, the last one shorter. chunk_length 0:
+  /// 1024 for a single stage of one rank, else a quarter of a stage's share of the prompt, between 128 and 1024. n 0:
+  /// none.
   std::vector<PositionRange> chunks(std::int32_t n) const;
 
   std::string describe() const;  // the table that `gemring plan` prints and the log shows at start
@@ -66,8 +70,10 @@ struct ClusterPlan {
 /// Method::full all ranks are stages. Ranks beyond the number of layers stay idle.
 ClusterPlan default_plan(int ranks, Method method, std::int32_t layers);
 
-/// Throws ConfigError naming file and group: a rank twice in one group or in two stages, a rank beyond `ranks`, a filter
-/// group that does not begin with rank 0, more stages than layers, layers that do not add up, an empty group.
+/// The plan of a cluster file for so many ranks. With Method::full the filter group is left out; without stages the
+/// default's are taken. Throws ConfigError naming file, group and rank: a rank twice in one group or in two stages, a
+/// rank beyond `ranks`, a filter group that does not begin with rank 0, a group of numbers cut into more stages than it
+/// has ranks, more stages than layers, layers that do not add up, an empty group.
 ClusterPlan resolve(const ClusterSpec& spec, int ranks, Method method, std::int32_t layers);
 
 }  // namespace gemring

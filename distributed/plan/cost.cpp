@@ -1,0 +1,282 @@
+#include "distributed/plan/cost.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "engine/base/check.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::uint64_t kFixedBytes = 100'000'000;  // program, MPI, BLAS buffers: measured on small models
+constexpr std::uint64_t kPanelBytes = 4 << 20;      // f32 panel of weights of each thread
+
+std::uint64_t bytes_of(std::int64_t rows, std::int64_t cols, DataType type = DataType::f32) {
+  return static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols) * bytes_per_element(type);
+}
+
+/// Keys that the queries of these positions see together: position p sees p + 1.
+double visible_keys(const std::vector<PositionRange>& ranges) {
+  double keys = 0;
+  for (const PositionRange& range : ranges) {
+    const double begin = range.begin.value();
+    const double end = range.end.value();
+    keys += (end * (end + 1) - begin * (begin + 1)) / 2;
+  }
+  return keys;
+}
+
+/// FLOP of the pieces of one decoder layer, per token (attention: per query and key).
+struct LayerFlop {
+  explicit LayerFlop(const ModelConfig& model)
+      : keys(2.0 * model.hidden * model.kv_width()),
+        query(2.0 * model.hidden * model.query_width()),
+        output(query),
+        mlp(6.0 * model.hidden * model.ffn),
+        pair(4.0 * model.query_width()) {}
+  double linear() const { return 2 * keys + query + output + mlp; }  // values cost what keys cost
+
+  double keys, query, output, mlp, pair;
+};
+
+/// Everything for one rank of one plan.
+class Coster {
+ public:
+  Coster(const ClusterPlan& plan, const PlanInputs& inputs, RankId rank)
+      : plan_(plan), inputs_(inputs), model_(inputs.model), flop_(inputs.model), stage_(plan.stage_of(rank)) {
+    cost_.rank = rank;
+  }
+
+  RankCost run() {
+    weights();
+    if (runs_filter() && plan_.filters(cost_.rank)) filter();
+    if (stage_) stage();
+    if (cost_.rank == RankId(0)) {
+      cost_.bytes_sent_prefill += 8.0 * pass_tokens() * (plan_.ranks - 1);  // kept indices and token ids to everyone
+    }
+    cost_.fixed_bytes = kFixedBytes;
+    cost_.total_bytes = cost_.weights_bytes + cost_.fixed_bytes + std::max(cost_.filter.total(), cost_.stage.total());
+    return std::move(cost_);
+  }
+
+ private:
+  bool runs_filter() const { return plan_.method == Method::gemfilter && inputs_.prompt_tokens > inputs_.keep; }
+  std::int32_t pass_tokens() const { return runs_filter() ? inputs_.keep : inputs_.prompt_tokens; }
+  bool first_stage() const { return stage_ == std::size_t{0}; }
+  bool last_stage() const { return stage_ && *stage_ + 1 == plan_.stages.size(); }
+
+  static int member_of(const std::vector<RankId>& group, RankId rank) {
+    return static_cast<int>(std::find(group.begin(), group.end(), rank) - group.begin());
+  }
+
+  // Weights: names of modeling_llama.py.
+
+  bool needs_of_layer(LayerIndex layer, std::string_view part) const {
+    if (stage_ && layer >= plan_.stages[*stage_].first_layer && layer < plan_.stages[*stage_].end_layer) return true;
+    if (!plan_.filters(cost_.rank) || layer > inputs_.filter_layer) return false;
+    return layer < inputs_.filter_layer || part.starts_with("input_layernorm.") ||
+           part.starts_with("self_attn.q_proj.") || part.starts_with("self_attn.k_proj.");
+  }
+
+  bool needs(std::string_view name) const {
+    constexpr std::string_view kLayers = "model.layers.";
+    if (name.starts_with(kLayers)) {
+      name.remove_prefix(kLayers.size());
+      const std::size_t dot = name.find('.');
+      GEMRING_CHECK(dot != std::string_view::npos && dot > 0, "tensor {}{}", kLayers, name);
+      return needs_of_layer(LayerIndex(std::stoi(std::string(name.substr(0, dot)))), name.substr(dot + 1));
+    }
+    if (name == "model.embed_tokens.weight") {
+      return plan_.filters(cost_.rank) || first_stage() || (last_stage() && model_.tied_embeddings);
+    }
+    if (name == "lm_head.weight") return last_stage() && !model_.tied_embeddings;
+    return name == "model.norm.weight" && last_stage();
+  }
+
+  void weights() {
+    for (std::size_t i = 0; i < inputs_.tensors.size(); ++i) {
+      if (!needs(inputs_.tensors[i].name)) continue;
+      cost_.tensors.push_back(i);
+      cost_.weights_bytes += inputs_.tensors[i].bytes;
+    }
+  }
+
+  // Memory and messages that both phases have.
+
+  /// LayerWorkspace and x for steps of `rows` rows, rotations of `positions` positions.
+  std::uint64_t workspace(std::int64_t rows, std::int64_t positions) const {
+    return bytes_of(rows, model_.hidden) + bytes_of(rows, model_.query_width()) + bytes_of(positions, model_.head_dim) +
+           bytes_of(inputs_.token_block, model_.hidden + 2 * model_.ffn + 2 * model_.kv_width()) +
+           static_cast<std::uint64_t>(inputs_.threads_per_rank) * kPanelBytes;
+  }
+
+  /// o, m, l of softmax states that are not finished.
+  std::uint64_t partials(std::int64_t queries) const {
+    return bytes_of(queries, std::int64_t{model_.heads} * (model_.head_dim + 2));
+  }
+
+  std::uint64_t keys_values(std::int64_t tokens, DataType type) const {
+    return 2 * bytes_of(tokens, model_.kv_width(), type);
+  }
+
+  /// Two blocks to receive into; where the cache has another type also the own block as it is sent.
+  std::uint64_t ring_buffers(const ZigzagShards& shards, int member) const {
+    const std::uint64_t own =
+        inputs_.kv_type == inputs_.message_type ? 0 : keys_values(shards.size(member), inputs_.message_type);
+    return own + 2 * keys_values(shards.largest(), inputs_.message_type);
+  }
+
+  /// One layer's ring: a member passes on every block but the next member's, which it receives last.
+  double ring_bytes(const ZigzagShards& shards, int member) const {
+    if (shards.members() == 1) return 0;
+    const std::int32_t passed = shards.range().size() - shards.size((member + 1) % shards.members());
+    return static_cast<double>(keys_values(passed, inputs_.message_type));
+  }
+
+  void filter();
+  void stage();
+  void stage_chunk(const StagePlan& stage, const ZigzagShards& shards, int member, bool first_chunk, bool last_chunk);
+  void stage_memory(const StagePlan& stage, const std::vector<ZigzagShards>& chunks, int member);
+  void decode(const StagePlan& stage, int member);
+
+  const ClusterPlan& plan_;
+  const PlanInputs& inputs_;
+  const ModelConfig& model_;
+  LayerFlop flop_;
+  std::optional<std::size_t> stage_;
+  RankCost cost_;
+};
+
+void Coster::filter() {
+  const auto group = static_cast<int>(plan_.filter_group.size());
+  const int member = member_of(plan_.filter_group, cost_.rank);
+  const ZigzagShards shards({GlobalPosition(0), GlobalPosition(inputs_.prompt_tokens)}, group);
+  const std::int32_t own = shards.size(member);
+  const double layers = inputs_.filter_layer.value();  // whole ones; of layer r only keys, one query and scores
+
+  cost_.filter.kv_cache_bytes = keys_values(own, inputs_.kv_type);  // one layer's
+  cost_.filter.activation_bytes = workspace(own, own) + (group > 1 ? partials(own) : 0);
+  cost_.filter.message_buffer_bytes = group > 1 ? ring_buffers(shards, member) : 0;
+
+  cost_.filter_flop = layers * (own * flop_.linear() + flop_.pair * visible_keys(shards.ranges(member))) +
+                      own * (flop_.keys + 2.0 * model_.query_width()) + (member == 0 ? flop_.query : 0);
+  cost_.bytes_sent_filter = layers * ring_bytes(shards, member);
+  if (member == 0) {  // the others' ids, and the last token's query
+    cost_.bytes_sent_filter += 4.0 * (inputs_.prompt_tokens - own) + 4.0 * model_.query_width() * (group - 1);
+  } else {  // scores
+    cost_.bytes_sent_filter += 4.0 * own;
+  }
+}
+
+void Coster::stage() {
+  const StagePlan& stage = plan_.stages[*stage_];
+  const int member = member_of(stage.ranks, cost_.rank);
+  std::vector<ZigzagShards> chunks;
+  for (const PositionRange& chunk : plan_.chunks(pass_tokens())) {
+    chunks.emplace_back(chunk, static_cast<int>(stage.ranks.size()));
+  }
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    stage_chunk(stage, chunks[i], member, i == 0, i + 1 == chunks.size());
+  }
+  stage_memory(stage, chunks, member);
+  decode(stage, member);
+}
+
+/// The first chunk passes keys and values through the ring, later ones their queries. Attention is counted where its
+/// queries live; with travelling queries the members share it about equally.
+void Coster::stage_chunk(const StagePlan& stage, const ZigzagShards& shards, int member, bool first_chunk,
+                         bool last_chunk) {
+  const std::int32_t own = shards.size(member);
+  const std::int32_t others = shards.range().size() - own;
+  const bool last_token_here = last_chunk && member == 0;
+  const int whole = stage.layers() - (last_stage() ? 1 : 0);  // of the model's last layer only the last token goes on
+
+  cost_.prefill_flop += whole * (own * flop_.linear() + flop_.pair * visible_keys(shards.ranges(member)));
+  if (last_stage()) {
+    cost_.prefill_flop += 2.0 * own * flop_.keys;
+    if (last_token_here) {
+      cost_.prefill_flop += flop_.query + flop_.output + flop_.mlp + flop_.pair * shards.range().end.value() +
+                            2.0 * model_.hidden * model_.vocab;
+    }
+  }
+
+  if (shards.members() > 1 && first_chunk) {
+    cost_.bytes_sent_prefill += stage.layers() * ring_bytes(shards, member);
+  } else if (shards.members() > 1) {
+    cost_.bytes_sent_prefill +=
+        whole * (static_cast<double>(bytes_of(own, model_.query_width())) * (shards.members() - 1) +
+                 static_cast<double>(partials(others)));
+    if (last_stage() && last_chunk) {
+      cost_.bytes_sent_prefill +=
+          member == 0 ? 4.0 * model_.query_width() * (shards.members() - 1) : static_cast<double>(partials(1));
+    }
+  }
+  if (!last_stage()) {
+    cost_.bytes_sent_prefill += static_cast<double>(bytes_of(own, model_.hidden, inputs_.message_type));
+  } else if (last_token_here && cost_.rank != RankId(0)) {
+    cost_.bytes_sent_prefill += 4.0 * model_.vocab;
+  }
+}
+
+void Coster::stage_memory(const StagePlan& stage, const std::vector<ZigzagShards>& chunks, int member) {
+  const auto group = static_cast<std::int32_t>(stage.ranks.size());
+  std::int32_t prompt = 0;
+  std::int32_t rows = 1;  // of this rank in any step
+  for (const ZigzagShards& shards : chunks) {
+    prompt += shards.size(member);
+    rows = std::max(rows, shards.size(member));
+  }
+  // Decoded tokens go to the members in turn; every member has the rotations of all of them.
+  const std::int32_t cached = prompt + (inputs_.max_new_tokens + group - 1) / group;
+
+  PhaseMemory& memory = cost_.stage;
+  memory.kv_cache_bytes = static_cast<std::uint64_t>(stage.layers()) * keys_values(cached, inputs_.kv_type);
+  memory.activation_bytes = workspace(rows, prompt + inputs_.max_new_tokens);
+  if (last_stage() && member == 0) memory.activation_bytes += bytes_of(1, model_.vocab);
+  // Two generations of packed rows on each side: one is under way while the next is packed or taken.
+  const std::uint64_t link = 2 * bytes_of(rows, model_.hidden, inputs_.message_type);
+  memory.message_buffer_bytes = (first_stage() ? 0 : link) + (last_stage() ? 0 : link);
+  if (group == 1 || chunks.empty()) return;
+  memory.activation_bytes += partials(chunks.front().size(member));
+  memory.message_buffer_bytes += ring_buffers(chunks.front(), member);
+  if (chunks.size() > 1) {  // pass-Q: each member's queries, and the states of both directions
+    const std::int32_t largest = chunks.front().largest();
+    memory.message_buffer_bytes +=
+        static_cast<std::uint64_t>(group) * (bytes_of(largest, model_.query_width()) + 2 * partials(largest));
+  }
+}
+
+/// The stage's first rank computes everything but the others' share of the attention.
+void Coster::decode(const StagePlan& stage, int member) {
+  const double group = static_cast<double>(stage.ranks.size());
+  const double context = pass_tokens() + inputs_.max_new_tokens / 2;
+  cost_.decode_flop_per_token = stage.layers() * flop_.pair * context / group;
+  if (member != 0) {
+    cost_.bytes_sent_decode_per_token = stage.layers() * static_cast<double>(partials(1));
+    return;
+  }
+  cost_.decode_flop_per_token += stage.layers() * flop_.linear();
+  cost_.bytes_sent_decode_per_token =
+      stage.layers() * 4.0 * (model_.query_width() + 2 * model_.kv_width()) * (group - 1);
+  if (!last_stage()) {
+    cost_.bytes_sent_decode_per_token += static_cast<double>(bytes_of(1, model_.hidden, inputs_.message_type));
+    return;
+  }
+  cost_.decode_flop_per_token += 2.0 * model_.hidden * model_.vocab;
+  if (cost_.rank != RankId(0)) cost_.bytes_sent_decode_per_token += 4.0 * model_.vocab;
+}
+
+}  // namespace
+
+std::vector<RankCost> rank_costs(const ClusterPlan& plan, const PlanInputs& inputs) {
+  GEMRING_CHECK(inputs.model.layers == plan.layers && inputs.prompt_tokens >= 0 && inputs.max_new_tokens >= 0,
+                "{} and {} layers, {} + {} tokens", inputs.model.layers, plan.layers, inputs.prompt_tokens,
+                inputs.max_new_tokens);
+  std::vector<RankCost> costs;
+  for (int rank = 0; rank < plan.ranks; ++rank) costs.push_back(Coster(plan, inputs, RankId(rank)).run());
+  return costs;
+}
+
+}  // namespace gemring

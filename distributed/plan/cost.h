@@ -1,0 +1,73 @@
+// What a plan costs each rank in bytes and FLOP, before anything runs. Pure: from the config, the lengths and the plan.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "distributed/plan/cluster_plan.h"
+#include "engine/model/config.h"
+#include "engine/tensor/data_type.h"
+#include "engine/weights/tensor_source.h"
+
+namespace gemring {
+
+struct PlanInputs {
+  ModelConfig model;
+  std::vector<TensorInfo> tensors;  // of the checkpoint (TensorSource::tensors, or expected_tensors)
+  bool weights_shared = true;       // mapped from files: the ranks of a host hold a tensor once. Random weights: no
+  std::int32_t prompt_tokens = 0;
+  std::int32_t keep = 0;  // length of the compressed prompt; no matter with Method::full
+  std::int32_t max_new_tokens = 0;
+  LayerIndex filter_layer;  // r
+  DataType kv_type = DataType::f32;
+  DataType message_type = DataType::f32;  // of ring blocks and of activations between stages
+  std::int32_t threads_per_rank = 1;
+  std::int32_t token_block = 512;  // tokens a layer works on at a time outside of attention
+};
+
+/// Memory of one phase; freed when the phase ends.
+struct PhaseMemory {
+  std::uint64_t kv_cache_bytes = 0;
+  std::uint64_t activation_bytes = 0;      // x, queries, rotations, scratch of a token block, panels of weights
+  std::uint64_t message_buffer_bytes = 0;  // what other ranks' blocks are received into and sent from
+  std::uint64_t total() const { return kv_cache_bytes + activation_bytes + message_buffer_bytes; }
+};
+
+/// FLOP: 2 per multiply-add of matrix products and attention (its causal half); norms, RoPE and softmax are left out.
+/// Bytes sent: tensors to other ranks; control messages (some hundred bytes) are left out.
+struct RankCost {
+  RankId rank;
+  std::vector<std::size_t> tensors;  // indices into PlanInputs::tensors of what this rank maps, ascending
+  std::uint64_t weights_bytes = 0;   // of these, each counted once though two roles may use it
+  PhaseMemory filter;                // first pass; nothing where none runs
+  PhaseMemory stage;                 // prefill and decode of the (compressed) prompt
+  std::uint64_t fixed_bytes = 0;     // program, MPI, BLAS
+  std::uint64_t total_bytes = 0;     // weights + fixed + the larger phase: they follow one another
+
+  double filter_flop = 0;
+  double prefill_flop = 0;
+  double decode_flop_per_token = 0;  // in the middle of the answer
+  double bytes_sent_filter = 0;
+  double bytes_sent_prefill = 0;
+  double bytes_sent_decode_per_token = 0;
+};
+
+/// One entry per rank of the job, idle ones included.
+std::vector<RankCost> rank_costs(const ClusterPlan& plan, const PlanInputs& inputs);
+
+/// The table that `gemring plan` prints.
+std::string describe(const std::vector<RankCost>& costs);
+
+/// What a rank's host has. Ranks of the same name share it.
+struct HostMemory {
+  std::string host;
+  std::uint64_t available_bytes = 0;
+};
+
+/// `hosts`: one entry per rank. Throws ResourceError where the ranks of a host together need more than the least that
+/// any of them found available: names the rank that needs most, the host, needed and available bytes, and what to do.
+/// With PlanInputs::weights_shared a tensor that several ranks of a host map counts once there.
+void check_memory(const std::vector<RankCost>& costs, const PlanInputs& inputs, const std::vector<HostMemory>& hosts);
+
+}  // namespace gemring

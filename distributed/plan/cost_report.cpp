@@ -1,0 +1,92 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "distributed/plan/cost.h"
+#include "engine/base/check.h"
+#include "engine/base/error.h"
+#include "engine/base/format.h"
+
+namespace gemring {
+namespace {
+
+std::string megabytes(std::uint64_t bytes) {
+  return fmt::format("{:.1f}", static_cast<double>(bytes) * 1e-6);
+}
+std::string giga(double flop) {
+  return fmt::format("{:.2f}", flop * 1e-9);
+}
+
+/// What the ranks of a host need together.
+std::uint64_t needed_on_host(const std::vector<const RankCost*>& ranks, const PlanInputs& inputs) {
+  std::uint64_t needed = 0;
+  std::set<std::size_t> tensors;
+  for (const RankCost* cost : ranks) {
+    needed += cost->total_bytes;
+    if (!inputs.weights_shared) continue;
+    needed -= cost->weights_bytes;
+    tensors.insert(cost->tensors.begin(), cost->tensors.end());
+  }
+  for (const std::size_t tensor : tensors) needed += inputs.tensors[tensor].bytes;
+  return needed;
+}
+
+std::string advice(const PlanInputs& inputs) {
+  std::string text = "spread the job over more hosts, or lower the prompt's length, --keep or --max-new-tokens";
+  if (inputs.kv_type == DataType::f32) text += ", or halve the KV cache with --kv-type bf16";
+  return text;
+}
+
+}  // namespace
+
+std::string describe(const std::vector<RankCost>& costs) {
+  std::string text =
+      "memory, MB            first pass                       prefill and decode\n"
+      "rank     weights         KV activations   messages         KV activations   messages      fixed      total\n";
+  for (const RankCost& cost : costs) {
+    text += fmt::format("{:<5} {:>10} {:>10} {:>11} {:>10} {:>10} {:>11} {:>10} {:>10} {:>10}\n", cost.rank.value(),
+                        megabytes(cost.weights_bytes), megabytes(cost.filter.kv_cache_bytes),
+                        megabytes(cost.filter.activation_bytes), megabytes(cost.filter.message_buffer_bytes),
+                        megabytes(cost.stage.kv_cache_bytes), megabytes(cost.stage.activation_bytes),
+                        megabytes(cost.stage.message_buffer_bytes), megabytes(cost.fixed_bytes),
+                        megabytes(cost.total_bytes));
+  }
+  text +=
+      "work, GFLOP and MB sent\n"
+      "rank  first pass      sent    prefill      sent  per new token      sent\n";
+  for (const RankCost& cost : costs) {
+    text += fmt::format("{:<5} {:>10} {:>9.2f} {:>10} {:>9.2f} {:>14} {:>9.4f}\n", cost.rank.value(),
+                        giga(cost.filter_flop), cost.bytes_sent_filter * 1e-6, giga(cost.prefill_flop),
+                        cost.bytes_sent_prefill * 1e-6, giga(cost.decode_flop_per_token),
+                        cost.bytes_sent_decode_per_token * 1e-6);
+  }
+  return text;
+}
+
+void check_memory(const std::vector<RankCost>& costs, const PlanInputs& inputs, const std::vector<HostMemory>& hosts) {
+  GEMRING_CHECK(costs.size() == hosts.size(), "{} ranks, {} hosts", costs.size(), hosts.size());
+  std::map<std::string, std::vector<const RankCost*>> ranks_of_host;
+  std::map<std::string, std::uint64_t> available;
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    const auto [entry, first] = available.try_emplace(hosts[i].host, hosts[i].available_bytes);
+    entry->second = std::min(entry->second, hosts[i].available_bytes);
+    ranks_of_host[hosts[i].host].push_back(&costs[i]);
+  }
+  for (const auto& [host, ranks] : ranks_of_host) {
+    const std::uint64_t needed = needed_on_host(ranks, inputs);
+    if (needed <= available[host]) continue;
+    const RankCost* most = *std::max_element(
+        ranks.begin(), ranks.end(), [](const auto* a, const auto* b) { return a->total_bytes < b->total_bytes; });
+    std::string problem = fmt::format("needs {} bytes of memory", grouped(most->total_bytes));
+    if (ranks.size() > 1) {
+      problem += fmt::format(", the {} ranks of this host together {}", ranks.size(), grouped(needed));
+    }
+    throw ResourceError({.where = fmt::format("rank {} on {}", most->rank.value(), host),
+                         .problem = fmt::format("{}; the host has {} available", problem, grouped(available[host])),
+                         .advice = advice(inputs)});
+  }
+}
+
+}  // namespace gemring

@@ -1,0 +1,171 @@
+// Per token and layer of the small model: K or V 128 FLOP, q 256, o 256, MLP 480, in all 1248; attention 64 per query
+// and key. Scratch of a token block: 5 x (8 + 2 x 10 + 2 x 8) x 4 = 880 bytes; one thread's panel 4194304.
+#include "distributed/plan/cost.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/distributed/plan/small_model.h"
+#include "tests/distributed/plan/specs.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::uint64_t kScratch = 880 + 4194304;
+constexpr std::uint64_t kFixed = 100'000'000;
+
+std::vector<RankCost> costs_of_default(int ranks, const PlanInputs& inputs, Method method = Method::gemfilter) {
+  return rank_costs(default_plan(ranks, method, inputs.model.layers), inputs);
+}
+
+/// All ranks filter, and are one stage.
+std::vector<RankCost> costs_of_shared(int ranks, const PlanInputs& inputs) {
+  const GroupSpec all = symbol(GroupSpec::Symbol::all);
+  return rank_costs(resolve({.name = "shared.json", .filter = all, .stages = {{all, 1, 0}}}, ranks, Method::gemfilter,
+                            inputs.model.layers),
+                    inputs);
+}
+
+TEST(Cost, OneRankCountsWeightsOfBothRolesOnce) {
+  const RankCost cost = costs_of_default(1, small_inputs()).at(0);
+  EXPECT_EQ(cost.weights_bytes, 8992u);  // 640 + 3 x 2560 + 32 + 640
+  EXPECT_EQ(cost.tensors.size(), 30u);
+}
+
+TEST(Cost, OneRanksMemoryIsThatOfItsLargerPhase) {
+  const RankCost cost = costs_of_default(1, small_inputs()).at(0);
+  EXPECT_EQ(cost.filter.kv_cache_bytes, 704u);                             // 2 x 11 x 8 x 4: one layer
+  EXPECT_EQ(cost.filter.activation_bytes, 352u + 704u + 176u + kScratch);  // x, q, cos and sin of 11 tokens
+  EXPECT_EQ(cost.filter.message_buffer_bytes, 0u);
+  EXPECT_EQ(cost.stage.kv_cache_bytes, 1344u);                                  // 3 layers x 2 x (4 + 3) x 8 x 4
+  EXPECT_EQ(cost.stage.activation_bytes, 128u + 256u + 112u + 80u + kScratch);  // x, q of 4; rotations of 7; logits
+  EXPECT_EQ(cost.stage.message_buffer_bytes, 0u);
+  EXPECT_EQ(cost.total_bytes, 8992u + kFixed + 704u + 1232u + kScratch);  // the first pass is larger by 16
+}
+
+TEST(Cost, OneRanksWork) {
+  const RankCost cost = costs_of_default(1, small_inputs()).at(0);
+  // Layer 0: 11 x 1248 + 64 x (1 + ... + 11); layer 1: K and scores of 11 (128 + 2 x 16 each), q of the last.
+  EXPECT_EQ(cost.filter_flop, 13728 + 4224 + 1760 + 256);
+  // Layers 0 and 1: 4 x 1248 + 64 x 10 each; layer 2: K, V of 4; q, o, MLP, 4 keys and 2 x 8 x 20 logits of the last.
+  EXPECT_EQ(cost.prefill_flop, 2 * (4992 + 640) + 1024 + 992 + 256 + 320);
+  EXPECT_EQ(cost.decode_flop_per_token, 3 * 1248 + 3 * 64 * 5 + 320);  // 5 keys: 4 and half of 3 new ones
+  EXPECT_EQ(cost.bytes_sent_filter + cost.bytes_sent_prefill + cost.bytes_sent_decode_per_token, 0);
+}
+
+TEST(Cost, AFilteringRankAndStagesHoldTheirLayersOnly) {
+  const auto costs = costs_of_default(3, small_inputs());
+  EXPECT_EQ(costs[0].weights_bytes, 640u + 2560u + 32u + 512u + 256u);  // layer 1: input norm, q, k
+  EXPECT_EQ(costs[1].weights_bytes, 640u + 2 * 2560u);
+  EXPECT_EQ(costs[2].weights_bytes, 2560u + 32u + 640u);
+  EXPECT_EQ(costs[0].stage.total(), 0u);
+  EXPECT_EQ(costs[1].filter.total(), 0u);
+  EXPECT_EQ(costs[1].stage.kv_cache_bytes, 896u);  // 2 layers x 2 x 7 x 8 x 4
+  EXPECT_EQ(costs[2].stage.kv_cache_bytes, 448u);
+  EXPECT_EQ(costs[1].stage.message_buffer_bytes, 256u);  // two generations of 4 x 8 x 4
+}
+
+TEST(Cost, ATiedOutputIsTheEmbeddingOfTheLastStage) {
+  PlanInputs inputs = small_inputs();
+  inputs.model.tied_embeddings = true;
+  inputs.tensors.erase(inputs.tensors.begin());  // lm_head
+  EXPECT_EQ(costs_of_default(3, inputs).at(2).weights_bytes, 2560u + 32u + 640u);
+  EXPECT_EQ(costs_of_default(1, inputs).at(0).weights_bytes, 8992u - 640u);
+}
+
+TEST(Cost, APipelineSendsActivationsAndLogits) {
+  const auto costs = costs_of_default(3, small_inputs());
+  EXPECT_EQ(costs[0].bytes_sent_prefill, 64);   // 4 kept indices and ids to two ranks
+  EXPECT_EQ(costs[1].bytes_sent_prefill, 128);  // 4 x 8 x 4
+  EXPECT_EQ(costs[2].bytes_sent_prefill, 80);   // one row of logits
+  EXPECT_EQ(costs[1].bytes_sent_decode_per_token, 32);
+  EXPECT_EQ(costs[2].bytes_sent_decode_per_token, 80);
+  PlanInputs narrow = small_inputs();
+  narrow.message_type = DataType::bf16;
+  EXPECT_EQ(costs_of_default(3, narrow).at(1).bytes_sent_prefill, 64);
+}
+
+// 11 positions over 3 members: 0 9 10 | 1 2 7 8 | 3 4 5 6.
+TEST(Cost, ASharedFirstPassCountsTheRankOwnPositions) {
+  const auto costs = costs_of_shared(3, small_inputs());
+  EXPECT_EQ(costs[0].filter_flop, 3 * 1248 + 64 * (1 + 10 + 11) + 3 * 160 + 256);
+  EXPECT_EQ(costs[1].filter_flop, 4 * 1248 + 64 * (2 + 3 + 8 + 9) + 4 * 160);
+  EXPECT_EQ(costs[0].bytes_sent_filter, 448 + 32 + 128);  // ring: 2 x 7 x 8 x 4, not rank 1's 4; 8 ids; q to two
+  EXPECT_EQ(costs[1].bytes_sent_filter, 448 + 16);        // not rank 2's 4; 4 scores
+  EXPECT_EQ(costs[2].bytes_sent_filter, 512 + 16);        // not rank 0's 3
+}
+
+TEST(Cost, ASharedFirstPassNeedsRingBuffers) {
+  PlanInputs inputs = small_inputs();
+  const RankCost same_type = costs_of_shared(3, inputs).at(1);
+  EXPECT_EQ(same_type.filter.kv_cache_bytes, 256u);
+  EXPECT_EQ(same_type.filter.activation_bytes, 128u + 256u + 64u + 384u + kScratch);  // o, m, l: 4 x 4 x (4 + 2) x 4
+  EXPECT_EQ(same_type.filter.message_buffer_bytes, 512u);                             // 2 x (2 x 4 x 8 x 4)
+  inputs.message_type = DataType::bf16;
+  EXPECT_EQ(costs_of_shared(3, inputs).at(1).filter.message_buffer_bytes, 384u);  // 2 x 128, and the own 128 narrowed
+}
+
+// 4 positions over 3 members: 3 | 0 2 | 1.
+TEST(Cost, ASharedStageSharesPrefillAndDecode) {
+  const auto costs = costs_of_shared(3, small_inputs());
+  EXPECT_EQ(costs[0].prefill_flop, 2 * (1248 + 64 * 4) + 256 + 992 + 256 + 320);
+  EXPECT_EQ(costs[1].prefill_flop, 2 * (2 * 1248 + 64 * (1 + 3)) + 512);
+  EXPECT_EQ(costs[0].bytes_sent_prefill, 3 * 128 + 64);  // ring: 2 x 2 x 8 x 4 per layer; indices and ids
+  EXPECT_EQ(costs[1].bytes_sent_prefill, 3 * 192);
+  EXPECT_EQ(costs[1].stage.kv_cache_bytes, 576u);  // 3 layers x 2 x (2 + 1) x 8 x 4
+  EXPECT_EQ(costs[0].decode_flop_per_token, 3 * 1248 + 3 * 64 * 5 / 3 + 320);
+  EXPECT_EQ(costs[1].decode_flop_per_token, 3 * 64 * 5 / 3);
+  EXPECT_EQ(costs[0].bytes_sent_decode_per_token, 3 * 2 * 128);  // q, k, v to two members, per layer
+  EXPECT_EQ(costs[1].bytes_sent_decode_per_token, 3 * 96);       // o, m, l
+}
+
+TEST(Cost, LaterChunksPassQueries) {
+  const ClusterSpec spec{.name = "shards.json",
+                         .filter = symbol(GroupSpec::Symbol::first),
+                         .stages = {{group({1, 2, 3}), 2, 0}},
+                         .chunk_length = 2};
+  const PlanInputs inputs = small_inputs();
+  const RankCost cost = rank_costs(resolve(spec, 4, Method::gemfilter, 3), inputs).at(1);
+  // Chunks of 2 over ranks 1 and 2, layers 0 and 1: one token each. Ring 64; then q 64 and the other's o, m, l 96.
+  EXPECT_EQ(cost.bytes_sent_prefill, 2 * 64 + 2 * (64 + 96) + 2 * 32);
+  EXPECT_EQ(cost.stage.message_buffer_bytes, 64u + 128u + 2 * (64u + 2 * 96u));  // link, ring, pass-Q
+}
+
+TEST(Cost, NoFirstPassRunsWhereEverythingIsKept) {
+  PlanInputs inputs = small_inputs();
+  inputs.keep = 11;
+  const auto costs = costs_of_default(2, inputs);
+  EXPECT_EQ(costs[0].filter.total(), 0u);
+  EXPECT_EQ(costs[0].filter_flop, 0);
+  EXPECT_EQ(costs[0].total_bytes, 4000u + kFixed);
+  EXPECT_EQ(costs[1].stage.kv_cache_bytes, 2688u);  // 3 layers x 2 x 14 x 8 x 4
+}
+
+TEST(Cost, TheFullMethodSendsThePromptThroughTheStages) {
+  const auto costs = costs_of_default(1, small_inputs(), Method::full);
+  EXPECT_EQ(costs[0].filter.total(), 0u);
+  EXPECT_EQ(costs[0].prefill_flop, 2 * (11 * 1248 + 64 * 66) + 11 * 256 + 992 + 64 * 11 + 320);
+}
+
+TEST(Cost, HalfPrecisionCachesAreHalfAsLarge) {
+  PlanInputs inputs = small_inputs();
+  inputs.kv_type = DataType::bf16;
+  EXPECT_EQ(costs_of_default(1, inputs).at(0).stage.kv_cache_bytes, 672u);
+}
+
+TEST(Cost, AnIdleRankNeedsNoWeights) {
+  const RankCost cost = costs_of_default(5, small_inputs()).at(4);  // 3 layers: ranks 1 to 3
+  EXPECT_EQ(cost.weights_bytes, 0u);
+  EXPECT_EQ(cost.total_bytes, kFixed);
+  EXPECT_EQ(cost.prefill_flop + cost.decode_flop_per_token, 0);
+}
+
+TEST(Cost, TheTableHasOneRowPerRankInEachPart) {
+  const std::string table = describe(costs_of_default(2, small_inputs()));
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 2 + 2 + 2 + 2);
+  EXPECT_NE(table.find("104.2"), std::string::npos) << table;  // MB of rank 0: 100 + 4.2
+}
+
+}  // namespace
+}  // namespace gemring
