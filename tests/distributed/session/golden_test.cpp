@@ -147,6 +147,59 @@ TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
   }
 }
 
+/// KL(expected || got) of the softmax of one row each.
+double divergence(const float* expected, const float* got, std::size_t vocab) {
+  const auto log_sum = [vocab](const float* row) {
+    double sum = 0;
+    for (std::size_t i = 0; i < vocab; ++i) sum += std::exp(static_cast<double>(row[i]));
+    return std::log(sum);
+  };
+  const double expected_sum = log_sum(expected);
+  const double got_sum = log_sum(got);
+  double total = 0;
+  for (std::size_t i = 0; i < vocab; ++i) {
+    const double log_p = static_cast<double>(expected[i]) - expected_sum;
+    total += std::exp(log_p) * (log_p - (static_cast<double>(got[i]) - got_sum));
+  }
+  return total;
+}
+
+TEST_P(Golden, Bf16CacheAndMessagesStayCloseToTheReference) {
+  const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
+  const auto vocab = static_cast<std::size_t>(config_.vocab);
+  const std::vector<float> expected = read_f32_tensor(golden, "logits.131");
+  for (const auto& [name, plan] : plans(world().size(), Method::full, config_.layers)) {
+    Session session(world(), config_, *weights_, plan, LayerIndex(0),
+                    {.kv_type = DataType::bf16, .message_type = DataType::bf16});
+    const std::vector<float> logits = session.logits(ids_of(golden, "ids.131"), 131);
+    if (!first_rank()) continue;
+    double sum = 0;
+    for (std::size_t row = 0; row < 131; ++row) sum += divergence(&expected[row * vocab], &logits[row * vocab], vocab);
+    EXPECT_LT(sum / 131, 1e-3) << name;
+    EXPECT_GT(sum, 0) << name << ": the cache does not seem to be bf16";
+  }
+}
+
+TEST_P(Golden, EveryPlanDrawsTheSameText) {
+  const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
+  const GroupSpec first{.symbol = GroupSpec::Symbol::first, .ranks = {}};
+  const ClusterSpec alone{.name = "alone", .filter = first, .stages = {{.group = first, .cut = 1}}, .chunk_length = 0};
+  auto request = request_of(ids_of(golden, "ids.131"), 24, config_);
+  request.selection = {.keep = 50, .pool_width = 5, .keep_first = 4, .keep_last = 10};
+  request.sampling = {.temperature = 0.8f, .top_k = 40, .top_p = 0.9f, .seed = 7};
+  request.stop.ignore_end_tokens = true;
+  const auto generate = [&](const ClusterPlan& plan) { return session(plan, LayerIndex(2)).generate(request); };
+  const auto expected = generate(resolve(alone, world().size(), Method::gemfilter, config_.layers));
+  for (const auto& [name, plan] : plans(world().size(), Method::gemfilter, config_.layers)) {
+    const auto result = generate(plan);
+    if (!first_rank()) continue;
+    EXPECT_EQ(result.generated_ids.size(), 24u);
+    EXPECT_EQ(values(result.generated_ids), values(expected.generated_ids)) << name;
+    EXPECT_EQ(result.kept, expected.kept) << name;
+    EXPECT_EQ(result.ranks.size(), static_cast<std::size_t>(world().size())) << name;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::Values("llama-3.1", "llama-2", "smollm2"), [](const auto& test_info) {
   std::string name = test_info.param;
   std::replace_if(
