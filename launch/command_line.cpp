@@ -1,0 +1,323 @@
+#include "launch/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <utility>
+
+#include "engine/base/error.h"
+#include "launch/environment.h"
+
+namespace gemring {
+namespace {
+
+constexpr const char* kFooter =
+    "\nEvery option may also come from the environment: GEMRING_MAX_NEW_TOKENS for --max-new-tokens; the command line\n"
+    "wins. GEMRING_ISA=portable|avx2|avx512 chooses the kernels. Under mpirun rank 0's command line and environment\n"
+    "count for all ranks.";
+
+/// `  --keep K` and `  --pool N (default 5)`: CLI11's own form puts the environment variable into every line.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() { column_width(32); }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    std::string text;
+    if (option->get_type_size() != 0) text = " " + option->get_type_name();
+    if (!option->get_default_str().empty()) text += fmt::format(" ({})", option->get_default_str());
+    return text;
+  }
+  std::string make_group(std::string group, bool is_positional, std::vector<const CLI::Option*> opts) const override {
+    return CLI::Formatter::make_group(group, is_positional, std::move(opts)).substr(is_positional ? 0 : 1);
+  }
+};
+
+template <class Value>
+using Choices = std::vector<std::pair<std::string, Value>>;
+
+const Choices<DataType> kKvTypes = {{"f32", DataType::f32}, {"bf16", DataType::bf16}};
+const Choices<DataType> kWeightTypes = {{"f32", DataType::f32}, {"f16", DataType::f16}, {"bf16", DataType::bf16}};
+
+template <class Value>
+std::string names(const Choices<Value>& choices) {
+  std::string text;
+  for (const auto& [name, value] : choices) text += (text.empty() ? "" : "|") + name;
+  return text;
+}
+
+/// Adds options to a CLI11 app, each with its environment variable.
+class Builder {
+ public:
+  explicit Builder(CLI::App& app) : app_(app) {}
+
+  void group(std::string name) { group_ = std::move(name); }
+  void use_environment(bool use) { use_environment_ = use; }
+
+  /// A value whose default is in `target`.
+  template <class Value>
+  void value(const std::string& option, Value& target, const std::string& type, const std::string& description) {
+    finish(app_.add_option(option, target, description)->capture_default_str()->type_name(type), option);
+  }
+
+  /// A value that may stay unset; `description` says what then happens.
+  template <class Value>
+  void optional(const std::string& option, std::optional<Value>& target, const std::string& type,
+                const std::string& description) {
+    finish(app_.add_option_function<Value>(
+                   option, [&target](const Value& value) { target = value; }, description)
+               ->type_name(type),
+           option);
+  }
+
+  template <class Value>
+  CLI::Option* choice(const std::string& option, Value& target, const Choices<Value>& choices,
+                      const std::string& description) {
+    const auto assign = [&target, choices, option](const std::string& text) {
+      for (const auto& [name, value] : choices) {
+        if (name == text) return void(target = value);
+      }
+      throw UsageError({option, fmt::format("'{}' is none of {}", text, names(choices)), ""});
+    };
+    CLI::Option* const added = app_.add_option_function<std::string>(option, assign, description);
+    for (const auto& [name, value] : choices) {
+      if (value == target) added->default_str(name);
+    }
+    return finish(added->type_name(names(choices)), option);
+  }
+
+  void flag(const std::string& option, bool& target, const std::string& description) {
+    finish(app_.add_flag(option, target, description), option);
+  }
+
+ private:
+  CLI::Option* finish(CLI::Option* added, const std::string& option) {
+    added->group(group_);
+    if (use_environment_ && option.starts_with("--")) added->envname(option_variable(option));
+    return added;
+  }
+
+  CLI::App& app_;
+  std::string group_ = "Options";
+  bool use_environment_ = true;
+};
+
+void add_model(Builder& add, Options& options) {
+  add.group("Model");
+  add.value("--model", options.model_directory, "DIR",
+            "directory with config.json, model.safetensors (or its shards) and tokenizer.json");
+}
+
+void add_prompt_ids(Builder& add, PromptOptions& prompt) {
+  add.optional("--prompt-ids", prompt.ids_file, "FILE",
+               "JSON array of token ids; nothing is added, and no tokenizer is needed");
+}
+
+void add_prompt(Builder& add, PromptOptions& prompt, bool from_environment) {
+  add.group("Prompt (standard input where none of the first three is given)");
+  add.use_environment(from_environment);
+  add.optional("--prompt", prompt.text, "TEXT", "the prompt itself");
+  add.optional("--prompt-file", prompt.file, "FILE", "UTF-8 text; special tokens in it are recognised");
+  add_prompt_ids(add, prompt);
+  add.use_environment(true);
+  add.optional("--question", prompt.question, "TEXT",
+               "put behind the prompt on a line of its own; its tokens are kept whatever their score");
+}
+
+void add_selection(Builder& add, FilterOptions& filter) {
+  SelectionOptions& selection = filter.selection;
+  add.optional("--filter-layer", filter.filter_layer, "R",
+               "layers below R read the whole prompt (0-based); a layer too early misses the answer.\n"
+               "Unset: the model's gemring.json, else round(0.45 x layers)");
+  add.optional("--keep", selection.keep, "TOKENS",
+               "length of the compressed prompt, forced tokens included. Unset: prompt/16, at least 1024");
+  add.value("--pool", selection.pool_width, "TOKENS",
+            "odd width of the average over neighbouring scores; 1 turns it off");
+  add.value("--keep-first", selection.keep_first, "TOKENS", "kept at the beginning whatever their score");
+  add.optional("--keep-last", selection.keep_last, "TOKENS",
+               "kept at the end whatever their score. Unset: the tokens of --question, else 64");
+  add.choice<SelectionPolicy>("--selection", selection.policy,
+                              {{"forced", SelectionPolicy::forced}, {"paper", SelectionPolicy::paper}},
+                              "paper: nothing is kept but by its score (arXiv 2409.17422)");
+}
+
+void add_filter(Builder& add, FilterOptions& filter) {
+  add.group("Filter");
+  add.choice<Method>("--method", filter.method, {{"gemfilter", Method::gemfilter}, {"full", Method::full}},
+                     "full: no filter, every token goes through every layer");
+  add_selection(add, filter);
+}
+
+void add_generation(Builder& add, GenerateOptions& generate) {
+  add.group("Generation");
+  add.value("--max-new-tokens", generate.max_new_tokens, "TOKENS", "stop after this many");
+  add.flag("--ignore-eos", generate.ignore_eos, "go on behind the model's end tokens");
+  add.value("--temperature", generate.sampling.temperature, "T",
+            "0: always the likeliest token; 0.7 to 1.0 for open text");
+  add.value("--top-k", generate.sampling.top_k, "TOKENS", "sample among this many likeliest; 0: among all");
+  add.value("--top-p", generate.sampling.top_p, "P", "sample among the likeliest that together have this probability");
+  add.value("--seed", generate.sampling.seed, "N", "of the random numbers; the same text for any number of ranks");
+}
+
+void add_cluster(Builder& add, RunOptions& run) {
+  add.group("Ranks");
+  add.optional("--cluster", run.cluster_file, "FILE",
+               "who filters and who owns which layers (cluster-configs/*.json).\n"
+               "Unset: rank 0 filters, the others share the layers");
+}
+
+void add_numbers(Builder& add, RunOptions& run) {
+  add.choice("--kv-type", run.kv_type, kKvTypes, "KV cache; bf16 halves it and rounds keys and values");
+  add.choice("--message-type", run.message_type, kKvTypes, "activations and keys between ranks; bf16 halves them");
+}
+
+void add_run(Builder& add, RunOptions& run) {
+  add_cluster(add, run);
+  add_numbers(add, run);
+  add.optional("--threads", run.threads, "N", "of each rank. Unset: the node's cores shared among its ranks");
+}
+
+void add_progress(Builder& add, OutputOptions& output) {
+  add.choice<ProgressMode>(
+      "--progress", output.progress,
+      {{"auto", ProgressMode::automatic}, {"always", ProgressMode::always}, {"never", ProgressMode::never}},
+      "progress on standard error; auto: where that is a terminal");
+}
+
+void add_log(Builder& add, OutputOptions& output) {
+  add.choice<LogLevel>("--log-level", output.log.level,
+                       {{"debug", LogLevel::debug},
+                        {"info", LogLevel::info},
+                        {"warn", LogLevel::warn},
+                        {"error", LogLevel::error},
+                        {"off", LogLevel::off}},
+                       "of rank 0; the other ranks log warnings and errors");
+  add.choice<LogFormat>("--log-format", output.log.format, {{"text", LogFormat::text}, {"json", LogFormat::json}},
+                        "json: one object a line");
+  add.flag("--log-all-ranks", output.log_all_ranks, "the other ranks log as much as rank 0");
+}
+
+void add_output(Builder& add, OutputOptions& output) {
+  add.group("Output");
+  add.optional("--json", output.json_file, "FILE", "write the full report there as JSON");
+  add_progress(add, output);
+  add_log(add, output);
+}
+
+void add_logits(Builder& add, Options& options, bool prompt_from_environment) {
+  add.group("Prompt and output");
+  add.use_environment(prompt_from_environment);
+  add_prompt_ids(add, options.prompt);
+  add.use_environment(true);
+  add.value("--last", options.logits.last, "N", "rows: the last N positions of the prompt");
+  add.value("--output", options.logits.output_file, "FILE", "safetensors with the tensor `logits` [N, vocab], f32");
+  add_progress(add, options.output);
+  add_log(add, options.output);
+}
+
+void add_plan(Builder& add, Options& options) {
+  add_cluster(add, options.run);
+  add_numbers(add, options.run);
+  add.optional("--ranks", options.plan.ranks, "N", "plan for N ranks without starting them. Unset: this job's");
+  add.optional("--memory", options.plan.memory_gib, "GIB",
+               "memory of each rank. Unset: what its machine has (with --ranks: this machine, for each rank)");
+  add.group("Request");
+  add.optional("--tokens", options.plan.tokens, "N", "length of the prompt. Unset: the model's limit, at most 16384");
+  add.value("--max-new-tokens", options.generate.max_new_tokens, "TOKENS", "tokens to generate behind it");
+  add_filter(add, options.filter);
+  add.group("Output");
+  add_log(add, options.output);
+}
+
+void add_bench(Builder& add, CLI::App& app, Options& options) {
+  add.group("Benchmark");
+  add.choice<Benchmark>(
+         "benchmark", options.bench.benchmark,
+         {{"prefill", Benchmark::prefill}, {"decode", Benchmark::decode}, {"gemfilter", Benchmark::gemfilter}},
+         "prefill: --method full to the first token; decode: tokens after the first;\n"
+         "gemfilter: filter and compressed prefill to the first token")
+      ->required()
+      ->default_str("");
+  app.get_formatter()->label("Positionals", "Benchmark");
+  add.optional("--random-weights", options.bench.random_weights, "CONFIG.json",
+               "instead of --model: random weights of that shape, made in memory");
+  add.choice("--weights", options.bench.weights, kWeightTypes, "type of random weights");
+  add.value("--tokens", options.bench.tokens, "N", "length of the prompt (pseudo-random ids)");
+  add.value("--max-new-tokens", options.bench.decode_tokens, "TOKENS", "measured steps of `bench decode`");
+  add.value("--repetitions", options.bench.repetitions, "N", "measured runs; the median counts");
+  add.value("--warmup", options.bench.warmup, "N", "runs before them");
+  add.value("--seed", options.bench.seed, "N", "of the prompt");
+  add.group("Filter (gemfilter only)");
+  add_selection(add, options.filter);
+  add_run(add, options.run);
+  add_output(add, options.output);
+}
+
+void add_options(const CommandWords& words, CLI::App& app, Options& options, bool prompt_from_environment) {
+  Builder add(app);
+  add_model(add, options);
+  switch (words.command) {
+    case Command::generate:
+      add_prompt(add, options.prompt, prompt_from_environment);
+      add_filter(add, options.filter);
+      add_generation(add, options.generate);
+      add_run(add, options.run);
+      return add_output(add, options.output);
+    case Command::logits:
+      add_logits(add, options, prompt_from_environment);
+      return add_run(add, options.run);
+    case Command::plan:
+      return add_plan(add, options);
+    case Command::inspect:
+      add.group("Output");
+      return add_log(add, options.output);
+    case Command::bench:
+      return add_bench(add, app, options);
+  }
+}
+
+}  // namespace
+
+struct CommandLine::State {
+  explicit State(const CommandWords& words)
+      : app(std::string(words.description), fmt::format("gemring {}", words.name)), name(words.name) {}
+  CLI::App app;
+  std::string name;
+  Options options;
+};
+
+CommandLine::CommandLine(const CommandWords& words, bool prompt_from_environment)
+    : state_(std::make_unique<State>(words)) {
+  CLI::App& app = state_->app;
+  app.formatter(std::make_shared<HelpFormatter>());
+  app.footer(kFooter);
+  app.set_help_flag("-h,--help", "this text")->group("");
+  state_->options.command = words.command;
+  add_options(words, app, state_->options, prompt_from_environment);
+}
+
+CommandLine::~CommandLine() = default;
+
+std::optional<std::string> CommandLine::parse(const std::vector<std::string>& arguments) {
+  try {
+    state_->app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them backwards
+  } catch (const CLI::CallForHelp&) {
+    return state_->app.help();
+  } catch (const CLI::ParseError& error) {
+    throw UsageError({"command line", error.what(),
+                      fmt::format("gemring {} --help lists the options with their units", state_->name)});
+  }
+  return std::nullopt;
+}
+
+const Options& CommandLine::options() const {
+  return state_->options;
+}
+
+std::vector<std::string> CommandLine::variables() const {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : state_->app.get_options()) {
+    if (!option->get_envname().empty()) names.push_back(option->get_envname());
+  }
+  return names;
+}
+
+}  // namespace gemring

@@ -1,0 +1,18 @@
+// The commands. Every rank calls the same one with the same options; results go to rank 0's stdout. They return the
+// exit code, and throw Error.
+#pragma once
+
+#include "launch/job.h"
+#include "launch/options.h"
+
+namespace gemring {
+
+int run_generate(const Job& job, const Options& options);
+int run_logits(const Job& job, const Options& options);
+int run_plan(const Job& job, const Options& options);
+int run_inspect(const Job& job, const Options& options);
+int run_bench(const Job& job, const Options& options);
+
+int run_command(const Job& job, const Options& options);
+
+}  // namespace gemring

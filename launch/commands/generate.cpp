@@ -1,0 +1,122 @@
+#include <fmt/format.h>
+
+#include <optional>
+#include <sstream>
+
+#include "distributed/comm/control.h"
+#include "engine/base/format.h"
+#include "launch/commands/commands.h"
+#include "launch/model.h"
+#include "launch/output_file.h"
+#include "launch/prompt.h"
+#include "launch/report.h"
+#include "launch/start_up.h"
+#include "launch/text_output.h"
+#include "launch/workload.h"
+
+namespace gemring {
+namespace {
+
+/// What the other ranks must know of rank 0's prompt.
+struct PromptHeader {
+  std::int32_t tokens = 0;
+  std::uint64_t known_tokens = 0;
+  ResolvedSelection selection;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& tokens& known_tokens& selection.keep& selection.pool_width& selection.keep_first& selection.keep_last;
+  }
+};
+
+/// Reads and checks the prompt on rank 0; every rank gets the header.
+PromptHeader agree_on_prompt(const Job& job, const Options& options, const OpenModel& model, const Tokenizer* tokenizer,
+                             Prompt& prompt) {
+  PromptHeader header;
+  agreed_on_first(job, [&] {
+    prompt = load_prompt(options.prompt, tokenizer, model.config);
+    header.tokens = static_cast<std::int32_t>(prompt.ids.size());
+    header.known_tokens = tokenizer == nullptr ? 0 : tokenizer->size();
+    if (options.filter.method == Method::gemfilter) {
+      header.selection = resolve(options.filter.selection, header.tokens, prompt.question_tokens);
+    }
+    check_length(header.tokens, options.filter, header.selection, options.generate.max_new_tokens,
+                 model.config.max_positions);
+  });
+  broadcast_control(job.world, header, 0);
+  return header;
+}
+
+Workload workload_of(const Options& options, const PromptHeader& header, LayerIndex filter_layer) {
+  Workload workload;
+  workload.method = options.filter.method;
+  workload.filter_layer = filter_layer;
+  workload.prompt_tokens = header.tokens;
+  workload.keep = header.selection.keep;
+  workload.new_tokens = options.generate.max_new_tokens;
+  return workload;
+}
+
+GenerationRequest request_of(const Options& options, const PromptHeader& header, const OpenModel& model,
+                             LayerIndex filter_layer) {
+  GenerationRequest request;
+  request.filter_layer = filter_layer;
+  request.selection = header.selection;
+  request.sampling = options.generate.sampling;
+  request.stop = {model.config.end_tokens, options.generate.max_new_tokens, options.generate.ignore_eos};
+  request.known_tokens = header.known_tokens;
+  return request;
+}
+
+void log_result(const GenerationResult& result) {
+  log_info(
+      "{} of {} prompt tokens kept, first token after {:.2f} s ({:.0f} prompt tokens/s), {} tokens generated "
+      "({:.2f} tokens/s after the first)",
+      grouped(result.kept.size()), grouped(static_cast<std::uint64_t>(result.prompt_tokens)),
+      result.time_to_first_token_seconds, result.prefill_tokens_per_second, result.generated_ids.size(),
+      result.decode_tokens_per_second);
+  if (result.ranks.size() == 1) return;  // its phases stand in the log already
+  std::istringstream lines(phase_table(result));
+  for (std::string line; std::getline(lines, line);) log_info("{}", line);
+}
+
+}  // namespace
+
+int run_generate(const Job& job, const Options& options) {
+  agreed_on_first(job, [&] {
+    if (options.output.json_file) require_writable(*options.output.json_file, "--json");
+  });
+  prepare_compute(job, options.run);
+  set_log_phase("load");
+  const OpenModel model = open_model(job, options);
+  const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
+  const std::optional<Tokenizer> owned = open_tokenizer(job, model.name, !options.prompt.ids_file);
+  const Tokenizer* const tokenizer = owned ? &*owned : nullptr;
+  Prompt prompt;
+  const PromptHeader header = agree_on_prompt(job, options, model, tokenizer, prompt);
+  const auto session = start_session(job, options.run, model, workload_of(options, header, filter_layer));
+
+  GenerationRequest request = request_of(options, header, model, filter_layer);
+  ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
+  TextOutput output(tokenizer, progress);
+  if (job.first()) {
+    request.prompt = prompt.ids;
+    request.on_token = [&](TokenId id) { output.push(id); };
+    request.on_progress = [&](std::string_view phase, double done, double total) {
+      progress.update(phase, done, total);
+    };
+  }
+  const GenerationResult result = session->generate(request);
+
+  set_log_phase("report");
+  agreed_on_first(job, [&] {
+    output.finish();
+    log_result(result);
+    if (options.output.json_file) {
+      write_atomically(*options.output.json_file, generation_report(result, prompt.ids, tokenizer));
+    }
+  });
+  return 0;
+}
+
+}  // namespace gemring

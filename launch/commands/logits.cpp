@@ -1,0 +1,58 @@
+#include <fmt/format.h>
+
+#include "distributed/comm/control.h"
+#include "engine/base/error.h"
+#include "engine/weights/safetensors_writer.h"
+#include "launch/commands/commands.h"
+#include "launch/model.h"
+#include "launch/output_file.h"
+#include "launch/prompt.h"
+#include "launch/start_up.h"
+#include "launch/workload.h"
+
+namespace gemring {
+namespace {
+
+void check_rows(std::int32_t rows, std::size_t tokens) {
+  if (static_cast<std::size_t>(rows) <= tokens) return;
+  throw UsageError({"--last", fmt::format("asks for {} positions of a prompt of {}", rows, tokens),
+                    "lower it or lengthen the prompt"});
+}
+
+}  // namespace
+
+int run_logits(const Job& job, const Options& options) {
+  const std::string& file = options.logits.output_file;
+  agreed_on_first(job, [&] { require_writable(file, "--output"); });
+  prepare_compute(job, options.run);
+  set_log_phase("load");
+  const OpenModel model = open_model(job, options);
+  std::vector<TokenId> prompt;
+  agreed_on_first(job, [&] {
+    prompt = load_prompt(options.prompt, nullptr, model.config).ids;
+    FilterOptions full;
+    full.method = Method::full;
+    check_length(static_cast<std::int32_t>(prompt.size()), full, {}, 0, model.config.max_positions);
+    check_rows(options.logits.last, prompt.size());
+  });
+  std::int32_t tokens = static_cast<std::int32_t>(prompt.size());
+  broadcast_control(job.world, tokens, 0);
+
+  Workload workload;
+  workload.method = Method::full;
+  workload.prompt_tokens = tokens;
+  workload.logit_rows = options.logits.last;
+  const auto session = start_session(job, options.run, model, workload);
+  const std::vector<float> logits = session->logits(prompt, options.logits.last);
+
+  set_log_phase("report");
+  agreed_on_first(job, [&] {
+    SafetensorsWriter writer(file, {{"logits", {options.logits.last, model.config.vocab}}});
+    writer.append(logits);
+    writer.finish();
+    log_info("logits of the last {} of {} positions are in {}", options.logits.last, tokens, file);
+  });
+  return 0;
+}
+
+}  // namespace gemring

@@ -1,0 +1,22 @@
+#include "engine/base/check.h"
+#include "launch/commands/commands.h"
+
+namespace gemring {
+
+int run_command(const Job& job, const Options& options) {
+  switch (options.command) {
+    case Command::generate:
+      return run_generate(job, options);
+    case Command::logits:
+      return run_logits(job, options);
+    case Command::plan:
+      return run_plan(job, options);
+    case Command::inspect:
+      return run_inspect(job, options);
+    case Command::bench:
+      return run_bench(job, options);
+  }
+  GEMRING_CHECK(false, "command {}", static_cast<int>(options.command));
+}
+
+}  // namespace gemring

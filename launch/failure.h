@@ -1,0 +1,19 @@
+// The one message of an error that ends the program, and its exit code.
+#pragma once
+
+#include <exception>
+#include <string>
+
+#include "engine/base/error.h"
+#include "engine/base/types.h"
+
+namespace gemring {
+
+/// gemring: WHERE: PROBLEM
+///   ADVICE      (rank 2 on node17, exit 4)
+std::string failure_message(ExitCode code, const ErrorText& text, RankId rank, const std::string& host);
+
+/// Any exception as an Error: memory that is not there is a lack of resources, everything else unknown a bug.
+Error as_error(const std::exception& error);
+
+}  // namespace gemring

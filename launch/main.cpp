@@ -1,0 +1,67 @@
+// gemring: prepares the process, starts MPI where a launcher started us, runs the command, reports the one error.
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "distributed/comm/agreement.h"
+#include "distributed/comm/communicator.h"
+#include "distributed/comm/mpi_session.h"
+#include "engine/base/log.h"
+#include "engine/base/process.h"
+#include "engine/weights/mapping.h"
+#include "launch/commands/commands.h"
+#include "launch/environment.h"
+#include "launch/failure.h"
+#include "launch/prepare_process.h"
+#include "launch/start_up.h"
+#include "launch/text_output.h"
+#include "launch/version.h"
+
+namespace {
+
+using namespace gemring;
+
+int run_line(const Job& job, const ParsedCommandLine& line) {
+  if (line.kind == ParsedCommandLine::Kind::run) return run_command(job, line.options);
+  agreed_on_first(job, [&] { write_result(line.kind == ParsedCommandLine::Kind::help ? line.help : version_text()); });
+  return 0;
+}
+
+/// Every rank returns the same code, or the job is aborted with it.
+int run_job(Communicator& world, const std::vector<std::string>& arguments, std::vector<std::string> environment) {
+  const RankId rank = world.world_rank(world.member());
+  try {
+    const Job job = join_job(world, arguments, std::move(environment));
+    install_mapping_fault_handler({fmt::format("rank {} on {}", rank.value(), job.host()), claim_failure_report});
+    return run_line(job, agree_on_options(job, arguments));
+  } catch (const AgreedError& error) {
+    if (world.member() == 0) log_raw(failure_message(error.code(), error.text(), error.rank(), error.host()));
+    return static_cast<int>(error.code());
+  } catch (const std::exception& exception) {
+    const Error error = as_error(exception);
+    if (claim_failure_report()) log_raw(failure_message(error.code(), error.text(), rank, host_name()));
+    world.abort(static_cast<int>(error.code()));
+    return static_cast<int>(error.code());  // not reached; g++ does not see it through a virtual call
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  prepare_process(argv);
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  std::vector<std::string> environment = process_environment();  // before MPI adds to it
+  if (!started_by_launcher()) {
+    const auto world = one_rank_communicator();
+    return run_job(*world, arguments, std::move(environment));
+  }
+  try {
+    MpiSession mpi(argc, argv);
+    const auto world = mpi.world();
+    return run_job(*world, arguments, std::move(environment));
+  } catch (const std::exception& exception) {  // MPI did not start
+    const Error error = as_error(exception);
+    if (claim_failure_report()) log_raw(failure_message(error.code(), error.text(), RankId(0), host_name()));
+    MpiSession::abort_job(static_cast<int>(error.code()));
+  }
+}

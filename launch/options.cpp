@@ -1,0 +1,138 @@
+#include "launch/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "engine/base/error.h"
+#include "launch/command_line.h"
+#include "launch/environment.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::array kCommands = {
+    CommandWords{Command::generate, "generate", "Answer a prompt: filter it, then generate text."},
+    CommandWords{Command::logits, "logits", "Write the logits of the last positions of a prompt to a file."},
+    CommandWords{Command::plan, "plan", "Show who owns what, and bytes and FLOP per rank; refuse what cannot fit."},
+    CommandWords{Command::inspect, "inspect", "Show what is in a model directory."},
+    CommandWords{Command::bench, "bench", "Measure prefill, decode or gemfilter."},
+};
+
+std::string general_help() {
+  std::string text =
+      "gemring answers questions over very long texts on CPU clusters.\n"
+      "Usage: gemring COMMAND [OPTIONS], or mpirun -n RANKS gemring COMMAND [OPTIONS]\n\nCommands:\n";
+  for (const CommandWords& words : kCommands) text += fmt::format("  {:<10}{}\n", words.name, words.description);
+  text +=
+      "\n  gemring COMMAND --help   the command's options\n"
+      "  gemring --version        version, compiler, MPI, BLAS, instruction sets\n";
+  return text;
+}
+
+const CommandWords& command_named(const std::string& name) {
+  const auto* const found =
+      std::find_if(kCommands.begin(), kCommands.end(), [&](const CommandWords& words) { return words.name == name; });
+  if (found == kCommands.end()) {
+    throw UsageError({"command line", fmt::format("'{}' is no command", name),
+                      "commands are generate, logits, plan, inspect and bench; gemring --help says more"});
+  }
+  return *found;
+}
+
+void require_at_least(std::int64_t minimum, std::int64_t value, const char* option) {
+  if (value >= minimum) return;
+  throw UsageError({option, fmt::format("{} is too small", value), fmt::format("give {} or more", minimum)});
+}
+
+void check_numbers(const Options& options) {
+  require_at_least(1, options.generate.max_new_tokens, "--max-new-tokens");
+  require_at_least(1, options.run.threads.value_or(1), "--threads");
+  require_at_least(1, options.logits.last, "--last");
+  require_at_least(1, options.plan.ranks.value_or(1), "--ranks");
+  require_at_least(1, options.plan.tokens.value_or(1), "--tokens");
+  require_at_least(1, options.bench.tokens, "--tokens");
+  require_at_least(1, options.bench.repetitions, "--repetitions");
+  require_at_least(0, options.bench.warmup, "--warmup");
+  require_at_least(1, options.bench.decode_tokens, "--max-new-tokens");
+  if (!(options.plan.memory_gib.value_or(1) > 0)) {
+    throw UsageError({"--memory", fmt::format("{} GiB is no memory", *options.plan.memory_gib), "give more than 0"});
+  }
+  validate(options.generate.sampling);
+}
+
+void check_combinations(const Options& options) {
+  const PromptOptions& prompt = options.prompt;
+  if (prompt.text.has_value() + prompt.file.has_value() + prompt.ids_file.has_value() > 1) {
+    throw UsageError(
+        {"command line", "more than one prompt is given",
+         "give one of --prompt, --prompt-file and --prompt-ids, or none and the prompt on standard input"});
+  }
+  if (prompt.question && prompt.ids_file) {
+    throw UsageError({"--question", "goes with a prompt of text, and --prompt-ids gives token ids",
+                      "put the question's ids into the file and say how many they are with --keep-last"});
+  }
+  if (options.command == Command::bench) {
+    if (options.model_directory.empty() == !options.bench.random_weights.has_value()) {
+      throw UsageError({"command line", "bench wants either --model or --random-weights",
+                        "--random-weights CONFIG.json makes a model of that shape in memory"});
+    }
+  } else if (options.model_directory.empty()) {
+    throw UsageError(
+        {"--model", "no model directory is given", "name the directory that holds config.json and model.safetensors"});
+  }
+  if (options.command == Command::logits && !prompt.ids_file) {
+    throw UsageError({"--prompt-ids", "no prompt is given", "name a file with a JSON array of token ids"});
+  }
+  if (options.command == Command::logits && options.logits.output_file.empty()) {
+    throw UsageError({"--output", "no output file is given", "name the .safetensors file to write"});
+  }
+}
+
+/// A prompt on the command line outranks one of another kind in the environment.
+bool names_a_prompt(const std::vector<std::string>& arguments) {
+  return std::any_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
+    const std::string name = argument.substr(0, argument.find('='));
+    return name == "--prompt" || name == "--prompt-file" || name == "--prompt-ids";
+  });
+}
+
+}  // namespace
+
+ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) {
+    throw UsageError({"command line", "no command is given", "gemring --help lists the commands"});
+  }
+  if (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
+    return {ParsedCommandLine::Kind::help, general_help(), {}};
+  }
+  if (arguments[0] == "--version") return {ParsedCommandLine::Kind::version, {}, {}};
+
+  const CommandWords& words = command_named(arguments[0]);
+  CommandLine line(words, !names_a_prompt(arguments));
+  const std::optional<std::string> help = line.parse({arguments.begin() + 1, arguments.end()});
+  if (help) return {ParsedCommandLine::Kind::help, *help, {}};
+  Options options = line.options();
+
+  const std::vector<std::string> environment = process_environment();
+  options.run.isa = variable(environment, "GEMRING_ISA");
+  if (const int hint = omp_num_threads(environment); hint > 0) options.run.omp_threads = hint;
+  if (options.output.log_all_ranks) options.output.log.other_ranks = options.output.log.level;
+  if (options.output.log.level > options.output.log.other_ranks) {
+    options.output.log.other_ranks = options.output.log.level;  // --log-level error silences the others' warnings too
+  }
+  check_numbers(options);
+  check_combinations(options);
+  return {ParsedCommandLine::Kind::run, {}, std::move(options)};
+}
+
+std::vector<std::string> option_variables() {
+  std::vector<std::string> variables;
+  for (const CommandWords& words : kCommands) {
+    for (std::string& name : CommandLine(words, true).variables()) variables.push_back(std::move(name));
+  }
+  return variables;
+}
+
+}  // namespace gemring

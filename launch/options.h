@@ -1,0 +1,109 @@
+// What a user can ask for: one struct per group of options, each field with default, unit and advice. The words of
+// `--help` are in options.cpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "distributed/plan/cluster_plan.h"
+#include "engine/base/log.h"
+#include "engine/generation/sampler.h"
+#include "engine/selection/selection.h"
+#include "engine/tensor/data_type.h"
+
+namespace gemring {
+
+enum class Command : int { generate, logits, plan, inspect, bench };
+enum class Benchmark : int { prefill, decode, gemfilter };
+enum class ProgressMode : int { automatic, always, never };  // automatic: where stderr is a terminal
+
+/// Where the prompt comes from; at most one of text, file and ids_file. None: standard input.
+struct PromptOptions {
+  std::optional<std::string> text;
+  std::optional<std::string> file;
+  std::optional<std::string> ids_file;  // JSON array of token ids: nothing is added, no tokenizer needed
+  std::optional<std::string> question;  // put behind the prompt; its tokens are kept whatever their score
+};
+
+struct FilterOptions {
+  Method method = Method::gemfilter;
+  std::optional<std::int32_t> filter_layer;  // 0-based; unset: the model's gemring.json, else round(0.45 x layers)
+  SelectionOptions selection;
+};
+
+struct GenerateOptions {
+  std::int32_t max_new_tokens = 256;
+  bool ignore_eos = false;
+  SamplingOptions sampling;
+};
+
+/// How the passes run, whatever is asked. The same for every command that computes.
+struct RunOptions {
+  std::optional<std::string> cluster_file;  // unset: rank 0 filters, the others are stages
+  DataType kv_type = DataType::f32;         // bf16 halves the cache and rounds keys and values
+  DataType message_type = DataType::f32;    // bf16 halves what travels between ranks
+  std::optional<std::int32_t> threads;      // of each rank; unset: the node's cores shared among its ranks
+  std::optional<std::int32_t> omp_threads;  // OMP_NUM_THREADS where it was set: an upper bound, only a hint
+  std::string isa;                          // GEMRING_ISA; empty: the best that all ranks have
+};
+
+struct OutputOptions {
+  ProgressMode progress = ProgressMode::automatic;
+  std::optional<std::string> json_file;  // the full report
+  LogOptions log;
+  bool log_all_ranks = false;  // the others log as rank 0 does, instead of warnings only
+};
+
+struct LogitsOptions {
+  std::int32_t last = 1;    // rows: the last positions of the prompt
+  std::string output_file;  // safetensors with one tensor `logits`
+};
+
+struct PlanOptions {
+  std::optional<std::int32_t> ranks;   // unset: the ranks of this job
+  std::optional<std::int32_t> tokens;  // length of the prompt; unset: the model's limit, at most 16384
+  std::optional<double> memory_gib;    // of each rank; unset: what its machine has available
+};
+
+struct BenchOptions {
+  Benchmark benchmark = Benchmark::prefill;
+  std::optional<std::string> random_weights;  // config.json of the shape; instead of --model
+  DataType weights = DataType::bf16;          // type of random weights
+  std::int32_t tokens = 4096;                 // length of the prompt
+  std::int32_t repetitions = 3;               // measured runs; the median counts
+  std::int32_t warmup = 1;                    // runs before them
+  std::int32_t decode_tokens = 32;            // measured steps of `bench decode`
+  std::uint64_t seed = 1;                     // of the prompt's pseudo-random ids
+};
+
+struct Options {
+  Command command = Command::generate;
+  std::string model_directory;
+  PromptOptions prompt;
+  FilterOptions filter;
+  GenerateOptions generate;
+  RunOptions run;
+  OutputOptions output;
+  LogitsOptions logits;
+  PlanOptions plan;
+  BenchOptions bench;
+};
+
+/// What the command line asks for: a command to run, or a text to print (--help, --version asked apart).
+struct ParsedCommandLine {
+  enum class Kind : int { run, help, version };
+  Kind kind = Kind::run;
+  std::string help;  // Kind::help
+  Options options;   // Kind::run
+};
+
+/// `arguments` without the program's name. Options that are not given come from the environment (GEMRING_<OPTION>),
+/// then from their defaults. Throws UsageError: unknown command or option, a value that is none, a bad combination.
+ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments);
+
+/// GEMRING_<OPTION> of every option of every command.
+std::vector<std::string> option_variables();
+
+}  // namespace gemring

@@ -1,0 +1,43 @@
+// From the user's prompt to token ids, and the limits it must keep. Rank 0 alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/model/config.h"
+#include "engine/text/tokenizer.h"
+#include "launch/options.h"
+
+namespace gemring {
+
+struct Prompt {
+  std::vector<TokenId> ids;
+  std::optional<std::int32_t> question_tokens;  // at the end, where --question tells them
+};
+
+/// The prompt's text with the question behind it, on a line of its own.
+struct PromptText {
+  std::string text;
+  std::optional<std::size_t> question_begin;  // byte of its first character
+};
+PromptText join(std::string prompt, const std::optional<std::string>& question);
+
+/// Tokens that end behind the question's first byte are the question's. Throws UsageError (empty prompt, invalid
+/// UTF-8).
+Prompt tokenize(const PromptText& text, const Tokenizer& tokenizer);
+
+/// The JSON array of ids in `json`, as the file `name` says it. Throws UsageError naming the index of a bad entry.
+std::vector<TokenId> parse_ids(const std::string& json, const std::string& name, std::int32_t vocab);
+
+/// Reads, tokenises and checks what the options name; standard input where they name nothing. `tokenizer` is nullptr
+/// where the model directory has none: then only ids will do. Throws UsageError.
+Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ModelConfig& config);
+
+/// Positions that the passes need: n in the filter's (or the only) pass; kept + new tokens in the second.
+/// Throws UsageError (empty prompt) and ConfigError with both figures where the model's limit is passed.
+void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const ResolvedSelection& selection,
+                  std::int32_t max_new_tokens, std::int32_t max_positions);
+
+}  // namespace gemring

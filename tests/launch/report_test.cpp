@@ -1,0 +1,100 @@
+#include "launch/report.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace gemring {
+namespace {
+
+using nlohmann::json;
+
+GenerationResult example() {
+  GenerationResult result;
+  result.prompt_tokens = 4;
+  result.generated_ids = {TokenId(7), TokenId(2)};
+  result.kept = {OriginalPosition(0), OriginalPosition(1), OriginalPosition(3)};
+  result.scores = {0.5f, -1.25f, 0.0f, 2.0f};
+  result.phases = {{RankId(1), "filter", 1.5, 0.25, 5'000'000'000ull}};
+  result.ranks = {{RankId(0), "node1", 2, 3'000'000'000ull}};
+  result.time_to_first_token_seconds = 0.5;
+  result.prefill_tokens_per_second = 8;
+  result.decode_tokens_per_second = 4;
+  return result;
+}
+
+const std::vector<TokenId> kPrompt = {TokenId(5), TokenId(6), TokenId(7), TokenId(8)};
+
+TEST(Report, FieldsHaveTheProtosNamesAndCountsAreNumbers) {
+  const json report = json::parse(generation_report(example(), kPrompt, nullptr));
+  EXPECT_EQ(report["prompt_tokens"], 4);
+  EXPECT_EQ(report["generated_ids"], json({7, 2}));
+  EXPECT_EQ(report["kept_indices"], json({0, 1, 3}));
+  EXPECT_EQ(report["scores"], json({0.5, -1.25, 0.0, 2.0}));
+  EXPECT_EQ(report["phases"][0]["rank"], 1);
+  EXPECT_EQ(report["phases"][0]["name"], "filter");
+  EXPECT_EQ(report["phases"][0]["seconds"], 1.5);
+  EXPECT_EQ(report["phases"][0]["wait_seconds"], 0.25);
+  EXPECT_EQ(report["phases"][0]["bytes_sent"], 5e9);
+  EXPECT_EQ(report["ranks"][0]["rank"], 0);  // a default value, printed all the same
+  EXPECT_EQ(report["ranks"][0]["host"], "node1");
+  EXPECT_EQ(report["ranks"][0]["threads"], 2);
+  EXPECT_EQ(report["ranks"][0]["peak_rss_bytes"], 3e9);
+  EXPECT_EQ(report["time_to_first_token_seconds"], 0.5);
+  EXPECT_EQ(report["prefill_tokens_per_second"], 8);
+  EXPECT_EQ(report["decode_tokens_per_second"], 4);
+}
+
+TEST(Report, NeighbouringKeptTokensAreOneSpan) {
+  const json spans = json::parse(generation_report(example(), kPrompt, nullptr))["kept_spans"];
+  ASSERT_EQ(spans.size(), 2u);
+  EXPECT_EQ(spans[0]["begin"], 0);
+  EXPECT_EQ(spans[0]["end"], 2);
+  EXPECT_EQ(spans[1]["begin"], 3);
+  EXPECT_EQ(spans[1]["end"], 4);
+}
+
+TEST(Report, WithoutATokenizerTextsAreThereAndEmpty) {
+  const json report = json::parse(generation_report(example(), kPrompt, nullptr));
+  EXPECT_EQ(report["text"], "");
+  EXPECT_EQ(report["kept_spans"][0]["text"], "");
+}
+
+TEST(Report, AnEmptyResultStillHasEveryField) {
+  const json report = json::parse(generation_report({}, {}, nullptr));
+  for (const char* field :
+       {"text", "prompt_tokens", "generated_ids", "kept_indices", "scores", "kept_spans", "phases", "ranks",
+        "time_to_first_token_seconds", "prefill_tokens_per_second", "decode_tokens_per_second"}) {
+    EXPECT_TRUE(report.contains(field)) << field;
+  }
+}
+
+TEST(Report, KeptTextShowsSpecialTokensAndBrokenUtf8IsReplaced) {
+  const Tokenizer tokenizer = Tokenizer::load(GEMRING_DEMO_MODEL);
+  const std::vector<TokenId> prompt = tokenizer.encode("<|im_start|>caf\xc3\xa9").ids;
+  GenerationResult result;
+  for (std::size_t i = 0; i < prompt.size(); ++i) result.kept.emplace_back(i);
+  result.generated_ids = {prompt.begin() + 1, prompt.end()};
+  const json report = json::parse(generation_report(result, prompt, &tokenizer));
+  EXPECT_EQ(report["kept_spans"][0]["text"], "<|im_start|>caf\xc3\xa9");
+  EXPECT_EQ(report["text"], "caf\xc3\xa9");
+}
+
+TEST(BenchReport, TheRateIsTheMedians) {
+  BenchResult result{"prefill", 100, 100, {4.0, 1.0, 2.0}, {{RankId(0), "a", 1, 10}, {RankId(1), "b", 1, 30}}};
+  EXPECT_EQ(tokens_per_second(result), 50.0);
+  const json report = json::parse(bench_report(result));
+  EXPECT_EQ(report["benchmark"], "prefill");
+  EXPECT_EQ(report["tokens"], 100);
+  EXPECT_EQ(report["tokens_per_second"], 50.0);
+  EXPECT_EQ(report["seconds"], json({4.0, 1.0, 2.0}));
+  EXPECT_EQ(report["peak_rss_bytes"], 30.0);
+  EXPECT_EQ(report["ranks"].size(), 2u);
+}
+
+TEST(BenchReport, TheMedianOfAnEvenNumberIsTheMiddlesMean) {
+  EXPECT_EQ(median({4.0, 1.0, 2.0, 3.0}), 2.5);
+}
+
+}  // namespace
+}  // namespace gemring
