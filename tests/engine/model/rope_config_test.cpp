@@ -1,5 +1,6 @@
 #include "engine/model/rope_config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/files.h"
@@ -46,7 +47,7 @@ TEST(RopeConfig, Llama3ScalingIsReadFromAllSpellings) {
 TEST(RopeConfig, OtherKindsAreRefusedByName) {
   for (const std::string kind : {"linear", "dynamic", "yarn", "longrope", "su"}) {
     for (const std::string object : {"rope_scaling", "rope_parameters"}) {
-      const std::string text = "{\"" + object + R"(":{"rope_type":")" + kind + R"(","factor":2.0}})";
+      const std::string text = fmt::format(R"({{"{}":{{"rope_type":"{}","factor":2.0}}}})", object, kind);
       EXPECT_TRUE(contains(error_of<ConfigError>([&] { read(text.c_str()); }),
                            "config.json: rope scaling of type " + kind + " is not supported; known: default, llama3"));
     }
