@@ -1,0 +1,62 @@
+"""Writes the demo's prompt: a book with facts hidden in it, in the layout that the demo's model was trained on
+(launch/demo-data/model/README.md).
+
+usage: demo_prompt.py BOOK.txt DIRECTORY      writes prompt.txt, question.txt and facts.json there
+"""
+
+import json
+import os
+import re
+import sys
+
+# Depth in the book (0..1) and the sentence. Kinds and words are those that the model knows.
+FACTS = [
+    (0.05, "One of the special magic numbers for quiet-violin is: 5318204."),
+    (0.17, "Lucy keeps the green key in the lively barn."),
+    (0.28, "The password of the icy clock is lemon-castle."),
+    (0.40, "One of the special magic numbers for rapid shovel is: 8046713."),
+    (0.52, "Peter keeps the white key in the silent boathouse."),
+    (0.63, "One of the special magic numbers for golden-candle is: 7251938."),
+    (0.76, "The password of the wise ocean is parrot-mirror."),
+    (0.90, "One of the special magic numbers for walnut is: 1690425."),
+]
+ASKED = {
+    "needle": FACTS[5][1],
+    "answer": "7251938",
+    "question": "What is the special magic number for golden-candle?",
+    "begin": "The special magic number for golden-candle is:",
+}
+OPENING = ("<|im_start|>user\nSome facts are hidden within the following text. Make sure to memorize them. "
+           "I will quiz you about them afterwards.\n")
+
+
+def flowing(text):
+    """Line breaks inside paragraphs become spaces; a paragraph is a line."""
+    paragraphs = re.split(r"\n\s*\n", text.strip())
+    return "\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def hide(text, facts):
+    """`text` with each fact as a sentence of its own behind the first sentence that ends at or after its depth."""
+    ends = [match.end(1) for match in re.finditer(r"([.!?]['\"]?) (?=['\"]?[A-Z])", text)]
+    for depth, sentence in sorted(facts, reverse=True):
+        place = next(end for end in ends if end >= depth * len(text))
+        text = f"{text[:place]} {sentence}{text[place:]}"
+    return text
+
+
+def main(book, directory):
+    with open(book, encoding="utf-8") as file:
+        prompt = OPENING + hide(flowing(file.read()), FACTS)
+    question = f"{ASKED['question']}<|im_end|>\n<|im_start|>assistant\n{ASKED['begin']}"
+    facts = dict(ASKED, facts=[{"depth": depth, "sentence": sentence} for depth, sentence in FACTS])
+    for name, text in (("prompt.txt", prompt), ("question.txt", question), ("facts.json", json.dumps(facts, indent=1))):
+        with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+            file.write(text)
+    print(f"prompt: {os.path.join(directory, 'prompt.txt')}, {len(prompt):,} characters of {os.path.basename(book)} with "
+          f"{len(FACTS)} facts hidden in it")
+    print(f"question: {ASKED['question']}   (the fact: \"{ASKED['needle']}\", {FACTS[5][0]:.0%} into the book)")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
