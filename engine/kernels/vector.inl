@@ -23,8 +23,10 @@ inline Floats load(const float* p) {
 inline void store(float* p, Floats v) {
   *reinterpret_cast<Floats*>(p) = v;
 }
+
+/// x in every lane. x - 0 is x for every x, so this compiles to a broadcast straight from memory; 0 + x would not (x = -0).
 inline Floats splat(float x) {
-  return Floats{} + x;
+  return x - Floats{};
 }
 inline Floats larger(Floats a, Floats b) {
   return a > b ? a : b;
