@@ -81,6 +81,7 @@ std::unique_ptr<Communicator> MpiSession::world() {
   int size = 0;
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
   std::vector<RankId> ranks;
+  ranks.reserve(static_cast<std::size_t>(size));
   for (int rank = 0; rank < size; ++rank) ranks.emplace_back(rank);
   return detail::mpi_communicator(MPI_COMM_WORLD, false, std::move(ranks), totals);
 }

@@ -18,6 +18,7 @@ bool contains(const std::vector<RankId>& ranks, RankId rank) {
 
 std::string names(const std::vector<RankId>& ranks) {
   std::vector<std::int32_t> numbers;
+  numbers.reserve(ranks.size());
   for (const RankId rank : ranks) numbers.push_back(rank.value());
   return fmt::format("{} {}", ranks.size() == 1 ? "rank" : "ranks", fmt::join(numbers, " "));
 }

@@ -251,7 +251,8 @@ void Coster::stage_memory(const StagePlan& stage, const std::vector<ZigzagShards
 /// The stage's first rank computes everything but the others' share of the attention.
 void Coster::decode(const StagePlan& stage, int member) {
   const double group = static_cast<double>(stage.ranks.size());
-  const double context = pass_tokens() + inputs_.max_new_tokens / 2;
+  const std::int32_t half = inputs_.max_new_tokens / 2;
+  const double context = pass_tokens() + half;
   cost_.decode_flop_per_token = stage.layers() * flop_.pair * context / group;
   if (member != 0) {
     cost_.bytes_sent_decode_per_token = stage.layers() * static_cast<double>(partials(1));
@@ -275,6 +276,7 @@ std::vector<RankCost> rank_costs(const ClusterPlan& plan, const PlanInputs& inpu
                 "{} and {} layers, {} + {} tokens", inputs.model.layers, plan.layers, inputs.prompt_tokens,
                 inputs.max_new_tokens);
   std::vector<RankCost> costs;
+  costs.reserve(static_cast<std::size_t>(plan.ranks));
   for (int rank = 0; rank < plan.ranks; ++rank) costs.push_back(Coster(plan, inputs, RankId(rank)).run());
   return costs;
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -85,8 +86,8 @@ class FailureReporter final : public testing::EmptyTestEventListener {
 };
 
 std::unique_ptr<Communicator> everyone(Communicator& world) {
-  std::vector<int> members;
-  for (int member = 0; member < world.size(); ++member) members.push_back(member);
+  std::vector<int> members(static_cast<std::size_t>(world.size()));
+  std::iota(members.begin(), members.end(), 0);
   return world.group(members);
 }
 

@@ -43,8 +43,8 @@ TEST(PointToPoint, NeighboursExchangeBothWaysAtOnce) {
 }
 
 TEST(PointToPoint, SizesMayDifferPerRank) {
-  const Numbers out = numbered(world().member(), static_cast<std::size_t>(1 + 10 * world().member()));
-  Numbers in(static_cast<std::size_t>(1 + 10 * left()));
+  const Numbers out = numbered(world().member(), static_cast<std::size_t>(world().member()) * 10 + 1);
+  Numbers in(static_cast<std::size_t>(left()) * 10 + 1);
   Transfer receiving = receive(world(), std::span(in), left(), MessageKind::ring);
   send(world(), std::span(out), right(), MessageKind::ring).wait();
   receiving.wait();

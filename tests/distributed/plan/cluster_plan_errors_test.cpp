@@ -8,7 +8,7 @@ namespace gemring {
 namespace {
 
 /// what() of the error that 4 ranks and 8 layers make of it; "no error" where there is none.
-std::string error_of(std::vector<StageSpec> stages, std::optional<GroupSpec> filter = {}, std::int32_t chunk = 0,
+std::string error_of(std::vector<StageSpec> stages, const std::optional<GroupSpec>& filter = {}, std::int32_t chunk = 0,
                      int ranks = 4) {
   try {
     resolve({.name = "my.json", .filter = filter, .stages = std::move(stages), .chunk_length = chunk}, ranks,

@@ -33,6 +33,7 @@ inline std::string stages_of(const ClusterPlan& plan) {
 
 inline std::vector<int> numbers(const std::vector<RankId>& ranks) {
   std::vector<int> values;
+  values.reserve(ranks.size());
   for (const RankId rank : ranks) values.push_back(rank.value());
   return values;
 }

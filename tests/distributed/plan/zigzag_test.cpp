@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/base/check.h"
 
@@ -15,6 +16,7 @@ PositionRange range(int begin, int end) {
 
 std::vector<int> numbers(const std::vector<GlobalPosition>& positions) {
   std::vector<int> values;
+  values.reserve(positions.size());
   for (const GlobalPosition position : positions) values.push_back(position.value());
   return values;
 }
@@ -83,8 +85,8 @@ TEST_P(EveryZigzag, EachPositionIsOwnedOnce) {
       for (const int position : numbers(shards.positions(member))) all.push_back(position);
     }
     std::sort(all.begin(), all.end());
-    std::vector<int> expected;
-    for (int i = 0; i < n; ++i) expected.push_back(7 + i);
+    std::vector<int> expected(static_cast<std::size_t>(n));
+    std::iota(expected.begin(), expected.end(), 7);
     EXPECT_EQ(all, expected);
   });
 }
