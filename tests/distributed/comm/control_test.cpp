@@ -35,6 +35,16 @@ TEST(ControlMessages, ABroadcastStructArrivesWhole) {
   }
 }
 
+TEST(ControlMessages, OneMemberGetsAStructOfItsOwn) {
+  if (world().member() == 0) {
+    for (int to = 1; to < world().size(); ++to) send_control(world(), settings_of(to), to);
+    return;
+  }
+  Settings settings;
+  receive_control(world(), settings, 0);
+  EXPECT_EQ(settings, settings_of(world().member()));
+}
+
 TEST(ControlMessages, StructsOfAllRanksComeInOrder) {
   const std::vector<Settings> all = all_gather_control(world(), settings_of(world().member()));
   EXPECT_EQ(all.size(), static_cast<std::size_t>(world().size()));
