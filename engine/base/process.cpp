@@ -10,20 +10,41 @@
 namespace gemring {
 namespace {
 
-/// The kB figure behind `key` in a /proc file; 0 where it is missing.
-std::uint64_t proc_kilobytes(const char* file, const std::string& key) {
+constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
+
+/// The number behind `key` in a file of lines; 0 where it is missing.
+std::uint64_t proc_number(const char* file, const std::string& key) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
-    if (line.starts_with(key)) return std::stoull(line.substr(key.size() + 1));
+    if (line.starts_with(key)) return std::stoull(line.substr(key.size()));
   }
   return 0;
 }
 
 /// A cgroup v2 number; "max" and a missing file are no limit.
-std::uint64_t cgroup_number(const char* file) {
+std::uint64_t cgroup_number(const std::string& file) {
   std::ifstream in(file);
   std::uint64_t value = 0;
-  return in >> value ? value : std::numeric_limits<std::uint64_t>::max();
+  return in >> value ? value : kNoLimit;
+}
+
+/// What one cgroup leaves: pages of files that nobody holds can be taken back, so they do not count as used.
+std::uint64_t left_in_cgroup(const std::string& directory) {
+  const std::uint64_t limit = cgroup_number(directory + "/memory.max");
+  if (limit == kNoLimit) return kNoLimit;
+  const std::uint64_t current = cgroup_number(directory + "/memory.current");
+  const std::uint64_t cached = proc_number((directory + "/memory.stat").c_str(), "inactive_file ");
+  const std::uint64_t used = current > cached ? current - cached : 0;
+  return limit > used ? limit - used : 0;
+}
+
+/// The cgroup of this process below the mount, "" for the root (a container sees its own as the root).
+std::string cgroup_path() {
+  std::ifstream in("/proc/self/cgroup");
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("0::/")) return line.substr(3) == "/" ? "" : line.substr(3);
+  }
+  return "";
 }
 
 std::vector<int> cores_of(pid_t process) {
@@ -45,15 +66,16 @@ std::string host_name() {
 }
 
 std::uint64_t peak_rss_bytes() {
-  return proc_kilobytes("/proc/self/status", "VmHWM:") * 1024;
+  return proc_number("/proc/self/status", "VmHWM:") * 1024;
 }
 
 std::uint64_t available_memory_bytes() {
-  const std::uint64_t machine = proc_kilobytes("/proc/meminfo", "MemAvailable:") * 1024;
-  const std::uint64_t limit = cgroup_number("/sys/fs/cgroup/memory.max");
-  if (limit == std::numeric_limits<std::uint64_t>::max()) return machine;
-  const std::uint64_t used = cgroup_number("/sys/fs/cgroup/memory.current");
-  return std::min(machine, limit > used ? limit - used : 0);
+  std::uint64_t available = proc_number("/proc/meminfo", "MemAvailable:") * 1024;
+  // A job system limits the job's cgroup, a container runtime any one above: the tightest counts.
+  for (std::string path = cgroup_path();; path.resize(path.rfind('/'))) {
+    available = std::min(available, left_in_cgroup("/sys/fs/cgroup" + path));
+    if (path.empty()) return available;
+  }
 }
 
 std::vector<int> allowed_cores() {

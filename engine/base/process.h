@@ -12,7 +12,8 @@ std::string host_name();
 /// Largest resident set so far, in bytes (VmHWM: file-backed weight pages included).
 std::uint64_t peak_rss_bytes();
 
-/// Bytes that can still be used without swapping: MemAvailable, or what the cgroup leaves if that is less.
+/// Bytes that can still be used without swapping: MemAvailable, or what the tightest cgroup (v2) above the process
+/// leaves.
 std::uint64_t available_memory_bytes();
 
 /// Core numbers this process may run on.
