@@ -301,6 +301,10 @@ std::optional<std::string> CommandLine::parse(const std::vector<std::string>& ar
     state_->app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them backwards
   } catch (const CLI::CallForHelp&) {
     return state_->app.help();
+  } catch (const CLI::ExtrasError&) {
+    throw UsageError({"command line",
+                      fmt::format("'{}' is no option of gemring {}", state_->app.remaining().at(0), state_->name),
+                      fmt::format("gemring {} --help lists the options", state_->name)});
   } catch (const CLI::ParseError& error) {
     throw UsageError({"command line", error.what(),
                       fmt::format("gemring {} --help lists the options with their units", state_->name)});

@@ -17,7 +17,7 @@ namespace gemring {
 namespace {
 
 /// The first line of a file of /sys/devices/system/cpu/cpuN/topology; `missing` where the system does not tell.
-std::string topology(int processor, const char* file, std::string missing) {
+std::string topology(int processor, const char* file, const std::string& missing) {
   std::ifstream in(fmt::format("/sys/devices/system/cpu/cpu{}/topology/{}", processor, file));
   std::string line;
   return std::getline(in, line) ? line : missing;

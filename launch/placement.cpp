@@ -36,11 +36,10 @@ std::string reason(const Placement& placement, const ThreadWishes& wishes, int s
                           : wishes.hint && placement.threads < share ? " (OMP_NUM_THREADS)"
                                                                      : "";
   const std::string all = fmt::format("core{} {}", plural(cores.size()), core_list(cores));
-  const std::string given =
-      source == CoreSource::own_mask
-          ? fmt::format("{} bound to {}", ranks == 1 ? "it is" : fmt::format("{} ranks are", ranks), all)
-      : ranks == 1 ? fmt::format("the node's {} are its alone", all)
-                   : fmt::format("the node's {} are shared by {} ranks", all, ranks);
+  const std::string given = source == CoreSource::own_mask
+                                ? fmt::format("{} may use {}", ranks == 1 ? "it" : fmt::format("{} ranks", ranks), all)
+                            : ranks == 1 ? fmt::format("the node's {} are its alone", all)
+                                         : fmt::format("the node's {} are shared by {} ranks", all, ranks);
   return fmt::format("{} thread{}{} {} core{} {}; {}", placement.threads, placement.threads == 1 ? "" : "s", why,
                      placement.pinned ? "pinned to" : "not pinned, on", plural(placement.cores.size()),
                      core_list(placement.cores), given);

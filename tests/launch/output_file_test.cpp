@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 
 class OutputFile : public testing::Test {
  protected:
-  OutputFile() { fs::create_directory(directory_); }
-  ~OutputFile() override { fs::remove_all(directory_); }
+  void SetUp() override { fs::create_directory(directory_); }
+  void TearDown() override { fs::remove_all(directory_); }
 
   std::string contents(const fs::path& path) {
     std::ostringstream text;
