@@ -54,10 +54,10 @@ void rms_norm(const float* x, const float* weight, float epsilon, float* out, st
   for (; i < count; ++i) out[i] = x[i] * scale * weight[i];
 }
 
-/// x / (1 + e^-x); the exponent is capped where the quotient is 0 to f32 anyway.
+/// x / (1 + e^-x). The exponent is capped at 2^128, infinity: the quotient is then -0, also for the largest -x.
 inline Floats silu(Floats x) {
   const Floats exponent = x * -1.44269504f;
-  const Floats cap = splat(126.0f);
+  const Floats cap = splat(128.0f);
   return x / (exp2_of(exponent > cap ? cap : exponent) + 1.0f);
 }
 
