@@ -72,6 +72,10 @@ struct KernelTable {
   void (*silu_times)(float* gate, const float* up, std::size_t count);  // gate <- silu(gate) * up
   // half-split rotation of one head: (a, b) <- (a cos - b sin, b cos + a sin), a = x[i], b = x[i + half]
   void (*rotate)(float* x, const float* cos, const float* sin, std::size_t half);
+
+  // one thread's work of measure_f32_fma_gflops(), and FLOP of one of its rounds
+  float (*fma_probe)(std::size_t rounds);
+  std::size_t fma_probe_flop;
 };
 
 /// The table of active_isa().

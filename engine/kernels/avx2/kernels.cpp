@@ -7,6 +7,8 @@
 #include "engine/kernels/attention_tile.inl"
 //
 #include "engine/kernels/attention_few.inl"
+//
+#include "engine/kernels/probe.inl"
 
 namespace gemring {
 
@@ -22,6 +24,8 @@ const KernelTable kAvx2Kernels = {
     .rms_norm = rms_norm,
     .silu_times = silu_times,
     .rotate = rotate,
+    .fma_probe = fma_probe,
+    .fma_probe_flop = kFlopPerRound,
 };
 
 }  // namespace gemring

@@ -1,0 +1,58 @@
+#include "engine/kernels/probe.h"
+
+#include <cblas.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/base/check.h"
+#include "engine/kernels/blas_info.h"
+#include "engine/kernels/kernel_table.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::size_t kFirstRounds = 1 << 18;
+constexpr double kWantedSeconds = 0.1;  // long against starting the threads, short against other loads
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// Seconds until every thread has done its rounds.
+double probe_seconds(std::size_t rounds) {
+  const KernelTable& table = kernels();
+  float sum = 0;
+  const double start = now();
+#pragma omp parallel reduction(+ : sum)
+  sum += table.fma_probe(rounds);
+  const double seconds = now() - start;
+  GEMRING_CHECK(sum > 0, "the probe's sums are {}", sum);
+  return seconds;
+}
+
+}  // namespace
+
+double measure_f32_fma_gflops() {
+  const double first = probe_seconds(kFirstRounds);
+  const auto rounds = static_cast<std::size_t>(kFirstRounds * std::max(kWantedSeconds / first, 1.0));
+  const double seconds = probe_seconds(rounds);
+  const double flop = static_cast<double>(kernels().fma_probe_flop * rounds) * omp_get_max_threads();
+  return flop / seconds / 1e9;
+}
+
+double measure_sgemm_seconds(MatrixView<const float> x, MatrixView<const float> w, MatrixView<float> out) {
+  GEMRING_CHECK(x.cols() == w.cols() && out.rows() == x.rows() && out.cols() == w.rows(), "x [{}, {}], w [{}, {}]",
+                x.rows(), x.cols(), w.rows(), w.cols());
+  openblas_set_num_threads(omp_get_max_threads());
+  const double start = now();
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(x.rows()), static_cast<int>(w.rows()),
+              static_cast<int>(x.cols()), 1.0f, x.data(), static_cast<int>(x.stride()), w.data(),
+              static_cast<int>(w.stride()), 0.0f, out.data(), static_cast<int>(out.stride()));
+  const double seconds = now() - start;
+  make_blas_single_threaded();
+  return seconds;
+}
+
+}  // namespace gemring

@@ -1,0 +1,16 @@
+// What kernels are measured against (bench/): the machine's own limits, taken in the same minutes.
+#pragma once
+
+#include "engine/tensor/view.h"
+
+namespace gemring {
+
+/// f32 fused multiply-adds of all OpenMP threads together, GFLOP/s, over about a tenth of a second: the limit of any
+/// f32 kernel of active_isa().
+double measure_f32_fma_gflops();
+
+/// Seconds of one plain OpenBLAS sgemm, out <- x w^T, with as many OpenBLAS threads as OpenMP would use; afterwards
+/// OpenBLAS is single-threaded again.   x: [tokens, cols], w: [rows, cols], out: [tokens, rows]
+double measure_sgemm_seconds(MatrixView<const float> x, MatrixView<const float> w, MatrixView<float> out);
+
+}  // namespace gemring

@@ -1,0 +1,43 @@
+#include "engine/kernels/probe.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "engine/kernels/kernel_table.h"
+#include "tests/engine/kernels/every_isa.h"
+
+namespace gemring {
+namespace {
+
+// Chains start at 0, 1, ... 11 in every lane; a round is x <- 0.999 x + 0.001. 2 FLOP x 12 chains x lanes a round.
+TEST(FmaProbe, ARoundIsOneMultiplicationAndOneAdditionInEachLaneOfEachChain) {
+  test::with_every_isa([] {
+    const KernelTable& table = kernels();
+    const auto lanes = static_cast<float>(table.fma_probe_flop / 24);
+    EXPECT_FLOAT_EQ(table.fma_probe(0), lanes * 66.0f);
+    EXPECT_FLOAT_EQ(table.fma_probe(1), lanes * 65.946f);  // 0.999 x 66 + 0.001 x 12
+  });
+}
+
+TEST(FmaProbe, WiderRegistersDoMoreInARound) {
+  const auto isas = test::isas_of_this_machine();
+  for (std::size_t i = 1; i < isas.size(); ++i) {
+    EXPECT_EQ(kernels_of(isas[i]).fma_probe_flop, 2 * kernels_of(isas[i - 1]).fma_probe_flop) << name(isas[i]);
+  }
+}
+
+TEST(FmaProbe, GivesARate) {
+  EXPECT_GT(measure_f32_fma_gflops(), 0.0);
+}
+
+TEST(SgemmProbe, MultipliesByTheTransposedWeights) {
+  const std::vector<float> x = {1, 2, 3, 4};         // [2, 2]
+  const std::vector<float> w = {1, 10, 0, 1, 5, 0};  // [3, 2]
+  std::vector<float> out(6);
+  EXPECT_GT(measure_sgemm_seconds({x.data(), 2, 2}, {w.data(), 3, 2}, {out.data(), 2, 3}), 0.0);
+  EXPECT_EQ(out, (std::vector<float>{21, 2, 5, 43, 4, 15}));
+}
+
+}  // namespace
+}  // namespace gemring
