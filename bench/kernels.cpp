@@ -1,0 +1,197 @@
+// How fast are the kernels of a prefill? Linear layers against OpenBLAS's own sgemm at the same shapes, attention
+// against the machine's f32 FMA limit. What is compared runs in turns; medians; a Markdown table on standard output.
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <thread>
+#include <vector>
+
+#include "engine/kernels/attention.h"
+#include "engine/kernels/blas_info.h"
+#include "engine/kernels/kernel_table.h"
+#include "engine/kernels/linear.h"
+#include "engine/kernels/probe.h"
+#include "engine/tensor/buffer.h"
+#include "launch/prepare_process.h"
+#include "launch/report.h"
+
+namespace gemring {
+namespace {
+
+struct KernelOptions {
+  std::size_t tokens = 512;              // rows of the activations of a linear layer
+  int repetitions = 15;                  // of each linear layer
+  std::size_t attention_tokens = 16384;  // queries and keys
+  int attention_repetitions = 3;
+  int threads = 0;  // 0: as OpenMP has it
+};
+
+struct LinearShape {
+  const char* name;
+  std::size_t inputs;
+  std::size_t outputs;
+};
+
+// bench/reference_shape.json
+constexpr LinearShape kLinearShapes[] = {
+    {"q, o: 2048 -> 2048", 2048, 2048},
+    {"k, v: 2048 -> 512", 2048, 512},
+    {"gate, up: 2048 -> 8192", 2048, 8192},
+    {"down: 8192 -> 2048", 8192, 2048},
+};
+
+struct HeadsShape {
+  std::size_t heads;
+  std::size_t kv_heads;
+  std::size_t head_dim;
+};
+constexpr HeadsShape kHeadsShapes[] = {{32, 8, 64}, {16, 4, 128}};
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// OpenBLAS's and OpenMP's threads spin for some milliseconds after their work: none may disturb the next measurement.
+void let_threads_sleep() {
+  std::this_thread::sleep_for(std::chrono::milliseconds(60));
+}
+
+template <class Work>
+double seconds_of(Work&& work) {
+  let_threads_sleep();
+  const double start = now();
+  work();
+  return now() - start;
+}
+
+/// Values in [-0.5, 0.5), the same in every run.
+Buffer<float> random_floats(std::size_t count, std::uint32_t seed) {
+  Buffer<float> values(count);
+#pragma omp parallel for schedule(static)
+  for (std::size_t i = 0; i < count; ++i) {
+    // Weyl sequence of the golden ratio, then a 32-bit finaliser (MurmurHash3).
+    std::uint32_t x = (static_cast<std::uint32_t>(i) + seed) * 0x9e3779b9u;
+    x = (x ^ (x >> 16)) * 0x85ebca6bu;
+    x = (x ^ (x >> 13)) * 0xc2b2ae35u;
+    values[i] = static_cast<float>(x >> 8) * 0x1p-24f - 0.5f;
+  }
+  return values;
+}
+
+Buffer<std::uint16_t> as_bf16(const Buffer<float>& values) {
+  Buffer<std::uint16_t> rounded(values.size());
+  kernels().to_bf16(values.data(), rounded.data(), values.size());
+  return rounded;
+}
+
+void measure_linear(const LinearShape& shape, const KernelOptions& options) {
+  const std::size_t tokens = options.tokens;
+  const Buffer<float> x = random_floats(tokens * shape.inputs, 1);
+  const Buffer<float> w = random_floats(shape.outputs * shape.inputs, 2);
+  const Buffer<std::uint16_t> w16 = as_bf16(w);
+  Buffer<float> out(tokens * shape.outputs);
+  LinearScratch scratch(shape.inputs);
+
+  const MatrixView<const float> in(x.data(), tokens, shape.inputs);
+  const MatrixView<float> result(out.data(), tokens, shape.outputs);
+  const auto ours = [&](DataType type, const void* data) {
+    const WeightMatrix weights{type, data, shape.outputs, shape.inputs};
+    return seconds_of([&] { linear(in, weights, result, Output::overwrite, scratch); });
+  };
+  std::vector<double> f32;
+  std::vector<double> bf16;
+  std::vector<double> blas;
+  for (int run = -1; run < options.repetitions; ++run) {  // the first one only warms up
+    const double ours_f32 = ours(DataType::f32, w.data());
+    let_threads_sleep();
+    const double theirs = measure_sgemm_seconds(in, {w.data(), shape.outputs, shape.inputs}, result);
+    const double ours_bf16 = ours(DataType::bf16, w16.data());
+    if (run < 0) continue;
+    f32.push_back(ours_f32);
+    blas.push_back(theirs);
+    bf16.push_back(ours_bf16);
+  }
+  const double gflop = 2e-9 * static_cast<double>(tokens * shape.inputs * shape.outputs);
+  fmt::print("| {} | {:.0f} | {:.0f} | {:.0f} | {:.2f} | {:.2f} |\n", shape.name, gflop / median(blas),
+             gflop / median(f32), gflop / median(bf16), median(blas) / median(f32), median(blas) / median(bf16));
+}
+
+void measure_attention(const HeadsShape& shape, DataType type, const KernelOptions& options) {
+  const std::size_t n = options.attention_tokens;
+  const std::size_t width = shape.heads * shape.head_dim;
+  const std::size_t kv_width = shape.kv_heads * shape.head_dim;
+  Buffer<float> q = random_floats(n * width, 3);
+  const Buffer<float> k = random_floats(n * kv_width, 4);
+  const Buffer<float> v = random_floats(n * kv_width, 5);
+  const bool half = type == DataType::bf16;
+  const Buffer<std::uint16_t> k16 = half ? as_bf16(k) : Buffer<std::uint16_t>();
+  const Buffer<std::uint16_t> v16 = half ? as_bf16(v) : Buffer<std::uint16_t>();
+  const KeysValues kv{.type = type,
+                      .keys = half ? static_cast<const void*>(k16.data()) : k.data(),
+                      .values = half ? static_cast<const void*>(v16.data()) : v.data(),
+                      .count = n,
+                      .kv_heads = shape.kv_heads,
+                      .head_dim = shape.head_dim};
+  Buffer<float> out(n * width);
+  Buffer<float> maxima(n * shape.heads);
+  Buffer<float> sums(n * shape.heads);
+  AttentionScratch scratch(shape.heads, shape.kv_heads, shape.head_dim);
+  std::vector<std::int32_t> visible(n);
+  for (std::size_t i = 0; i < n; ++i) visible[i] = static_cast<std::int32_t>(i) + 1;
+
+  std::vector<double> seconds;
+  double limit = measure_f32_fma_gflops();  // the highest: other loads only lower it
+  for (int run = 0; run < options.attention_repetitions; ++run) {
+    seconds.push_back(seconds_of([&] {
+      attend({q.data(), n, shape.heads, shape.head_dim}, kv, visible,
+             {{out.data(), n, shape.heads, shape.head_dim},
+              {maxima.data(), n, shape.heads},
+              {sums.data(), n, shape.heads}},
+             StateUse::start_and_finish, scratch);
+    }));
+    limit = std::max(limit, measure_f32_fma_gflops());
+  }
+  // q.k and p.v, two FLOP each, of the n (n + 1) / 2 pairs that causality leaves
+  const double rate =
+      2e-9 * static_cast<double>(n) * static_cast<double>(n + 1) * static_cast<double>(width) / median(seconds);
+  fmt::print("| {} / {} heads of {}, K and V {} | {:.0f} | {:.0f} | {:.2f} |\n", shape.heads, shape.kv_heads,
+             shape.head_dim, name(type), limit, rate, rate / limit);
+}
+
+int run(const KernelOptions& options) {
+  if (options.threads > 0) omp_set_num_threads(options.threads);
+  make_blas_single_threaded();
+  fmt::print("{} threads, kernels {}, OpenBLAS core {}; GFLOP/s\n\n", omp_get_max_threads(), name(active_isa()),
+             blas_core_name());
+  fmt::print("| linear layer, {} tokens | sgemm | ours, f32 | ours, bf16 | f32 / sgemm | bf16 / sgemm |\n",
+             options.tokens);
+  fmt::print("|---|---|---|---|---|---|\n");
+  for (const LinearShape& shape : kLinearShapes) measure_linear(shape, options);
+  fmt::print("\n| attention, {} tokens, causal | f32 FMA limit | ours | share |\n|---|---|---|---|\n",
+             options.attention_tokens);
+  for (const HeadsShape& shape : kHeadsShapes) {
+    for (const DataType type : {DataType::f32, DataType::bf16}) measure_attention(shape, type, options);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace gemring
+
+int main(int argc, char** argv) {
+  gemring::prepare_process(argv);
+  gemring::KernelOptions options;
+  CLI::App app("Rates of linear layers and attention against sgemm and the machine's f32 FMA limit.");
+  app.add_option("--tokens", options.tokens, "of a linear layer")->capture_default_str();
+  app.add_option("--repetitions", options.repetitions, "of a linear layer")->capture_default_str();
+  app.add_option("--attention-tokens", options.attention_tokens)->capture_default_str();
+  app.add_option("--attention-repetitions", options.attention_repetitions)->capture_default_str();
+  app.add_option("--threads", options.threads, "0: as OpenMP has it")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  return gemring::run(options);
+}
