@@ -16,6 +16,9 @@ typedef float Floats __attribute__((vector_size(W * 4), aligned(4), may_alias));
 typedef std::int32_t Ints __attribute__((vector_size(W * 4), aligned(4), may_alias));
 typedef std::uint32_t Words __attribute__((vector_size(W * 4), aligned(4), may_alias));
 typedef std::uint16_t Halves __attribute__((vector_size(W * 2), aligned(2), may_alias));
+// Weights, which may lie at any address.
+typedef float StoredFloats __attribute__((vector_size(W * 4), aligned(1), may_alias));
+typedef std::uint16_t StoredHalves __attribute__((vector_size(W * 2), aligned(1), may_alias));
 
 inline Floats load(const float* p) {
   return *reinterpret_cast<const Floats*>(p);
@@ -24,7 +27,8 @@ inline void store(float* p, Floats v) {
   *reinterpret_cast<Floats*>(p) = v;
 }
 
-/// x in every lane. x - 0 is x for every x, so this compiles to a broadcast straight from memory; 0 + x would not (x = -0).
+/// x in every lane. x - 0 is x for every x, so this compiles to a broadcast straight from memory; 0 + x would not
+/// (x = -0).
 inline Floats splat(float x) {
   return x - Floats{};
 }
@@ -41,8 +45,8 @@ inline float sum_of(Floats v) {
   return lanes[0];
 }
 
-/// 2^x for x <= 128, relative error below 2.5e-7 (2e-7 with FMA); 0 for x < -126. Taylor polynomial of degree 6 of 2^f on
-/// [-0.5, 0.5] (cut off at 1.2e-7), exponent by integer addition.
+/// 2^x for x <= 128, relative error below 2.5e-7 (2e-7 with FMA); 0 for x < -126. Taylor polynomial of degree 6 of 2^f
+/// on [-0.5, 0.5] (cut off at 1.2e-7), exponent by integer addition.
 inline Floats exp2_of(Floats x) {
   const Floats limit = splat(-126.0f);
   const auto tiny = x < limit;
@@ -62,14 +66,14 @@ inline Floats exp2_of(Floats x) {
   return tiny ? Floats{} : result;
 }
 
-inline Floats widen_bf16(const std::uint16_t* p) {
-  const Words words = __builtin_convertvector(*reinterpret_cast<const Halves*>(p), Words);
+inline Floats widen_bf16(const void* p) {
+  const Words words = __builtin_convertvector(*static_cast<const StoredHalves*>(p), Words);
   return (Floats)(words << 16);
 }
 
 /// Exact for every binary16: the exponent is moved by a multiplication, which also normalises subnormals.
-inline Floats widen_f16(const std::uint16_t* p) {
-  const Words words = __builtin_convertvector(*reinterpret_cast<const Halves*>(p), Words);
+inline Floats widen_f16(const void* p) {
+  const Words words = __builtin_convertvector(*static_cast<const StoredHalves*>(p), Words);
   const Words sign = (words & 0x8000u) << 16;
   const Words magnitude = words & 0x7fffu;
   const Floats finite = (Floats)(magnitude << 13) * splat(0x1p112f);
@@ -79,32 +83,28 @@ inline Floats widen_f16(const std::uint16_t* p) {
 }
 
 inline float widen_one(DataType type, const void* p, std::size_t i) {
-  switch (type) {
-    case DataType::f32:
-      return static_cast<const float*>(p)[i];
-    case DataType::bf16: {
-      const std::uint32_t bits = static_cast<std::uint32_t>(static_cast<const std::uint16_t*>(p)[i]) << 16;
-      float value;
-      __builtin_memcpy(&value, &bits, 4);
-      return value;
-    }
-    case DataType::f16: {
-      std::uint16_t padded[W] = {static_cast<const std::uint16_t*>(p)[i]};
-      return widen_f16(padded)[0];
-    }
+  float value;
+  if (type == DataType::f32) {
+    __builtin_memcpy(&value, static_cast<const char*>(p) + i * 4, 4);
+    return value;
   }
-  return 0;
+  std::uint16_t padded[W] = {};
+  __builtin_memcpy(padded, static_cast<const char*>(p) + i * 2, 2);
+  if (type == DataType::f16) return widen_f16(padded)[0];
+  const std::uint32_t bits = static_cast<std::uint32_t>(padded[0]) << 16;
+  __builtin_memcpy(&value, &bits, 4);
+  return value;
 }
 
 /// W elements from index i on.
 template <DataType type>
 inline Floats load_as(const void* p, std::size_t i) {
   if constexpr (type == DataType::f32)
-    return load(static_cast<const float*>(p) + i);
+    return *reinterpret_cast<const StoredFloats*>(static_cast<const char*>(p) + i * 4);
   else if constexpr (type == DataType::bf16)
-    return widen_bf16(static_cast<const std::uint16_t*>(p) + i);
+    return widen_bf16(static_cast<const char*>(p) + i * 2);
   else
-    return widen_f16(static_cast<const std::uint16_t*>(p) + i);
+    return widen_f16(static_cast<const char*>(p) + i * 2);
 }
 
 }  // namespace
