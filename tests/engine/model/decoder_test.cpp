@@ -1,0 +1,218 @@
+// Layers, the stack, the filter's scores and the output, against the same decoder in double.
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+#include "engine/attention/local_attention.h"
+#include "engine/base/check.h"
+#include "engine/model/layer_stack.h"
+#include "tests/engine/model/plain_decoder.h"
+
+namespace gemring {
+namespace {
+
+using test::flat;
+using test::largest_difference;
+using test::MemoryTensors;
+using test::PlainDecoder;
+using test::tiny_config;
+
+constexpr double kTolerance = 2e-5;  // of activations of a few units
+
+std::vector<int> some_ids(std::size_t count) {
+  std::vector<int> ids(count);
+  for (std::size_t i = 0; i < count; ++i) ids[i] = static_cast<int>(i * i + 3 * i) % 17;
+  return ids;
+}
+
+std::vector<float> to_floats(const PlainDecoder::Rows& rows) {
+  const auto values = flat(rows);
+  return {values.begin(), values.end()};
+}
+
+/// What the engine needs for one sequence of `rows` rows at the given positions.
+struct Engine {
+  Engine(const ModelConfig& config, const MemoryTensors& tensors, const std::vector<int>& at)
+      : positions(at.begin(), at.end()),
+        rope(inverse_frequencies(config.rope, config.head_dim), positions),
+        cache({static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim), DataType::f32},
+              LayerIndex(0), config.layers, at.size()),
+        attention(cache, static_cast<std::size_t>(config.heads), at.size()),
+        work(config, at.size()) {
+    for (int i = 0; i < config.layers; ++i) {
+      const LayerIndex layer(i);
+      layers.emplace_back(config, layer,
+                          std::make_shared<LayerWeights>(load_layer(tensors, config, layer, LayerPart::whole)));
+    }
+  }
+
+  StepRows rows(std::size_t begin, std::size_t end) const {
+    return {std::span(positions).subspan(begin, end - begin), rope.rows(begin, end)};
+  }
+
+  std::vector<GlobalPosition> positions;
+  RopeTable rope;
+  KvCache cache;
+  LocalAttention attention;
+  LayerWorkspace work;
+  std::vector<DecoderLayer> layers;
+};
+
+MatrixView<float> view(std::vector<float>& x) {
+  return {x.data(), x.size() / 20, 20};
+}
+
+std::vector<int> counted(std::size_t count) {
+  std::vector<int> positions(count);
+  std::iota(positions.begin(), positions.end(), 0);
+  return positions;
+}
+
+TEST(DecoderLayer, LikeDoubleInEveryStoredType) {
+  for (const DataType type : {DataType::f32, DataType::f16, DataType::bf16}) {
+    for (const std::size_t tokens : {1u, 2u, 33u}) {
+      const MemoryTensors tensors(tiny_config(), type);
+      const PlainDecoder plain(tiny_config(), tensors);
+      const auto x = plain.embed(some_ids(tokens));
+      Engine engine(tiny_config(), tensors, counted(tokens));
+      std::vector<float> got = to_floats(x);
+      engine.cache.begin_step(engine.positions);
+      engine.layers[1].write_keys_values(view(got), engine.rows(0, tokens), engine.attention, engine.work);
+      engine.layers[1].transform(view(got), engine.rows(0, tokens), engine.attention, engine.work);
+      const auto expected = flat(plain.layer(1, x, counted(tokens)));
+      EXPECT_LT(largest_difference(got, expected), kTolerance) << name(type) << ", " << tokens << " tokens";
+      EXPECT_GT(largest_difference(flat(x), expected), 0.1) << "the layer seems to do nothing";
+    }
+  }
+}
+
+TEST(DecoderLayer, MoreRowsThanATokenBlock) {
+  const std::size_t tokens = kTokenBlock + 37;
+  const MemoryTensors tensors(tiny_config(), DataType::f32);
+  const PlainDecoder plain(tiny_config(), tensors);
+  const auto x = plain.embed(some_ids(tokens));
+  Engine engine(tiny_config(), tensors, counted(tokens));
+  std::vector<float> got = to_floats(x);
+  engine.cache.begin_step(engine.positions);
+  engine.layers[0].write_keys_values(view(got), engine.rows(0, tokens), engine.attention, engine.work);
+  engine.layers[0].transform(view(got), engine.rows(0, tokens), engine.attention, engine.work);
+  EXPECT_LT(largest_difference(got, flat(plain.layer(0, x, counted(tokens)))), kTolerance);
+}
+
+/// The whole stack in double.
+PlainDecoder::Rows through_all(const PlainDecoder& plain, PlainDecoder::Rows x, const std::vector<int>& positions) {
+  for (int i = 0; i < 3; ++i) x = plain.layer(i, x, positions);
+  return x;
+}
+
+TEST(LayerStack, AllLayersAtGivenPositions) {
+  const MemoryTensors tensors(tiny_config(), DataType::f32);
+  const PlainDecoder plain(tiny_config(), tensors);
+  const std::vector<int> positions = {0, 1, 5, 6, 100};
+  const auto x = plain.embed(some_ids(5));
+  Engine engine(tiny_config(), tensors, positions);
+  const LayerStack stack(LayerIndex(0), engine.layers);
+  EXPECT_EQ(stack.first(), LayerIndex(0));
+  EXPECT_EQ(stack.size(), 3);
+  std::vector<float> got = to_floats(x);
+  std::vector<std::int32_t> calls;
+  engine.cache.begin_step(engine.positions);
+  stack.forward(view(got), engine.rows(0, 5), 5, engine.attention, engine.work,
+                [&](std::int32_t done) { calls.push_back(done); });
+  EXPECT_LT(largest_difference(got, flat(through_all(plain, x, positions))), kTolerance);
+  EXPECT_EQ(calls, (std::vector<std::int32_t>{1, 2, 3}));
+}
+
+TEST(LayerStack, WantedRowsAreTheLastOnes) {
+  const MemoryTensors tensors(tiny_config(), DataType::f32);
+  const PlainDecoder plain(tiny_config(), tensors);
+  const auto x = plain.embed(some_ids(9));
+  const auto expected = flat(through_all(plain, x, counted(9)));
+  for (const std::size_t wanted : {0u, 1u, 4u, 9u}) {
+    Engine engine(tiny_config(), tensors, counted(9));
+    std::vector<float> got = to_floats(x);
+    engine.cache.begin_step(engine.positions);
+    LayerStack(LayerIndex(0), engine.layers)
+        .forward(view(got), engine.rows(0, 9), wanted, engine.attention, engine.work);
+    const auto skipped = static_cast<std::ptrdiff_t>((9 - wanted) * 20);
+    EXPECT_LT(largest_difference(std::vector<float>(got.begin() + skipped, got.end()),
+                                 std::vector<double>(expected.begin() + skipped, expected.end())),
+              kTolerance)
+        << wanted;
+    EXPECT_EQ(engine.cache.all(LayerIndex(2)).count, 9u);
+  }
+}
+
+TEST(LayerStack, ChunksAndSingleTokensEqualOnePass) {
+  const MemoryTensors tensors(tiny_config(), DataType::f32);
+  const PlainDecoder plain(tiny_config(), tensors);
+  const auto x = plain.embed(some_ids(20));
+  const auto expected = flat(through_all(plain, x, counted(20)));
+  Engine engine(tiny_config(), tensors, counted(20));
+  const LayerStack stack(LayerIndex(0), engine.layers);
+  std::vector<float> got = to_floats(x);
+  std::size_t begin = 0;
+  for (const std::size_t length : {13u, 5u, 1u, 1u}) {
+    engine.cache.begin_step(std::span(engine.positions).subspan(begin, length));
+    stack.forward(view(got).rows(begin, begin + length), engine.rows(begin, begin + length), length, engine.attention,
+                  engine.work);
+    begin += length;
+  }
+  EXPECT_LT(largest_difference(got, expected), kTolerance);
+}
+
+TEST(LayerStack, MoreWantedRowsThanThereAreIsABug) {
+  const MemoryTensors tensors(tiny_config(), DataType::f32);
+  Engine engine(tiny_config(), tensors, counted(2));
+  std::vector<float> x(40);
+  engine.cache.begin_step(engine.positions);
+  const LayerStack stack(LayerIndex(0), engine.layers);
+  EXPECT_THROW(stack.forward(view(x), engine.rows(0, 2), 3, engine.attention, engine.work), InternalError);
+  EXPECT_THROW(stack.forward(view(x), engine.rows(0, 1), 1, engine.attention, engine.work), InternalError);
+}
+
+TEST(ScoringLayer, RawProductsOfTheLastQueryWithEveryKey) {
+  const std::size_t tokens = kTokenBlock + 9;  // more than one block
+  const MemoryTensors tensors(tiny_config(), DataType::f32);
+  const PlainDecoder plain(tiny_config(), tensors);
+  const auto x = plain.embed(some_ids(tokens));
+  const auto k = plain.projected(2, "k", x, counted(tokens));
+  const auto q = plain.projected(2, "q", x, counted(tokens)).back();
+  std::vector<double> expected(tokens);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    for (std::size_t i = 0; i < 60; ++i) expected[t] += q[i] * k[t][i / 30 * 10 + i % 10];  // 3 heads of 10 a key head
+  }
+  Engine engine(tiny_config(), tensors, counted(tokens));
+  const ScoringLayer scoring(tiny_config(), std::make_shared<LayerWeights>(
+                                                load_layer(tensors, tiny_config(), LayerIndex(2), LayerPart::scoring)));
+  std::vector<float> rows = to_floats(x);
+  std::vector<float> query(60);
+  std::vector<float> scores(tokens);
+  scoring.query(view(rows).rows(tokens - 1, tokens), engine.rows(tokens - 1, tokens), query, engine.work);
+  EXPECT_LT(largest_difference(query, q), kTolerance);
+  scoring.score(view(rows), engine.rows(0, tokens), query, scores, engine.work);
+  EXPECT_LT(largest_difference(scores, expected), 2e-4);
+  EXPECT_THROW(scoring.query(view(rows), engine.rows(0, tokens), query, engine.work), InternalError);
+}
+
+TEST(OutputHead, TiedAndUntied) {
+  for (const bool tied : {false, true}) {
+    for (const bool shared : {false, true}) {  // with tied embeddings a rank may have the table already
+      ModelConfig config = tiny_config();
+      config.tied_embeddings = tied;
+      const MemoryTensors tensors(config, DataType::bf16);
+      const PlainDecoder plain(config, tensors);
+      const Embedding embedding(config, tensors);
+      const OutputHead head(config, tensors, shared ? &embedding : nullptr);
+      LayerWorkspace work(config, 2);
+      const auto x = plain.embed({3, 11});
+      std::vector<float> rows = to_floats(x);
+      std::vector<float> logits(34);
+      head.logits(view(rows), {logits.data(), 2, 17}, work);
+      EXPECT_LT(largest_difference(logits, flat({plain.logits(x[0]), plain.logits(x[1])})), kTolerance) << tied;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gemring

@@ -1,0 +1,89 @@
+#include "engine/model/rope.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace gemring {
+namespace {
+
+RopeConfig llama31() {
+  RopeConfig rope;
+  rope.kind = RopeConfig::Kind::llama3;
+  rope.theta = 500000;
+  rope.factor = 8;
+  rope.low_frequency_factor = 1;
+  rope.high_frequency_factor = 4;
+  rope.original_max_positions = 8192;
+  return rope;
+}
+
+TEST(InverseFrequencies, PlainOnesFallByPowersOfTheta) {
+  RopeConfig rope;
+  rope.theta = 10000;
+  // head_dim 8: 10000^0, 10000^(-1/4), 10000^(-2/4), 10000^(-3/4)
+  const std::vector<float> frequencies = inverse_frequencies(rope, 8);
+  ASSERT_EQ(frequencies.size(), 4u);
+  EXPECT_FLOAT_EQ(frequencies[0], 1);
+  EXPECT_FLOAT_EQ(frequencies[1], 0.1f);
+  EXPECT_FLOAT_EQ(frequencies[2], 0.01f);
+  EXPECT_FLOAT_EQ(frequencies[3], 0.001f);
+}
+
+TEST(InverseFrequencies, Llama3KeepsShortWavesAndStretchesLongOnes) {
+  // Llama 3.1: theta 5e5, head_dim 128. Waves shorter than 8192 / 4 = 2048 positions stay, those longer than 8192 get
+  // 1/8 of the frequency. Pair i has the wave 2 pi 5e5^(i/64): 2048 is passed between i = 28 (1956) and 29 (2402),
+  // 8192 between i = 34 (6695) and 35 (8219).
+  RopeConfig plain = llama31();
+  plain.kind = RopeConfig::Kind::plain;
+  const auto unscaled = inverse_frequencies(plain, 128);
+  const auto scaled = inverse_frequencies(llama31(), 128);
+  for (std::size_t i = 0; i <= 28; ++i) EXPECT_EQ(scaled[i], unscaled[i]) << i;
+  for (std::size_t i = 35; i < 64; ++i) EXPECT_FLOAT_EQ(scaled[i], unscaled[i] / 8) << i;
+}
+
+TEST(InverseFrequencies, Llama3BlendsTheWavesBetween) {
+  // Pair 32 of 64: 5e5^(-1/2) = 0.00141421356, a wave of 4442.883 positions. smooth = (8192 / 4442.883 - 1) / 3
+  // = 0.2812826; the frequency becomes (1 - 0.2812826) * 0.00141421356 / 8 + 0.2812826 * 0.00141421356 = 0.000524846.
+  const auto scaled = inverse_frequencies(llama31(), 128);
+  EXPECT_NEAR(scaled[32], 5.24846e-4f, 1e-9f);
+  // The blend of any pair, written as one factor of the frequency: 1/8 + 7/8 smooth.
+  for (std::size_t i = 29; i < 35; ++i) {
+    const double plain = std::pow(5e5, -static_cast<double>(i) / 64);
+    const double smooth = (8192 * plain / 6.283185307179586 - 1) / 3;
+    EXPECT_NEAR(scaled[i] / plain, 0.125 + 0.875 * smooth, 1e-6) << i;
+  }
+}
+
+TEST(RopeTable, AnglesArePositionTimesFrequency) {
+  const std::vector<float> frequencies = {1, 0.5f};
+  const std::vector<GlobalPosition> positions = {GlobalPosition(0), GlobalPosition(3), GlobalPosition(100)};
+  const RopeTable table(frequencies, positions);
+  const RopeRows rows = table.rows(0, 3);
+  EXPECT_EQ(rows.cos.row(0)[0], 1);
+  EXPECT_EQ(rows.sin.row(0)[1], 0);
+  EXPECT_FLOAT_EQ(rows.cos.row(1)[0], -0.98999250f);  // cos 3
+  EXPECT_FLOAT_EQ(rows.sin.row(1)[1], 0.99749499f);   // sin 1.5
+  EXPECT_FLOAT_EQ(rows.sin.row(2)[0], -0.50636564f);  // sin 100
+  EXPECT_FLOAT_EQ(rows.cos.row(2)[1], 0.96496603f);   // cos 50
+}
+
+TEST(RopeTable, ARangeOfRowsIsThatOfTheWhole) {
+  const std::vector<float> frequencies = {0.3f};
+  const std::vector<GlobalPosition> positions = {GlobalPosition(5), GlobalPosition(9), GlobalPosition(20)};
+  const RopeTable table(frequencies, positions);
+  EXPECT_EQ(table.rows(1, 3).cos.rows(), 2u);
+  EXPECT_EQ(table.rows(1, 3).cos.row(1)[0], table.rows(0, 3).cos.row(2)[0]);
+  EXPECT_EQ(table.rows(2, 2).sin.rows(), 0u);
+}
+
+TEST(RopeTable, AnglesAreRoundedToF32LikeTheReferenceCode) {
+  // 100,001 * 0.1f is 10000.100149; the nearest f32 is 10000.1005859375. The cosines: -0.91682854 and -0.91665400.
+  const std::vector<float> frequencies = {0.1f};
+  const std::vector<GlobalPosition> positions = {GlobalPosition(100001)};
+  const RopeTable table(frequencies, positions);
+  EXPECT_FLOAT_EQ(table.rows(0, 1).cos.row(0)[0], -0.91665400f);
+}
+
+}  // namespace
+}  // namespace gemring
