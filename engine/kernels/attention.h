@@ -28,7 +28,6 @@ class AttentionScratch {
   AttentionScratch(std::size_t heads, std::size_t kv_heads, std::size_t head_dim);
   float* of_thread(int thread) { return memory_.data() + static_cast<std::size_t>(thread) * elements_; }
   PartialSoftmax split_state(std::size_t split) const;  // of one token, for split keys
-  std::size_t bytes() const { return (memory_.size() + split_o_.size() + split_ml_.size()) * sizeof(float); }
 
   static constexpr std::size_t kMaxSplits = 64;
 

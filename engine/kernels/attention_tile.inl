@@ -15,7 +15,6 @@ constexpr std::size_t kPanelVectors = W == 16 ? 3 : 2;  // 32 registers hold 8 x
 constexpr std::size_t kTileRows = W == 16 ? 8 : 4;      // keys (scores) or output dimensions (values) per register tile
 constexpr std::size_t kPanel = kPanelVectors * W;       // query rows of a panel
 constexpr std::size_t kKeyBlock = 128;                  // K, V and p of a block fit into L2, p of a panel into L1
-constexpr float kLn2 = 0.693147181f;
 
 constexpr std::size_t round_up(std::size_t x, std::size_t unit) {
   return (x + unit - 1) / unit * unit;

@@ -18,7 +18,6 @@ class LinearScratch {
 
   static constexpr std::size_t kPanelRows = 256;  // outputs per panel, see bench/README.md
   float* panel(int thread) { return memory_.data() + static_cast<std::size_t>(thread) * elements_; }
-  std::size_t bytes() const { return memory_.size() * sizeof(float); }
 
  private:
   std::size_t elements_ = 0;
