@@ -56,7 +56,7 @@ class Sequence {
     };
     if (positions.empty()) return;
     give(positions.size() - 1, positions.size());
-    give(0, positions.size() - 1);
+    if (positions.size() > 1) give(0, positions.size() - 1);
   }
 
   /// The attention of the queries at these positions.
