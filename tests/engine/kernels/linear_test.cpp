@@ -37,7 +37,7 @@ struct Shape {
 
 /// Every stored type and instruction set, and both ways of output, against the product in double.
 void expect_product(const Shape& shape) {
-  const auto [tokens, rows, cols] = shape;
+  const std::size_t tokens = shape.tokens, rows = shape.rows, cols = shape.cols;
   const std::vector<float> x = numbers(tokens * cols, 1);
   const std::vector<float> before = numbers(tokens * rows, 3);
   for (const DataType type : kTypes) {
