@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <span>
 #include <thread>
 #include <vector>
@@ -51,6 +52,8 @@ struct HeadsShape {
   std::size_t head_dim;
 };
 constexpr HeadsShape kHeadsShapes[] = {{32, 8, 64}, {16, 4, 128}};
+
+constexpr double kGflopPerMeasurement = 20;
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -97,26 +100,38 @@ void measure_linear(const LinearShape& shape, const KernelOptions& options) {
   Buffer<float> out(tokens * shape.outputs);
   LinearScratch scratch(shape.inputs);
 
+  // As many calls as make a measurement of a large shape: a small one alone is shorter than other processes' turns.
+  const double gflop_of_call = 2e-9 * static_cast<double>(tokens * shape.inputs * shape.outputs);
+  const int calls = std::max(1, static_cast<int>(kGflopPerMeasurement / gflop_of_call));
+  const double gflop = gflop_of_call * calls;
+
   const MatrixView<const float> in(x.data(), tokens, shape.inputs);
   const MatrixView<float> result(out.data(), tokens, shape.outputs);
   const auto ours = [&](DataType type, const void* data) {
     const WeightMatrix weights{type, data, shape.outputs, shape.inputs};
-    return seconds_of([&] { linear(in, weights, result, Output::overwrite, scratch); });
+    return seconds_of([&] {
+      for (int call = 0; call < calls; ++call) linear(in, weights, result, Output::overwrite, scratch);
+    });
+  };
+  const auto theirs = [&] {
+    let_threads_sleep();
+    double seconds = 0;
+    for (int call = 0; call < calls; ++call)
+      seconds += measure_sgemm_seconds(in, {w.data(), shape.outputs, shape.inputs}, result);
+    return seconds;
   };
   std::vector<double> f32;
   std::vector<double> bf16;
   std::vector<double> blas;
   for (int run = -1; run < options.repetitions; ++run) {  // the first one only warms up
     const double ours_f32 = ours(DataType::f32, w.data());
-    let_threads_sleep();
-    const double theirs = measure_sgemm_seconds(in, {w.data(), shape.outputs, shape.inputs}, result);
+    const double theirs_f32 = theirs();
     const double ours_bf16 = ours(DataType::bf16, w16.data());
     if (run < 0) continue;
     f32.push_back(ours_f32);
-    blas.push_back(theirs);
+    blas.push_back(theirs_f32);
     bf16.push_back(ours_bf16);
   }
-  const double gflop = 2e-9 * static_cast<double>(tokens * shape.inputs * shape.outputs);
   fmt::print("| {} | {:.0f} | {:.0f} | {:.0f} | {:.2f} | {:.2f} |\n", shape.name, gflop / median(blas),
              gflop / median(f32), gflop / median(bf16), median(blas) / median(f32), median(blas) / median(bf16));
 }
@@ -166,6 +181,7 @@ void measure_attention(const HeadsShape& shape, DataType type, const KernelOptio
 int run(const KernelOptions& options) {
   if (options.threads > 0) omp_set_num_threads(options.threads);
   make_blas_single_threaded();
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a row as soon as it is measured
   fmt::print("{} threads, kernels {}, OpenBLAS core {}; GFLOP/s\n\n", omp_get_max_threads(), name(active_isa()),
              blas_core_name());
   fmt::print("| linear layer, {} tokens | sgemm | ours, f32 | ours, bf16 | f32 / sgemm | bf16 / sgemm |\n",

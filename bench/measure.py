@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import shlex
 import statistics
 import subprocess
@@ -39,17 +40,22 @@ def mpirun(ranks):
 
 
 def run(words, ranks=1):
-    """Runs `words` + --json FILE and returns the report. Ends the script, with what the program said, where it fails."""
+    """Runs `words` + --json FILE and returns the report, and in it `cpu_seconds` of all threads, loading included. Ends the
+    script, with what the program said, where it fails."""
     with tempfile.TemporaryDirectory() as directory:
         report = os.path.join(directory, "report.json")
         command = mpirun(ranks) + words + ["--json", report, "--log-level", "warn", "--progress", "never"]
         print("  " + shown(command), file=sys.stderr, flush=True)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               check=False)
         if done.returncode != 0:
             sys.exit(f"exit {done.returncode}: {shown(command)}\n{done.stderr}")
         with open(report, encoding="utf-8") as file:
-            return json.load(file)
+            result = json.load(file)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        result["cpu_seconds"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return result
 
 
 def bench(program, kind, shape, tokens, threads, *more, ranks=1, repetitions=1):
