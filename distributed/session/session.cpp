@@ -21,6 +21,7 @@ struct RequestHeader {
 
 std::vector<int> members_of(const std::vector<RankId>& ranks) {
   std::vector<int> members;
+  members.reserve(ranks.size());
   for (const RankId rank : ranks) members.push_back(rank.value());
   return members;
 }

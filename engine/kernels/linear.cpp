@@ -22,10 +22,11 @@ void linear_few(MatrixView<const float> x, const WeightMatrix& w, MatrixView<flo
   }
 }
 
-/// Outputs per panel: small enough that every thread gets work, a multiple of the register tiles of sgemm.
+/// Outputs per panel: at least two panels a thread, so that one that is held up does not hold up all; a multiple of the
+/// register tiles of sgemm.
 std::size_t panel_rows(std::size_t rows) {
-  const std::size_t per_thread = rows / static_cast<std::size_t>(omp_get_max_threads());
-  const std::size_t fitting = std::max<std::size_t>(per_thread / 32 * 32, 32);
+  const std::size_t half_share = rows / (2 * static_cast<std::size_t>(omp_get_max_threads()));
+  const std::size_t fitting = std::max<std::size_t>(half_share / 32 * 32, 32);
   return std::min(LinearScratch::kPanelRows, fitting);
 }
 

@@ -102,7 +102,7 @@ void read_bpe_model(const Json& model, const std::string& where, TokenizerFile& 
     vocabulary.emplace(entry, TokenId(id));
     std::optional<std::string> mapped = entry_to_bytes(entry);
     if (mapped && ignore_merges) file.bpe.whole_words.emplace(*mapped, TokenId(id));
-    bytes = mapped ? std::move(*mapped) : entry;  // text outside the byte alphabet stands for itself
+    bytes = mapped ? *std::move(mapped) : std::string(entry);  // text outside the byte alphabet stands for itself
   }
   for (unsigned byte = 0; byte < 256; ++byte) {
     std::string entry;
