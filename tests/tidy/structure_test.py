@@ -14,7 +14,7 @@ FUNCTION_LINES = 70   # a function has fewer
 # A system header and the files that may reach it, by themselves or through headers of ours.
 CONFINED = {
     "mpi.h": r"(tests/)?distributed/comm/",
-    "cblas.h": r"engine/kernels/|bench/",  # bench measures OpenBLAS's own rate
+    "cblas.h": r"engine/kernels/",
     "spdlog/": r"engine/base/log\.cpp$",
 }
 TEXT = re.compile(r"\.(h|cpp|inl|py|sh|cmake|proto|md|json)$|CMakeLists\.txt$|^launch/[\w-]+$|^\.ci/run$")
