@@ -1,0 +1,31 @@
+// Every kernel for one instruction set, and their table. The including file sets GEMRING_VECTOR_FLOATS, the width of
+// its vectors, and GEMRING_KERNEL_TABLE, the table's name; its compiler flags do the rest.
+#include "engine/kernels/vector.inl"
+//
+#include "engine/kernels/elementwise.inl"
+//
+#include "engine/kernels/attention_tile.inl"
+//
+#include "engine/kernels/attention_few.inl"
+//
+#include "engine/kernels/probe.inl"
+
+namespace gemring {
+
+extern const KernelTable GEMRING_KERNEL_TABLE;
+const KernelTable GEMRING_KERNEL_TABLE = {
+    .attention_scratch = attention_scratch,
+    .attention_tile = attention_tile,
+    .attention_few = attention_few,
+    .dot_rows = dot_rows,
+    .score_keys = score_keys,
+    .widen = widen,
+    .to_bf16 = to_bf16,
+    .rms_norm = rms_norm,
+    .silu_times = silu_times,
+    .rotate = rotate,
+    .fma_probe = fma_probe,
+    .fma_probe_flop = kFlopPerRound,
+};
+
+}  // namespace gemring
