@@ -47,7 +47,8 @@ class TensorSource {
   /// Where a user finds tensor `name`, for errors: the file, or "random weights".
   virtual std::string location(std::string_view name) const = 0;
 
-  /// Equal for equal checkpoints on different machines: a hash over names, types, shapes, offsets and file sizes.
+  /// Equal for equal checkpoints on different machines: a hash over names, types, shapes, offsets, file sizes and a
+  /// sample of each tensor's bytes.
   virtual std::uint64_t fingerprint() const = 0;
 
  protected:

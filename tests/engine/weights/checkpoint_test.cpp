@@ -137,6 +137,14 @@ TEST(Checkpoint, TheFingerprintFollowsNamesHeadersAndSizesButNotThePlace) {
   EXPECT_NE(open_checkpoint(first.path())->fingerprint(), reference);
 }
 
+TEST(Checkpoint, TheFingerprintTellsWeightsOfEqualShapeApart) {
+  const std::string header = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})";
+  const TemporaryDirectory base, tuned;
+  base.write("model.safetensors", safetensors(header, bytes_of(1.0f, 1.0f)));
+  tuned.write("model.safetensors", safetensors(header, bytes_of(1.0f, 1.5f)));
+  EXPECT_NE(open_checkpoint(base.path())->fingerprint(), open_checkpoint(tuned.path())->fingerprint());
+}
+
 TEST(Checkpoint, AFileThatShrankBeforeItsTensorIsLoadedIsRefused) {
   const TemporaryDirectory directory;
   const std::string path = directory.write("model.safetensors", one_tensor("a"));
