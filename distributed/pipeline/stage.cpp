@@ -111,15 +111,18 @@ void Stage::give_logits(std::size_t chunk, std::span<float> logits) {
     const auto count = static_cast<std::size_t>(piece.size());
     const std::size_t first_row = chunks_[chunk].local(piece.begin).index();
     const auto rows = x(first_row + count).rows(first_row, first_row + count);
-    if (!logits.empty()) {
-      const auto target = static_cast<std::size_t>(piece.begin - options_.wanted_from);
-      parts_.head->logits(rows, {logits.data() + target * vocab, count, vocab}, work_);
-      continue;
-    }
-    if (logits_.size() < count * vocab) logits_ = Buffer<float>(count * vocab);
-    parts_.head->logits(rows, {logits_.data(), count, vocab}, work_);
-    send<float>(world_, logits_.span().first(count * vocab), 0, MessageKind::logits).wait();
+    const auto target = static_cast<std::size_t>(piece.begin - options_.wanted_from);
+    put_or_send_logits(rows, logits.empty() ? logits : logits.subspan(target * vocab));
   }
+}
+
+void Stage::put_or_send_logits(MatrixView<float> rows, std::span<float> target) {
+  const auto vocab = static_cast<std::size_t>(config_.vocab);
+  const std::size_t size = rows.rows() * vocab;
+  if (!target.empty()) return parts_.head->logits(rows, {target.data(), rows.rows(), vocab}, work_);
+  if (logits_.size() < size) logits_ = Buffer<float>(size);
+  parts_.head->logits(rows, {logits_.data(), rows.rows(), vocab}, work_);
+  send<float>(world_, logits_.span().first(size), 0, MessageKind::logits).wait();
 }
 
 void Stage::decode(GlobalPosition position, TokenId token, std::span<float> logits) {
@@ -139,13 +142,8 @@ void Stage::decode(GlobalPosition position, TokenId token, std::span<float> logi
   if (!computes) return;
   if (sender_) {
     sender_->send(rows, one_row);
-  } else if (!logits.empty()) {
-    parts_.head->logits(rows, {logits.data(), 1, static_cast<std::size_t>(config_.vocab)}, work_);
   } else {
-    const auto vocab = static_cast<std::size_t>(config_.vocab);
-    if (logits_.size() < vocab) logits_ = Buffer<float>(vocab);
-    parts_.head->logits(rows, {logits_.data(), 1, vocab}, work_);
-    send<float>(world_, logits_.span().first(vocab), 0, MessageKind::logits).wait();
+    put_or_send_logits(rows, logits);
   }
 }
 

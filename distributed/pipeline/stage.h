@@ -56,6 +56,8 @@ class Stage {
   std::vector<LinkMessage> messages_to(std::size_t chunk) const;    // to the next one
   MatrixView<float> x(std::size_t rows) { return {x_.data(), rows, static_cast<std::size_t>(config_.hidden)}; }
   void give_logits(std::size_t chunk, std::span<float> logits);
+  /// Into `target` on rank 0; where that is empty, to rank 0.
+  void put_or_send_logits(MatrixView<float> rows, std::span<float> target);
 
   Communicator& world_;
   Communicator& group_;
