@@ -2,6 +2,8 @@
 // its vectors, and GEMRING_KERNEL_TABLE, the table's name; its compiler flags do the rest.
 #include "engine/kernels/vector.inl"
 //
+#include "engine/kernels/blocks.inl"
+//
 #include "engine/kernels/elementwise.inl"
 //
 #include "engine/kernels/attention_tile.inl"

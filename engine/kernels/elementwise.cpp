@@ -50,10 +50,11 @@ void score_keys(std::span<const float> query, HeadsView<const float> keys, std::
 }
 
 void widen(DataType from, const void* in, float* out, std::size_t count) {
+  GEMRING_CHECK(count % block_elements(from) == 0, "{} elements of {}", count, name(from));
   const KernelTable& table = kernels();
 #pragma omp parallel for schedule(static) if (count > kPiece)
   for (std::size_t i = 0; i < count; i += kPiece) {
-    table.widen(from, static_cast<const std::byte*>(in) + i * bytes_per_element(from), out + i,
+    table.widen(from, static_cast<const std::byte*>(in) + row_bytes(from, i), out + i,
                 std::min(kPiece, count - i));
   }
 }

@@ -23,7 +23,8 @@ void rotate(HeadsView<float> x, MatrixView<const float> cos, MatrixView<const fl
 /// kv_heads, head_dim]
 void score_keys(std::span<const float> query, HeadsView<const float> keys, std::span<float> scores);
 
-/// Elements of any stored type to f32, and f32 to f32 or bf16 (for caches and messages).
+/// Elements of any stored type to f32 (`count` a multiple of its block_elements, `in` at any address), and f32 to f32 or
+/// bf16 (for caches and messages).
 void widen(DataType from, const void* in, float* out, std::size_t count);
 void narrow(const float* in, DataType to, void* out, std::size_t count);
 

@@ -3,6 +3,40 @@
 namespace gemring {
 namespace {
 
+template <DataType stored_type>
+struct Stored {
+  static constexpr DataType type = stored_type;
+};
+
+/// action(Stored<type>()): the type at run time becomes one at compile time.
+template <class Action>
+void with_type(DataType type, Action action) {
+  switch (type) {
+    case DataType::f32:
+      return action(Stored<DataType::f32>());
+    case DataType::f16:
+      return action(Stored<DataType::f16>());
+    case DataType::bf16:
+      return action(Stored<DataType::bf16>());
+    case DataType::q8_0:
+      return action(Stored<DataType::q8_0>());
+    case DataType::q4_0:
+      return action(Stored<DataType::q4_0>());
+    case DataType::q4_1:
+      return action(Stored<DataType::q4_1>());
+    case DataType::q5_0:
+      return action(Stored<DataType::q5_0>());
+    case DataType::q5_1:
+      return action(Stored<DataType::q5_1>());
+    case DataType::q4_k:
+      return action(Stored<DataType::q4_k>());
+    case DataType::q5_k:
+      return action(Stored<DataType::q5_k>());
+    case DataType::q6_k:
+      return action(Stored<DataType::q6_k>());
+  }
+}
+
 template <DataType type>
 void widen_all(const void* in, float* out, std::size_t count) {
   std::size_t i = 0;
@@ -11,14 +45,13 @@ void widen_all(const void* in, float* out, std::size_t count) {
 }
 
 void widen(DataType from, const void* in, float* out, std::size_t count) {
-  switch (from) {
-    case DataType::f32:
-      return widen_all<DataType::f32>(in, out, count);
-    case DataType::bf16:
-      return widen_all<DataType::bf16>(in, out, count);
-    case DataType::f16:
-      return widen_all<DataType::f16>(in, out, count);
-  }
+  with_type(from, [&](auto stored) {
+    constexpr DataType type = decltype(stored)::type;
+    if constexpr (is_block_type(type))
+      widen_blocks<type>(in, out, count);
+    else
+      widen_all<type>(in, out, count);
+  });
 }
 
 void to_bf16(const float* in, std::uint16_t* out, std::size_t count) {
@@ -145,14 +178,13 @@ void dot_rows_of(const WeightMatrix& weights, std::size_t begin, std::size_t end
 
 void dot_rows(const WeightMatrix& weights, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride,
               std::size_t tokens, float* out, std::size_t out_stride, bool add) {
-  switch (weights.type) {
-    case DataType::f32:
-      return dot_rows_of<DataType::f32>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
-    case DataType::bf16:
-      return dot_rows_of<DataType::bf16>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
-    case DataType::f16:
-      return dot_rows_of<DataType::f16>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
-  }
+  with_type(weights.type, [&](auto stored) {
+    constexpr DataType type = decltype(stored)::type;
+    if constexpr (is_block_type(type))
+      dot_rows_of_blocks<type>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
+    else
+      dot_rows_of<type>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
+  });
 }
 
 void score_keys(const float* q, std::size_t heads, const float* keys, std::size_t count, std::size_t kv_heads,

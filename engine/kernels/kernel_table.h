@@ -66,7 +66,7 @@ struct KernelTable {
   void (*score_keys)(const float* q, std::size_t heads, const float* keys, std::size_t count, std::size_t kv_heads,
                      std::size_t head_dim, float* scores);
 
-  void (*widen)(DataType from, const void* in, float* out, std::size_t count);  // any stored type to f32
+  void (*widen)(DataType from, const void* in, float* out, std::size_t count);  // any stored type, whole blocks
   void (*to_bf16)(const float* in, std::uint16_t* out, std::size_t count);      // round to nearest even
   void (*rms_norm)(const float* x, const float* weight, float epsilon, float* out, std::size_t count);
   void (*silu_times)(float* gate, const float* up, std::size_t count);  // gate <- silu(gate) * up

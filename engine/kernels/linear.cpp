@@ -34,11 +34,11 @@ void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<fl
                  LinearScratch& scratch) {
   const KernelTable& table = kernels();
   const std::size_t step = panel_rows(w.rows);
-  const std::size_t row_bytes = w.cols * bytes_per_element(w.type);
+  const std::size_t stride = row_bytes(w.type, w.cols);
 #pragma omp parallel for schedule(dynamic)
   for (std::size_t begin = 0; begin < w.rows; begin += step) {
     const std::size_t count = std::min(step, w.rows - begin);
-    const auto* stored = static_cast<const std::byte*>(w.data) + begin * row_bytes;
+    const auto* stored = static_cast<const std::byte*>(w.data) + begin * stride;
     const float* panel = reinterpret_cast<const float*>(stored);
     // sgemm wants aligned floats; a file gives any alignment.
     if (w.type != DataType::f32 || reinterpret_cast<std::uintptr_t>(stored) % alignof(float) != 0) {
@@ -63,6 +63,8 @@ void linear(MatrixView<const float> x, const WeightMatrix& weights, MatrixView<f
   GEMRING_CHECK(x.cols() == weights.cols && out.cols() == weights.rows && out.rows() == x.rows(),
                 "x [{}, {}], weights [{}, {}], out [{}, {}]", x.rows(), x.cols(), weights.rows, weights.cols,
                 out.rows(), out.cols());
+  GEMRING_CHECK(weights.cols % block_elements(weights.type) == 0, "rows of {} elements of {}", weights.cols,
+                name(weights.type));
   if (x.rows() == 0) return;
   if (x.rows() < kFewTokens)
     linear_few(x, weights, out, output == Output::add);

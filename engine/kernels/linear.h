@@ -9,7 +9,7 @@
 
 namespace gemring {
 
-/// Per-thread f32 panels for weights that are stored in 16 bits. Allocated once per phase.
+/// Per-thread f32 panels for weights that are stored in other types. Allocated once per phase.
 class LinearScratch {
  public:
   /// For matrices of at most `max_cols` inputs.
@@ -25,8 +25,9 @@ class LinearScratch {
 };
 
 /// out <- x W^T, or out <- out + x W^T.   x: [tokens, cols], out: [tokens, rows]; W as stored: [rows, cols].
-/// Few tokens (decode): dot products on the stored rows. More: panels of W are converted to f32 one at a time and
-/// multiplied by OpenBLAS, one panel per task of the OpenMP threads. Relative error: that of f32 dot products.
+/// Few tokens (decode): dot products on the stored rows (blocks are unpacked 256 elements at a time). More: panels of W
+/// are converted to f32 one at a time and multiplied by OpenBLAS, one panel per task of the OpenMP threads. Relative
+/// error: that of f32 dot products.
 enum class Output { overwrite, add };
 void linear(MatrixView<const float> x, const WeightMatrix& weights, MatrixView<float> out, Output output,
             LinearScratch& scratch);

@@ -110,10 +110,10 @@ void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::s
 
 void Embedding::gather(std::span<const TokenId> ids, MatrixView<float> x) const {
   const WeightMatrix& table = table_.matrix;
-  const std::size_t row_bytes = table.cols * bytes_per_element(table.type);
+  const std::size_t stride = row_bytes(table.type, table.cols);
   for (std::size_t t = 0; t < ids.size(); ++t) {
     GEMRING_CHECK(ids[t].index() < table.rows, "id {} of {}", ids[t].value(), table.rows);
-    widen(table.type, static_cast<const std::byte*>(table.data) + ids[t].index() * row_bytes, x.row(t), table.cols);
+    widen(table.type, static_cast<const std::byte*>(table.data) + ids[t].index() * stride, x.row(t), table.cols);
   }
 }
 

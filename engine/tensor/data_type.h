@@ -1,4 +1,5 @@
-// Element types that files, the KV cache and messages use, and the two 16-bit floats' scalar conversions.
+// Types of stored numbers (weights: all; the KV cache and messages: f32 and bf16), and the scalar conversions of the
+// two 16-bit floats.
 #pragma once
 
 #include <bit>
@@ -8,12 +9,78 @@
 
 namespace gemring {
 
-enum class DataType : std::uint8_t { f32, f16, bf16 };
+/// f32, f16, bf16: one element after the other. The others are blocks of elements of one row with common scales, as
+/// GGUF files store them (layouts: engine/kernels/blocks.inl); a row is a whole number of blocks.
+enum class DataType : std::uint8_t { f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k };
 
-constexpr std::size_t bytes_per_element(DataType type) {
-  return type == DataType::f32 ? 4 : 2;
+/// Elements of one block; 1 where elements are stored one by one.
+constexpr std::size_t block_elements(DataType type) {
+  switch (type) {
+    case DataType::f32:
+    case DataType::f16:
+    case DataType::bf16:
+      return 1;
+    case DataType::q8_0:
+    case DataType::q4_0:
+    case DataType::q4_1:
+    case DataType::q5_0:
+    case DataType::q5_1:
+      return 32;
+    case DataType::q4_k:
+    case DataType::q5_k:
+    case DataType::q6_k:
+      return 256;
+  }
+  return 0;
 }
 
+/// Bytes of one block, or of one element.
+constexpr std::size_t block_bytes(DataType type) {
+  switch (type) {
+    case DataType::f32:
+      return 4;
+    case DataType::f16:
+    case DataType::bf16:
+      return 2;
+    case DataType::q8_0:
+      return 34;
+    case DataType::q4_0:
+      return 18;
+    case DataType::q4_1:
+      return 20;
+    case DataType::q5_0:
+      return 22;
+    case DataType::q5_1:
+      return 24;
+    case DataType::q4_k:
+      return 144;
+    case DataType::q5_k:
+      return 176;
+    case DataType::q6_k:
+      return 210;
+  }
+  return 0;
+}
+
+constexpr bool is_block_type(DataType type) {
+  return block_elements(type) != 1;
+}
+
+/// Bytes of `cols` elements of one row; `cols` is a multiple of block_elements(type).
+constexpr std::size_t row_bytes(DataType type, std::size_t cols) {
+  return cols / block_elements(type) * block_bytes(type);
+}
+
+/// Throws InternalError: a block type has no size of one element.
+[[noreturn]] void no_element_size(DataType type);
+
+/// f32, f16 and bf16 only; whatever may be a block type asks row_bytes.
+constexpr std::size_t bytes_per_element(DataType type) {
+  if (is_block_type(type)) no_element_size(type);
+  return block_bytes(type);
+}
+
+/// As llama.cpp prints them, in lower case.
 constexpr std::string_view name(DataType type) {
   switch (type) {
     case DataType::f32:
@@ -22,6 +89,22 @@ constexpr std::string_view name(DataType type) {
       return "f16";
     case DataType::bf16:
       return "bf16";
+    case DataType::q8_0:
+      return "q8_0";
+    case DataType::q4_0:
+      return "q4_0";
+    case DataType::q4_1:
+      return "q4_1";
+    case DataType::q5_0:
+      return "q5_0";
+    case DataType::q5_1:
+      return "q5_1";
+    case DataType::q4_k:
+      return "q4_k";
+    case DataType::q5_k:
+      return "q5_k";
+    case DataType::q6_k:
+      return "q6_k";
   }
   return "?";
 }

@@ -59,6 +59,8 @@ class RandomTensor final : public TensorData {
       case DataType::bf16:
         fill<BFloat16>(bytes_.data(), elements, key, [&](float v) { return to_bfloat16(one_or(v)); });
         break;
+      default:  // bytes_per_element() has refused it
+        break;
     }
   }
   std::span<const std::byte> bytes() const override { return bytes_.span(); }

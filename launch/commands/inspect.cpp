@@ -23,7 +23,7 @@ std::string tensor_lines(const TensorSource& weights) {
     ++sum.tensors;
     sum.bytes += info.bytes;
     bytes += info.bytes;
-    parameters += info.bytes / bytes_per_element(info.type);
+    parameters += info.bytes / block_bytes(info.type) * block_elements(info.type);
   }
   std::string text = fmt::format("tensors        {} ({} parameters, {} bytes)\n", weights.tensors().size(),
                                  grouped(parameters), grouped(bytes));

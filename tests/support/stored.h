@@ -41,6 +41,8 @@ class Stored {
         std::memcpy(at, &half, 2);
         return values_.push_back(to_float(half));
       }
+      default:  // bytes_per_element() has refused it
+        break;
     }
   }
 

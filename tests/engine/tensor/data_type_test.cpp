@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/base/check.h"
+
 namespace gemring {
 namespace {
 
@@ -81,6 +83,22 @@ TEST(DataType, SizesAndNames) {
   EXPECT_EQ(bytes_per_element(DataType::f16), 2u);
   EXPECT_EQ(bytes_per_element(DataType::bf16), 2u);
   EXPECT_EQ(name(DataType::bf16), "bf16");
+}
+
+TEST(DataType, RowsOfBlockTypesAreWholeBlocks) {
+  EXPECT_FALSE(is_block_type(DataType::f16));
+  EXPECT_EQ(row_bytes(DataType::f16, 7), 14u);
+  EXPECT_TRUE(is_block_type(DataType::q8_0));
+  EXPECT_EQ(row_bytes(DataType::q8_0, 96), 3 * 34u);    // f16 scale, 32 bytes
+  EXPECT_EQ(row_bytes(DataType::q4_0, 64), 2 * 18u);    // f16 scale, 16 bytes
+  EXPECT_EQ(row_bytes(DataType::q5_1, 32), 24u);        // two f16, 4 and 16 bytes
+  EXPECT_EQ(row_bytes(DataType::q4_k, 512), 2 * 144u);  // two f16, 12 and 128 bytes
+  EXPECT_EQ(row_bytes(DataType::q6_k, 256), 210u);      // 128, 64 and 16 bytes, one f16
+  EXPECT_EQ(name(DataType::q4_k), "q4_k");
+}
+
+TEST(DataType, AnElementOfABlockTypeHasNoSizeOfItsOwn) {
+  EXPECT_THROW(bytes_per_element(DataType::q8_0), InternalError);
 }
 
 }  // namespace
