@@ -5,16 +5,17 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <span>
 #include <string>
 #include <utility>
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
+#include "engine/weights/finite.h"
 #include "engine/weights/hash.h"
 #include "engine/weights/json_file.h"
 #include "engine/weights/mapping.h"
 #include "engine/weights/safetensors.h"
+#include "engine/weights/sample.h"
 #include "engine/weights/tensor_source.h"
 
 namespace gemring {
@@ -68,8 +69,10 @@ class Checkpoint final : public TensorSource {
     GEMRING_CHECK(place != places_.end(), "no tensor {} in {}", info.name, directory_);
     refuse_uncomputable(info.name);
     const StoredTensor& stored = *place->second.tensor;
-    return map_tensor(place->second.shard->file, stored.name, stored.offset, stored.bytes,
-                      bytes_per_element(info.type));
+    auto data =
+        map_tensor(place->second.shard->file, stored.name, stored.offset, stored.bytes, bytes_per_element(info.type));
+    refuse_not_finite(info, data->bytes(), place->second.shard->file->path());
+    return data;
   }
 
   std::string location(std::string_view name) const override {
@@ -134,20 +137,9 @@ class Checkpoint final : public TensorSource {
       }
       if (const auto type = computable_type(stored))
         tensors_.push_back({stored.name, *type, stored.shape, stored.bytes});
-      add_sample(*shard.file, stored);
+      fingerprint_ = add_sample(*shard.file, stored.offset, stored.bytes, fingerprint_);
     }
     fingerprint_ = fnv1a(shard.file->size(), fnv1a(shard.header_hash, fnv1a(name, fingerprint_)));
-  }
-
-  /// A fine-tune has the header of its base: some values of each tensor tell the two apart without reading gigabytes.
-  void add_sample(const InputFile& file, const StoredTensor& stored) {
-    constexpr std::uint64_t kSample = 1024;  // bytes at the beginning, in the middle and at the end
-    const std::uint64_t last = stored.bytes - std::min(stored.bytes, kSample);
-    std::string sample(std::min(stored.bytes, kSample), '\0');
-    for (const std::uint64_t offset : {std::uint64_t{0}, last / 2, last}) {
-      file.read_at(stored.offset + offset, std::as_writable_bytes(std::span(sample)));
-      fingerprint_ = fnv1a(sample, fingerprint_);
-    }
   }
 
   std::string directory_;

@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -59,6 +61,16 @@ void InputFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
     }
     done += static_cast<std::size_t>(got);
   }
+}
+
+void refuse_git_lfs_pointer(const InputFile& file) {
+  constexpr std::string_view kOpening = "version https://git-lfs";
+  std::array<char, kOpening.size()> opening = {};
+  if (file.size() < opening.size()) return;
+  file.read_at(0, std::as_writable_bytes(std::span(opening)));
+  if (std::string_view(opening.data(), opening.size()) != kOpening) return;
+  throw ModelFileError(
+      {file.path(), "is a git-lfs pointer, not the weights", "run `git lfs pull` in the model's directory"});
 }
 
 bool file_exists(const std::string& path) {

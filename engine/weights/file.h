@@ -30,6 +30,9 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
+/// Throws ModelFileError where the file is what git leaves in a checkout without its large-file extension.
+void refuse_git_lfs_pointer(const InputFile& file);
+
 /// False where nothing has this name. Throws ModelFileError where the system does not say (no permission, bad path).
 bool file_exists(const std::string& path);
 

@@ -24,24 +24,12 @@ constexpr std::uint64_t kLengthBytes = 8;
 constexpr const char* kCutShort = "the file is cut short; download it again";
 constexpr const char* kDamaged = "the file is damaged or no safetensors file; download it again";
 
-/// What git leaves in a checkout where its large-file extension is not installed.
-bool is_git_lfs_pointer(const InputFile& file) {
-  constexpr std::string_view kOpening = "version https://git-lfs";
-  std::array<char, kOpening.size()> opening = {};
-  if (file.size() < opening.size()) return false;
-  file.read_at(0, std::as_writable_bytes(std::span(opening)));
-  return std::string_view(opening.data(), opening.size()) == kOpening;
-}
-
 std::string read_header_text(const InputFile& file) {
   if (file.size() < kLengthBytes) {
     throw ModelFileError(
         {file.path(), fmt::format("has {} bytes; a safetensors file has at least 8", file.size()), kCutShort});
   }
-  if (is_git_lfs_pointer(file)) {
-    throw ModelFileError(
-        {file.path(), "is a git-lfs pointer, not the weights", "run `git lfs pull` in the model's directory"});
-  }
+  refuse_git_lfs_pointer(file);
   std::array<std::byte, kLengthBytes> length_bytes = {};
   file.read_at(0, length_bytes);
   const auto length = std::bit_cast<std::uint64_t>(length_bytes);

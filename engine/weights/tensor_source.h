@@ -40,8 +40,9 @@ class TensorSource {
   /// that gemring does not compute with.
   const TensorInfo* find(std::string_view name) const;
 
-  /// Maps (or makes) the bytes of one tensor, aligned for its type; nothing of the others is touched. `info` is one of
-  /// tensors(). Throws ModelFileError.
+  /// Maps (or makes) the bytes of one tensor, aligned for its type (block types: at any address); nothing of the others
+  /// is touched. `info` is one of tensors(). A NaN or an infinity where it would spread over all results, in the scales
+  /// of a block type or in a tensor of one dimension, is refused. Throws ModelFileError.
   virtual std::unique_ptr<TensorData> load(const TensorInfo& info) const = 0;
 
   /// Where a user finds tensor `name`, for errors: the file, or "random weights".
@@ -64,7 +65,7 @@ std::unique_ptr<TensorSource> open_checkpoint(const std::string& model_directory
 /// Tensors of the given infos filled with reproducible normal numbers (standard deviation 0.02, norm weights, which are
 /// the 1-D tensors, 1), made when loaded: benchmarks need no download. The same for the same name on every rank and
 /// machine. Approximately normal: sums of four uniform numbers, of exact mean and deviation, none beyond 3.5
-/// deviations.
+/// deviations. Types: f32, f16, bf16; block types come from convert_tensors() (converted_tensors.h).
 std::unique_ptr<TensorSource> random_tensors(std::vector<TensorInfo> infos);
 
 }  // namespace gemring
