@@ -156,14 +156,14 @@ void measure_attention(const HeadsShape& shape, DataType type, const KernelOptio
   Buffer<float> maxima(n * shape.heads);
   Buffer<float> sums(n * shape.heads);
   AttentionScratch scratch(shape.heads, shape.kv_heads, shape.head_dim);
-  std::vector<std::int32_t> visible(n);
-  for (std::size_t i = 0; i < n; ++i) visible[i] = static_cast<std::int32_t>(i) + 1;
+  std::vector<KeyRange> seen(n);
+  for (std::size_t i = 0; i < n; ++i) seen[i].end = static_cast<std::int32_t>(i) + 1;
 
   std::vector<double> seconds;
   double limit = measure_f32_fma_gflops();  // the highest: other loads only lower it
   for (int run = 0; run < options.attention_repetitions; ++run) {
     seconds.push_back(seconds_of([&] {
-      attend({q.data(), n, shape.heads, shape.head_dim}, kv, visible,
+      attend({q.data(), n, shape.heads, shape.head_dim}, kv, seen,
              {{out.data(), n, shape.heads, shape.head_dim},
               {maxima.data(), n, shape.heads},
               {sums.data(), n, shape.heads}},

@@ -36,7 +36,9 @@ Stage::Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, 
   }
   const std::size_t prompt_rows = positions_.size();
   for (std::int32_t i = 0; i < options.max_new_tokens; ++i) positions_.emplace_back(options.prompt_tokens + i);
-  rope_ = RopeTable(inverse_frequencies(config.rope, config.head_dim), positions_);
+  const std::int32_t pass_tokens = options.prompt_tokens + options.max_new_tokens;
+  rope_ = RopeTable(inverse_frequencies(config.rope, config.head_dim, pass_tokens), positions_,
+                    static_cast<float>(config.rope.attention_factor));
 
   const auto new_tokens = static_cast<std::size_t>(options.max_new_tokens);
   const auto members = static_cast<std::size_t>(group.size());

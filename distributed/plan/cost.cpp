@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 #include "engine/base/check.h"
+#include "engine/model/tensors.h"
 
 namespace gemring {
 namespace {
@@ -17,13 +19,16 @@ std::uint64_t bytes_of(std::int64_t rows, std::int64_t cols, DataType type = Dat
   return static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols) * bytes_per_element(type);
 }
 
-/// Keys that the queries of these positions see together: position p sees p + 1.
-double visible_keys(const std::vector<PositionRange>& ranges) {
+/// Keys that the queries of positions 0..end-1 see together: position p sees p + 1 of them, at most `window`.
+double keys_seen_before(double end, double window) {
+  const double growing = std::min(end, window);
+  return growing * (growing + 1) / 2 + (end - growing) * window;
+}
+
+double keys_seen(const std::vector<PositionRange>& ranges, std::int32_t window) {
   double keys = 0;
   for (const PositionRange& range : ranges) {
-    const double begin = range.begin.value();
-    const double end = range.end.value();
-    keys += (end * (end + 1) - begin * (begin + 1)) / 2;
+    keys += keys_seen_before(range.end.value(), window) - keys_seen_before(range.begin.value(), window);
   }
   return keys;
 }
@@ -71,36 +76,50 @@ class Coster {
     return static_cast<int>(std::find(group.begin(), group.end(), rank) - group.begin());
   }
 
-  // Weights: names of modeling_llama.py.
-
-  bool needs_of_layer(LayerIndex layer, std::string_view part) const {
-    if (stage_ && layer >= plan_.stages[*stage_].first_layer && layer < plan_.stages[*stage_].end_layer) return true;
-    if (!plan_.filters(cost_.rank) || layer > inputs_.filter_layer) return false;
-    return layer < inputs_.filter_layer || part.starts_with("input_layernorm.") ||
-           part.starts_with("self_attn.q_proj.") || part.starts_with("self_attn.k_proj.");
+  bool needs(const ModelTensor& tensor) const {
+    switch (tensor.role) {
+      case TensorRole::embedding:
+        return plan_.filters(cost_.rank) || first_stage() || (last_stage() && model_.tied_embeddings);
+      case TensorRole::output_norm:
+      case TensorRole::output:
+        return last_stage();
+      default:
+        return needs_of_layer(tensor);
+    }
   }
 
-  bool needs(std::string_view name) const {
-    constexpr std::string_view kLayers = "model.layers.";
-    if (name.starts_with(kLayers)) {
-      name.remove_prefix(kLayers.size());
-      const std::size_t dot = name.find('.');
-      GEMRING_CHECK(dot != std::string_view::npos && dot > 0, "tensor {}{}", kLayers, name);
-      return needs_of_layer(LayerIndex(std::stoi(std::string(name.substr(0, dot)))), name.substr(dot + 1));
-    }
-    if (name == "model.embed_tokens.weight") {
-      return plan_.filters(cost_.rank) || first_stage() || (last_stage() && model_.tied_embeddings);
-    }
-    if (name == "lm_head.weight") return last_stage() && !model_.tied_embeddings;
-    return name == "model.norm.weight" && last_stage();
+  bool needs_of_layer(const ModelTensor& tensor) const {
+    const LayerIndex layer = tensor.layer;
+    if (stage_ && layer >= plan_.stages[*stage_].first_layer && layer < plan_.stages[*stage_].end_layer) return true;
+    if (!plan_.filters(cost_.rank) || layer > inputs_.filter_layer) return false;
+    return layer < inputs_.filter_layer || is_for_scoring(tensor.role);
   }
 
   void weights() {
+    std::set<std::string_view> wanted;
+    const std::vector<ModelTensor> all = model_tensors(model_);
+    for (const ModelTensor& tensor : all) {
+      if (needs(tensor)) wanted.insert(tensor.name);
+    }
     for (std::size_t i = 0; i < inputs_.tensors.size(); ++i) {
-      if (!needs(inputs_.tensors[i].name)) continue;
+      if (!wanted.contains(inputs_.tensors[i].name)) continue;
       cost_.tensors.push_back(i);
       cost_.weights_bytes += inputs_.tensors[i].bytes;
     }
+  }
+
+  /// Keys seen by this rank's queries of a chunk, summed over layers [begin, end).
+  double pairs(const ZigzagShards& shards, int member, LayerIndex begin, LayerIndex end) const {
+    double sum = 0;
+    for (LayerIndex layer = begin; layer < end; ++layer) sum += keys_seen(shards.ranges(member), model_.window(layer));
+    return sum;
+  }
+
+  /// Keys seen by one query with `context` keys up to its own, summed over layers [begin, end).
+  double keys_of_one(double context, LayerIndex begin, LayerIndex end) const {
+    double sum = 0;
+    for (LayerIndex layer = begin; layer < end; ++layer) sum += std::min(context, double{1} * model_.window(layer));
+    return sum;
   }
 
   // Memory and messages that both phases have.
@@ -160,7 +179,8 @@ void Coster::filter() {
   cost_.filter.activation_bytes = workspace(own, own) + (group > 1 ? partials(own) : 0);
   cost_.filter.message_buffer_bytes = group > 1 ? ring_buffers(shards, member) : 0;
 
-  cost_.filter_flop = layers * (own * flop_.linear() + flop_.pair * visible_keys(shards.ranges(member))) +
+  cost_.filter_flop = layers * own * flop_.linear() +
+                      flop_.pair * pairs(shards, member, LayerIndex(0), inputs_.filter_layer) +
                       own * (flop_.keys + 2.0 * model_.query_width()) + (member == 0 ? flop_.query : 0);
   cost_.bytes_sent_filter = layers * ring_bytes(shards, member);
   if (member == 0) {  // the others' ids, and the last token's query
@@ -192,13 +212,16 @@ void Coster::stage_chunk(const StagePlan& stage, const ZigzagShards& shards, int
   const std::int32_t others = shards.range().size() - own;
   const bool last_token_here = last_chunk && member == 0;
   const int whole = stage.layers() - (last_stage() ? 1 : 0);  // of the model's last layer only the last token goes on
+  const LayerIndex end(stage.first_layer.value() + whole);
 
-  cost_.prefill_flop += whole * (own * flop_.linear() + flop_.pair * visible_keys(shards.ranges(member)));
+  cost_.prefill_flop += whole * own * flop_.linear() + flop_.pair * pairs(shards, member, stage.first_layer, end);
   if (last_stage()) {
     cost_.prefill_flop += 2.0 * own * flop_.keys;
     if (last_token_here) {
-      cost_.prefill_flop += flop_.query + flop_.output + flop_.mlp + flop_.pair * shards.range().end.value() +
-                            2.0 * model_.hidden * model_.vocab;
+      cost_.prefill_flop +=
+          flop_.query + flop_.output + flop_.mlp +
+          flop_.pair * keys_of_one(shards.range().end.value(), LayerIndex(model_.layers - 1), stage.end_layer) +
+          2.0 * model_.hidden * model_.vocab;
     }
   }
 
@@ -253,7 +276,7 @@ void Coster::decode(const StagePlan& stage, int member) {
   const double group = static_cast<double>(stage.ranks.size());
   const std::int32_t half = inputs_.max_new_tokens / 2;
   const double context = pass_tokens() + half;
-  cost_.decode_flop_per_token = stage.layers() * flop_.pair * context / group;
+  cost_.decode_flop_per_token = flop_.pair * keys_of_one(context, stage.first_layer, stage.end_layer) / group;
   if (member != 0) {
     cost_.bytes_sent_decode_per_token = stage.layers() * static_cast<double>(partials(1));
     return;

@@ -11,7 +11,7 @@ PassQAttention::PassQAttention(KvCache& cache, Communicator& group, std::size_t 
       group_(group),
       positions_(static_cast<std::size_t>(group.size())),
       scratch_(heads, cache.shape().kv_heads, cache.shape().head_dim),
-      visible_(max_queries) {
+      seen_(max_queries) {
   const std::size_t head_dim = cache.shape().head_dim;
   for (int member = 0; member < group.size(); ++member) {
     const std::size_t others = member == group.member() ? 0 : max_queries;
@@ -42,10 +42,11 @@ std::span<const GlobalPosition> PassQAttention::queries_of(int member, LayerInde
 }
 
 void PassQAttention::attend_own_keys(LayerIndex layer, HeadsView<const float> q,
-                                     std::span<const GlobalPosition> positions, const PartialSoftmax& state) {
-  const std::span visible(visible_.data(), q.tokens());
-  count_visible(positions, cache_.positions(), visible);
-  gemring::attend(q, cache_.all(layer), visible, state, StateUse::start, scratch_);
+                                     std::span<const GlobalPosition> positions, std::int32_t window,
+                                     const PartialSoftmax& state) {
+  const std::span seen(seen_.data(), q.tokens());
+  find_seen(positions, cache_.positions(), window, seen);
+  gemring::attend(q, cache_.all(layer), seen, state, StateUse::start, scratch_);
 }
 
 // Q(j): the queries of member j.  A(i, j): attend Q(j) to the keys of member i.  Member i:
@@ -53,7 +54,8 @@ void PassQAttention::attend_own_keys(LayerIndex layer, HeadsView<const float> q,
 //     receive A(j, i) of every other j;  merge A(0, i), A(1, i), ... in rank order.
 // BEFORE  rank 0: Q0 | KV0     rank 1: Q1 | KV1     rank 2: Q2 | KV2
 // AFTER   rank i: merged states of Qi over KV0, KV1, KV2; the keys and values have not moved
-void PassQAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) {
+void PassQAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+                            std::int32_t window) {
   const int self = group_.member();
   const int members = group_.size();
   GEMRING_CHECK(positions.size() == queries_of(self, layer).size(), "{} queries, {} expected", positions.size(),
@@ -73,14 +75,14 @@ void PassQAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<cons
       sends.push_back(send(group_, std::span<const float>(q.data(), q.size()), other, MessageKind::queries));
     }
   }
-  attend_own_keys(layer, q, positions, partials_[static_cast<std::size_t>(self)].view(q.tokens()));
+  attend_own_keys(layer, q, positions, window, partials_[static_cast<std::size_t>(self)].view(q.tokens()));
   for (int step = 1; step < members; ++step) {
     const int other = (self + members - step) % members;
     const auto slot = static_cast<std::size_t>(other);
     const auto theirs = queries_of(other, layer);
     if (theirs.empty()) continue;
     queries_in[slot].wait();
-    attend_own_keys(layer, {queries_in_[slot].data(), theirs.size(), q.heads(), q.head_dim()}, theirs,
+    attend_own_keys(layer, {queries_in_[slot].data(), theirs.size(), q.heads(), q.head_dim()}, theirs, window,
                     outgoing_[slot].view(theirs.size()));
     sends.push_back(send<float>(group_, outgoing_[slot].message(theirs.size()), other, MessageKind::partials));
   }

@@ -41,12 +41,13 @@ class PassQAttention : public Attention {
   void begin_chunk(const ZigzagShards& shards, LayerIndex last_layer, GlobalPosition wanted_from);
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
-  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) override;
+  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+              std::int32_t window) override;
 
  private:
   std::span<const GlobalPosition> queries_of(int member, LayerIndex layer) const;
   void attend_own_keys(LayerIndex layer, HeadsView<const float> q, std::span<const GlobalPosition> positions,
-                       const PartialSoftmax& state);
+                       std::int32_t window, const PartialSoftmax& state);
 
   KvCache& cache_;
   Communicator& group_;
@@ -54,7 +55,7 @@ class PassQAttention : public Attention {
   GlobalPosition wanted_from_;
   std::vector<std::vector<GlobalPosition>> positions_;  // of every member's shard of the chunk
   AttentionScratch scratch_;
-  std::vector<std::int32_t> visible_;
+  std::vector<KeyRange> seen_;
   std::vector<Buffer<float>> queries_in_;  // of each member: [max_queries, heads, head_dim]
   std::vector<PartialBuffer> partials_;    // [member]: of this rank's queries against that member's keys
   std::vector<PartialBuffer> outgoing_;    // [member]: of that member's queries against this rank's keys
@@ -69,13 +70,14 @@ class StripedDecodeAttention : public Attention {
   void begin_token(GlobalPosition position);
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
-  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) override;
+  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+              std::int32_t window) override;
 
  private:
   bool owns_token() const { return position_.value() % group_.size() == group_.member(); }
-  void ask(LayerIndex layer, HeadsView<float> q);  // the first member
-  void answer(LayerIndex layer);                   // every other one
-  void attend_own_keys(LayerIndex layer, HeadsView<const float> q, const PartialSoftmax& state);
+  void ask(LayerIndex layer, HeadsView<float> q, std::int32_t window);  // the first member
+  void answer(LayerIndex layer, std::int32_t window);                   // every other one
+  void attend_own_keys(LayerIndex layer, HeadsView<const float> q, std::int32_t window, const PartialSoftmax& state);
   HeadsView<float> message_heads(std::size_t offset, std::size_t heads);
 
   KvCache& cache_;

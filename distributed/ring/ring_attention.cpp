@@ -37,7 +37,7 @@ RingAttention::RingAttention(KvCache& cache, Communicator& group, const ZigzagSh
   for (int member = 0; member < group.size(); ++member) positions_.push_back(shards.positions(member));
   const std::size_t own = positions_[static_cast<std::size_t>(group.member())].size();
   const auto largest = static_cast<std::size_t>(shards.largest());
-  visible_.resize(own);
+  seen_.resize(own);
   o_ = Buffer<float>(own * heads * cache.shape().head_dim);
   m_ = Buffer<float>(own * heads);
   l_ = Buffer<float>(own * heads);
@@ -76,13 +76,14 @@ RingAttention::Block RingAttention::incoming_block(int owner, std::size_t buffer
 //     C(s) needs K(s);  X(s) needs K(s), writes K(s + 1);  so  C(s) || X(s),  then wait X(s).
 // BEFORE  rank 0: K0   rank 1: K1   rank 2: K2
 // AFTER   rank 0: K2   rank 1: K0   rank 2: K1          (one step)
-void RingAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) {
-  GEMRING_CHECK(cache_.empty_before_step() && q.tokens() <= visible_.size(), "{} queries of a shard of {}", q.tokens(),
-                visible_.size());
+void RingAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+                           std::int32_t window) {
+  GEMRING_CHECK(cache_.empty_before_step() && q.tokens() <= seen_.size(), "{} queries of a shard of {}", q.tokens(),
+                seen_.size());
   const PartialSoftmax state{{o_.data(), q.tokens(), q.heads(), q.head_dim()},
                              {m_.data(), q.tokens(), q.heads()},
                              {l_.data(), q.tokens(), q.heads()}};
-  const std::span visible(visible_.data(), q.tokens());
+  const std::span seen(seen_.data(), q.tokens());
   Block current = own_block(layer);
   for (int step = 0; step < schedule_.members; ++step) {
     BlockTransfer sending;
@@ -100,8 +101,8 @@ void RingAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const
     }
     // A member's own block is taken from the cache, which may be finer than the message.
     const KeysValues& kv = step == 0 ? cache_.step(layer) : current.kv;
-    count_visible(positions, positions_[static_cast<std::size_t>(current.owner)], visible);
-    gemring::attend(q, kv, visible, state, step == 0 ? StateUse::start : StateUse::carry_on, scratch_);
+    find_seen(positions, positions_[static_cast<std::size_t>(current.owner)], window, seen);
+    gemring::attend(q, kv, seen, state, step == 0 ? StateUse::start : StateUse::carry_on, scratch_);
     receiving.wait();
     sending.wait();
     current = next;

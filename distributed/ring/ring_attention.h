@@ -22,7 +22,8 @@ class RingAttention : public Attention {
                 DataType message_type);
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
-  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) override;
+  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+              std::int32_t window) override;
 
  private:
   struct Block {  // keys and values of one member's shard
@@ -40,7 +41,7 @@ class RingAttention : public Attention {
   DataType message_type_;
   std::vector<std::vector<GlobalPosition>> positions_;  // of every member's shard
   AttentionScratch scratch_;
-  std::vector<std::int32_t> visible_;
+  std::vector<KeyRange> seen_;
   Buffer<float> o_;                    // [shard, heads, head_dim]
   Buffer<float> m_;                    // [shard, heads]
   Buffer<float> l_;                    // [shard, heads]

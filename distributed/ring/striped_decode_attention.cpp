@@ -32,17 +32,18 @@ void StripedDecodeAttention::write(LayerIndex, std::size_t first_row, HeadsView<
   std::copy_n(v.data(), v.size(), message_heads(k.heads(), v.heads()).data());
 }
 
-void StripedDecodeAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) {
+void StripedDecodeAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+                                    std::int32_t window) {
   if (group_.member() == 0) {
     GEMRING_CHECK(q.tokens() == 1 && positions.size() == 1, "{} queries", q.tokens());
-    ask(layer, q);
+    ask(layer, q, window);
   } else {
     GEMRING_CHECK(q.tokens() == 0, "{} queries on member {}", q.tokens(), group_.member());
-    answer(layer);
+    answer(layer, window);
   }
 }
 
-void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q) {
+void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
   const std::size_t kv_heads = cache_.shape().kv_heads;
   std::copy_n(q.data(), q.size(), message_heads(2 * kv_heads, heads_).data());
   std::vector<Transfer> transfers;
@@ -52,27 +53,27 @@ void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q) {
         receive(group_, partials_[static_cast<std::size_t>(member)].message(1), member, MessageKind::partials));
   }
   if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
-  attend_own_keys(layer, q, partials_[0].view(1));
+  attend_own_keys(layer, q, window, partials_[0].view(1));
   for (Transfer& transfer : transfers) transfer.wait();
   for (std::size_t member = 1; member < partials_.size(); ++member)
     merge(partials_[0].view(1), partials_[member].view(1));
   finish(partials_[0].view(1), q);
 }
 
-void StripedDecodeAttention::answer(LayerIndex layer) {
+void StripedDecodeAttention::answer(LayerIndex layer, std::int32_t window) {
   const std::size_t kv_heads = cache_.shape().kv_heads;
   receive(group_, message_.span(), 0, MessageKind::queries).wait();
   if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
   PartialBuffer& own = partials_[static_cast<std::size_t>(group_.member())];
-  attend_own_keys(layer, message_heads(2 * kv_heads, heads_), own.view(1));
+  attend_own_keys(layer, message_heads(2 * kv_heads, heads_), window, own.view(1));
   send<float>(group_, own.message(1), 0, MessageKind::partials).wait();
 }
 
-/// The new token is the last of the sequence: it sees every key there is.
-void StripedDecodeAttention::attend_own_keys(LayerIndex layer, HeadsView<const float> q, const PartialSoftmax& state) {
-  const KeysValues kv = cache_.all(layer);
-  const auto visible = static_cast<std::int32_t>(kv.count);
-  gemring::attend(q, kv, std::span(&visible, 1), state, StateUse::start, scratch_);
+void StripedDecodeAttention::attend_own_keys(LayerIndex layer, HeadsView<const float> q, std::int32_t window,
+                                             const PartialSoftmax& state) {
+  KeyRange seen;
+  find_seen(std::span(&position_, 1), cache_.positions(), window, std::span(&seen, 1));
+  gemring::attend(q, cache_.all(layer), std::span(&seen, 1), state, StateUse::start, scratch_);
 }
 
 }  // namespace gemring

@@ -76,7 +76,8 @@ std::vector<float> filter(Communicator& group, const ModelConfig& config, const 
   const std::vector<TokenId> ids = scatter_ids(group, shards, prompt);
   const std::vector<GlobalPosition> positions = shards.positions(group.member());
 
-  const RopeTable rope(inverse_frequencies(config.rope, config.head_dim), positions);
+  const RopeTable rope(inverse_frequencies(config.rope, config.head_dim, n), positions,
+                       static_cast<float>(config.rope.attention_factor));
   const StepRows rows{positions, rope.rows(0, positions.size())};
   LayerWorkspace work(config, positions.size());
   Buffer<float> activations(positions.size() * static_cast<std::size_t>(config.hidden));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 #include "engine/base/types.h"
@@ -18,10 +19,11 @@ class Attention {
   /// Keys and values, after RoPE, of rows [first_row, first_row + k.tokens()).   k, v: [tokens, kv_heads, head_dim]
   virtual void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) = 0;
 
-  /// q <- softmax(q K^T / sqrt(head_dim)) V over all keys at or before each query's position, in place.
-  /// q: [queries, heads, head_dim], after RoPE; positions: [queries], ascending. Without queries a rank still calls it:
-  /// its keys may be wanted elsewhere.
-  virtual void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) = 0;
+  /// q <- softmax(q K^T / sqrt(head_dim)) V over the keys at or before each query's position, of these the last
+  /// `window` positions (the query's own included), in place.   q: [queries, heads, head_dim], after RoPE; positions:
+  /// [queries], ascending. Without queries a rank still calls it: its keys may be wanted elsewhere.
+  virtual void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+                      std::int32_t window) = 0;
 };
 
 }  // namespace gemring

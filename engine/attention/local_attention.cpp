@@ -5,7 +5,7 @@ namespace gemring {
 LocalAttention::LocalAttention(KvCache& cache, std::size_t heads, std::size_t max_queries)
     : cache_(cache),
       scratch_(heads, cache.shape().kv_heads, cache.shape().head_dim),
-      visible_(max_queries),
+      seen_(max_queries),
       maxima_(max_queries * heads),
       sums_(max_queries * heads) {}
 
@@ -14,11 +14,12 @@ void LocalAttention::write(LayerIndex layer, std::size_t first_row, HeadsView<co
   cache_.write(layer, first_row, k, v);
 }
 
-void LocalAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) {
-  const std::span visible(visible_.data(), q.tokens());
-  count_visible(positions, cache_.positions(), visible);
+void LocalAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+                            std::int32_t window) {
+  const std::span seen(seen_.data(), q.tokens());
+  find_seen(positions, cache_.positions(), window, seen);
   const PartialSoftmax state{q, {maxima_.data(), q.tokens(), q.heads()}, {sums_.data(), q.tokens(), q.heads()}};
-  gemring::attend(q, cache_.all(layer), visible, state, StateUse::start_and_finish, scratch_);
+  gemring::attend(q, cache_.all(layer), seen, state, StateUse::start_and_finish, scratch_);
 }
 
 }  // namespace gemring

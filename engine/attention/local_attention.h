@@ -16,14 +16,15 @@ class LocalAttention : public Attention {
   LocalAttention(KvCache& cache, std::size_t heads, std::size_t max_queries);
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
-  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions) override;
+  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+              std::int32_t window) override;
 
  private:
   KvCache& cache_;
   AttentionScratch scratch_;
-  std::vector<std::int32_t> visible_;  // [max_queries]
-  Buffer<float> maxima_;               // [max_queries, heads]
-  Buffer<float> sums_;                 // [max_queries, heads]
+  std::vector<KeyRange> seen_;  // [max_queries]
+  Buffer<float> maxima_;        // [max_queries, heads]
+  Buffer<float> sums_;          // [max_queries, heads]
 };
 
 }  // namespace gemring

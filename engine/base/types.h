@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 
 namespace gemring {
 
@@ -41,6 +42,9 @@ using CompressedPosition = StrongInt<struct CompressedTag>;  // place of a kept 
 using GlobalPosition =
     StrongInt<struct GlobalTag>;  // place in the sequence a pass runs over; what RoPE and causality see
 using LocalPosition = StrongInt<struct LocalTag>;  // row of a rank's own shard of that sequence
+
+/// Length of a sliding window of attention, in positions, that leaves out nothing.
+inline constexpr std::int32_t kNoWindow = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace gemring
 

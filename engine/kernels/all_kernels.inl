@@ -6,6 +6,8 @@
 //
 #include "engine/kernels/elementwise.inl"
 //
+#include "engine/kernels/rotary.inl"
+//
 #include "engine/kernels/attention_tile.inl"
 //
 #include "engine/kernels/attention_few.inl"
@@ -26,6 +28,7 @@ const KernelTable GEMRING_KERNEL_TABLE = {
     .rms_norm = rms_norm,
     .silu_times = silu_times,
     .rotate = rotate,
+    .rotate_interleaved = rotate_interleaved,
     .fma_probe = fma_probe,
     .fma_probe_flop = kFlopPerRound,
 };

@@ -54,10 +54,11 @@ void start_empty(const PartialSoftmax& state) {
 }
 
 /// One query: its keys are cut into pieces for the threads, and the pieces' states are merged in order.
-void attend_one(HeadsView<const float> q, const KeysValues& kv, std::int32_t visible, const PartialSoftmax& state,
+void attend_one(HeadsView<const float> q, const KeysValues& all, KeyRange seen_keys, const PartialSoftmax& state,
                 StateUse use, AttentionScratch& scratch) {
   const KernelTable& table = kernels();
-  const auto keys = static_cast<std::size_t>(visible);
+  const auto keys = static_cast<std::size_t>(std::max(seen_keys.end - seen_keys.begin, 0));
+  const KeysValues kv = keys_from(all, keys > 0 ? static_cast<std::size_t>(seen_keys.begin) : 0, keys);
   const std::size_t step =
       std::max(kSplitKeys, (keys / AttentionScratch::kMaxSplits + kSplitKeys) / kSplitKeys * kSplitKeys);
   const std::size_t splits = (keys + step - 1) / step;
@@ -66,10 +67,10 @@ void attend_one(HeadsView<const float> q, const KeysValues& kv, std::int32_t vis
   for (std::size_t split = 0; split < splits; ++split) {
     for (std::size_t kv_head = 0; kv_head < kv.kv_heads; ++kv_head) {
       const std::size_t count = std::min(step, keys - split * step);
-      const auto seen = static_cast<std::int32_t>(count);
+      const KeyRange seen{0, static_cast<std::int32_t>(count)};
       AttentionTile tile = tile_of(q, keys_from(kv, split * step, count), scratch.split_state(split));
       tile.kv_head = kv_head;
-      tile.visible = &seen;
+      tile.seen = &seen;
       tile.first = true;
       (few ? table.attention_few : table.attention_tile)(tile, scratch.of_thread(omp_get_thread_num()));
     }
@@ -105,13 +106,13 @@ PartialSoftmax AttentionScratch::split_state(std::size_t split) const {
       {split_o_.data() + split * heads_ * head_dim_, 1, heads_, head_dim_}, {ml, 1, heads_}, {ml + heads_, 1, heads_}};
 }
 
-void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const std::int32_t> visible,
-            const PartialSoftmax& state, StateUse use, AttentionScratch& scratch) {
-  GEMRING_CHECK(q.heads() % kv.kv_heads == 0 && q.head_dim() == kv.head_dim && visible.size() == q.tokens(),
-                "q [{}, {}, {}], kv_heads {}, head_dim {}, visible {}", q.tokens(), q.heads(), q.head_dim(),
-                kv.kv_heads, kv.head_dim, visible.size());
+void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyRange> seen, const PartialSoftmax& state,
+            StateUse use, AttentionScratch& scratch) {
+  GEMRING_CHECK(q.heads() % kv.kv_heads == 0 && q.head_dim() == kv.head_dim && seen.size() == q.tokens(),
+                "q [{}, {}, {}], kv_heads {}, head_dim {}, seen {}", q.tokens(), q.heads(), q.head_dim(), kv.kv_heads,
+                kv.head_dim, seen.size());
   if (q.tokens() == 0) return;
-  if (q.tokens() == 1) return attend_one(q, kv, visible[0], state, use, scratch);
+  if (q.tokens() == 1) return attend_one(q, kv, seen[0], state, use, scratch);
   const KernelTable& table = kernels();
   const std::size_t step = tokens_per_tile(q.heads() / kv.kv_heads);
   const std::size_t blocks = (q.tokens() + step - 1) / step;
@@ -123,7 +124,7 @@ void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const std:
     AttentionTile tile = tile_of(q.tokens(begin, end), kv,
                                  {state.o.tokens(begin, end), state.m.rows(begin, end), state.l.rows(begin, end)});
     tile.kv_head = item % kv.kv_heads;
-    tile.visible = visible.data() + begin;
+    tile.seen = seen.data() + begin;
     tile.first = use != StateUse::carry_on;
     tile.last = use == StateUse::start_and_finish;
     table.attention_tile(tile, scratch.of_thread(omp_get_thread_num()));
@@ -158,12 +159,14 @@ void finish(const PartialSoftmax& state, HeadsView<float> out) {
   }
 }
 
-void count_visible(std::span<const GlobalPosition> query_positions, std::span<const GlobalPosition> key_positions,
-                   std::span<std::int32_t> visible) {
-  std::size_t seen = 0;
+void find_seen(std::span<const GlobalPosition> query_positions, std::span<const GlobalPosition> key_positions,
+               std::int32_t window, std::span<KeyRange> seen) {
+  std::size_t begin = 0;
+  std::size_t end = 0;
   for (std::size_t i = 0; i < query_positions.size(); ++i) {
-    while (seen < key_positions.size() && key_positions[seen] <= query_positions[i]) ++seen;
-    visible[i] = static_cast<std::int32_t>(seen);
+    while (end < key_positions.size() && key_positions[end] <= query_positions[i]) ++end;
+    while (begin < end && query_positions[i] - key_positions[begin] >= window) ++begin;
+    seen[i] = {static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end)};
   }
 }
 

@@ -46,11 +46,11 @@ enum class StateUse {
   carry_on,          // the state goes on and is left open
 };
 
-/// q: [tokens, heads, head_dim]; kv: [count, kv_heads, head_dim] in ascending order of position; visible[t]: token t
-/// sees the first visible[t] keys (ascending over t; may be 0 unless the state is finished here). Scores are q.k /
+/// q: [tokens, heads, head_dim]; kv: [count, kv_heads, head_dim] in ascending order of position; seen[t]: the keys that
+/// token t sees (begins and ends ascend over t; none only where the state is not finished here). Scores are q.k /
 /// sqrt(head_dim). Work is cut by key head and tokens, so the result does not depend on the number of threads.
-void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const std::int32_t> visible,
-            const PartialSoftmax& state, StateUse use, AttentionScratch& scratch);
+void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyRange> seen, const PartialSoftmax& state,
+            StateUse use, AttentionScratch& scratch);
 
 /// into <- merge(into, other), both open.
 void merge(const PartialSoftmax& into, const PartialSoftmax& other);
@@ -58,8 +58,9 @@ void merge(const PartialSoftmax& into, const PartialSoftmax& other);
 /// state.o / l into out (may be state.o's memory).   out: [tokens, heads, head_dim]
 void finish(const PartialSoftmax& state, HeadsView<float> out);
 
-/// Number of keys at or before each query: both ascending. The causal `visible` of attend().
-void count_visible(std::span<const GlobalPosition> query_positions, std::span<const GlobalPosition> key_positions,
-                   std::span<std::int32_t> visible);
+/// The causal `seen` of attend(): keys at or before each query, of these the last `window` positions, the query's own
+/// included. Positions ascend.
+void find_seen(std::span<const GlobalPosition> query_positions, std::span<const GlobalPosition> key_positions,
+               std::int32_t window, std::span<KeyRange> seen);
 
 }  // namespace gemring

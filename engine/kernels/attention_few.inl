@@ -40,12 +40,14 @@ void add_values(float* o, float rescale, const float* p, const float* v, std::si
   }
 }
 
-/// One row against the packed block. p: [kKeyBlock] scratch.
-void attend_row(const AttentionTile& tile, std::size_t head, const float* q, const TileScratch& s, std::size_t count) {
+/// One row against `count` keys of the packed block from `first` on. p: [kKeyBlock] scratch.
+void attend_row(const AttentionTile& tile, std::size_t head, const float* q, const TileScratch& s, std::size_t first,
+                std::size_t count) {
   const std::size_t head_dim = tile.kv.head_dim;
+  const std::size_t stride = round_up(head_dim, kTileRows);
   float highest = tile.maxima[head];
   for (std::size_t key = 0; key < count; ++key) {
-    dot_tokens<DataType::f32, 1>(s.k + key * head_dim, head_dim, q, 0, s.p + key);
+    dot_tokens<DataType::f32, 1>(s.k + (first + key) * head_dim, head_dim, q, 0, s.p + key);
     highest = s.p[key] > highest ? s.p[key] : highest;
   }
   for (std::size_t key = count; key < round_up(count, W); ++key) s.p[key] = kNothingSeen;
@@ -58,7 +60,7 @@ void attend_row(const AttentionTile& tile, std::size_t head, const float* q, con
   const float rescale = exp2_of(splat(tile.maxima[head] - highest))[0];
   tile.maxima[head] = highest;
   tile.sums[head] = tile.sums[head] * rescale + sum_of(sum);
-  add_values(tile.outputs + head * head_dim, rescale, s.p, s.v, round_up(head_dim, kTileRows), count, head_dim);
+  add_values(tile.outputs + head * head_dim, rescale, s.p, s.v + first * stride, stride, count, head_dim);
 }
 
 void attention_few(const AttentionTile& tile, float* scratch) {
@@ -66,14 +68,16 @@ void attention_few(const AttentionTile& tile, float* scratch) {
   const std::size_t rows = tile.tokens * (tile.heads / tile.kv.kv_heads);  // at most kPanel
   const TileScratch s(scratch, 1, head_dim);
   begin_few(tile, rows, s.q);
-  const std::size_t most = static_cast<std::size_t>(tile.visible[tile.tokens - 1]);
-  for (std::size_t begin = 0; begin < most; begin += kKeyBlock) {
-    const std::size_t in_block = most - begin < kKeyBlock ? most - begin : kKeyBlock;
-    pack_keys_values(tile, s, begin, in_block);
+  const auto last = static_cast<std::size_t>(tile.seen[tile.tokens - 1].end);
+  for (auto begin = static_cast<std::size_t>(tile.seen[0].begin); begin < last; begin += kKeyBlock) {
+    const std::size_t end = last - begin < kKeyBlock ? last : begin + kKeyBlock;
+    pack_keys_values(tile, s, begin, end - begin);
     for (std::size_t row = 0; row < rows; ++row) {
-      const std::size_t seen = static_cast<std::size_t>(tile.visible[row / (rows / tile.tokens)]);
-      if (seen <= begin) continue;
-      attend_row(tile, head_of(tile, row), s.q + row * head_dim, s, seen - begin < in_block ? seen - begin : in_block);
+      const KeyRange seen = tile.seen[row / (rows / tile.tokens)];
+      const std::size_t from =
+          static_cast<std::size_t>(seen.begin) > begin ? static_cast<std::size_t>(seen.begin) : begin;
+      const std::size_t to = static_cast<std::size_t>(seen.end) < end ? static_cast<std::size_t>(seen.end) : end;
+      if (from < to) attend_row(tile, head_of(tile, row), s.q + row * head_dim, s, from - begin, to - from);
     }
   }
   if (!tile.last) return;

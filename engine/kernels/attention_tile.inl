@@ -22,19 +22,20 @@ constexpr std::size_t round_up(std::size_t x, std::size_t unit) {
 
 /// Scratch of a tile, all f32. D = head_dim rounded up to kTileRows.
 struct TileScratch {
-  float* q;               // [panels, head_dim, kPanel]
-  float* o;               // [panels, D, kPanel]
-  float* m;               // [panels, kPanel]
-  float* l;               // [panels, kPanel]
-  std::int32_t* visible;  // [panels, kPanel]
-  float* k;               // [kKeyBlock, head_dim]
-  float* v;               // [kKeyBlock, D]
-  float* p;               // [kKeyBlock, kPanel]
+  float* q;              // [panels, head_dim, kPanel]
+  float* o;              // [panels, D, kPanel]
+  float* m;              // [panels, kPanel]
+  float* l;              // [panels, kPanel]
+  std::int32_t* begins;  // [panels, kPanel]: first key that a row sees
+  std::int32_t* ends;    // [panels, kPanel]: one behind the last
+  float* k;              // [kKeyBlock, head_dim]
+  float* v;              // [kKeyBlock, D]
+  float* p;              // [kKeyBlock, kPanel]
 
   static std::size_t size(std::size_t rows, std::size_t head_dim) {
     const std::size_t panels = (rows + kPanel - 1) / kPanel;
     const std::size_t padded = round_up(head_dim, kTileRows);
-    return panels * kPanel * (head_dim + padded + 3) + kKeyBlock * (head_dim + padded + kPanel);
+    return panels * kPanel * (head_dim + padded + 4) + kKeyBlock * (head_dim + padded + kPanel);
   }
 
   TileScratch(float* memory, std::size_t panels, std::size_t head_dim) {
@@ -43,8 +44,9 @@ struct TileScratch {
     o = q + panels * kPanel * head_dim;
     m = o + panels * kPanel * padded;
     l = m + panels * kPanel;
-    visible = reinterpret_cast<std::int32_t*>(l + panels * kPanel);
-    k = l + 2 * panels * kPanel;
+    begins = reinterpret_cast<std::int32_t*>(l + panels * kPanel);
+    ends = begins + panels * kPanel;
+    k = l + 3 * panels * kPanel;
     v = k + kKeyBlock * head_dim;
     p = v + kKeyBlock * padded;
   }
@@ -81,7 +83,8 @@ void pack_tile(const AttentionTile& tile, const TileScratch& s, std::size_t pane
     float* o = s.o + panel * padded * kPanel + lane;
     s.m[row] = kNothingSeen;
     s.l[row] = 0;
-    s.visible[row] = 0;
+    s.begins[row] = 0;
+    s.ends[row] = 0;
     for (std::size_t d = 0; d < padded; ++d) o[d * kPanel] = 0;
     if (row >= rows) {
       for (std::size_t d = 0; d < head_dim; ++d) q[d * kPanel] = 0;
@@ -89,7 +92,8 @@ void pack_tile(const AttentionTile& tile, const TileScratch& s, std::size_t pane
     }
     const std::size_t token = row / group;
     const std::size_t head = token * tile.heads + tile.kv_head * group + row % group;
-    s.visible[row] = tile.visible[token];
+    s.begins[row] = tile.seen[token].begin;
+    s.ends[row] = tile.seen[token].end;
     for (std::size_t d = 0; d < head_dim; ++d) q[d * kPanel] = tile.queries[head * head_dim + d] * tile.scale;
     if (tile.first) continue;
     s.m[row] = tile.maxima[head];
@@ -147,14 +151,16 @@ void softmax_panel(float* p, std::size_t count, float* m, float* l, Floats* resc
   }
 }
 
-/// Scores of keys that a row does not see become kNothingSeen. `begin`: the block's first key.
-void mask_panel(float* p, const std::int32_t* visible, std::size_t begin, std::size_t count) {
+/// Scores of keys that a row does not see become kNothingSeen. `begin`: the block's first key. A row that has seen no
+/// key yet takes these for scores of their own; the first real one outweighs them by 2^(-1e30) = 0, as merge() does.
+void mask_panel(float* p, const std::int32_t* begins, const std::int32_t* ends, std::size_t begin, std::size_t count) {
   for (std::size_t key = 0; key < count; ++key) {
     const Ints index = Ints{} + static_cast<std::int32_t>(begin + key);
     for (std::size_t u = 0; u < kPanelVectors; ++u) {
-      const Ints limit = *reinterpret_cast<const Ints*>(visible + u * W);
+      const Ints first = *reinterpret_cast<const Ints*>(begins + u * W);
+      const Ints limit = *reinterpret_cast<const Ints*>(ends + u * W);
       float* target = p + key * kPanel + u * W;
-      store(target, index < limit ? load(target) : splat(kNothingSeen));
+      store(target, ((index >= first) & (index < limit)) ? load(target) : splat(kNothingSeen));
     }
   }
 }
@@ -172,7 +178,7 @@ void attend_panel(const TileScratch& s, std::size_t panel, std::size_t head_dim,
       for (std::size_t u = 0; u < kPanelVectors; ++u) store(s.p + (key + i) * kPanel + u * W, tile.sums[i][u]);
     }
   }
-  if (masked) mask_panel(s.p, s.visible + panel * kPanel, begin, count);
+  if (masked) mask_panel(s.p, s.begins + panel * kPanel, s.ends + panel * kPanel, begin, count);
   Floats rescale[kPanelVectors];
   softmax_panel(s.p, count, s.m + panel * kPanel, s.l + panel * kPanel, rescale);
   for (std::size_t d = 0; d < padded; d += kTileRows) {
@@ -198,17 +204,21 @@ void attention_tile(const AttentionTile& tile, float* scratch) {
   const std::size_t panels = (tile.tokens * group + kPanel - 1) / kPanel;
   const TileScratch s(scratch, panels, tile.kv.head_dim);
   pack_tile(tile, s, panels);
-  // visible[] ascends with the tokens: the last token sees the most keys, the first the fewest.
-  const std::size_t most = static_cast<std::size_t>(tile.visible[tile.tokens - 1]);
-  for (std::size_t begin = 0; begin < most; begin += kKeyBlock) {
-    const std::size_t count = most - begin < kKeyBlock ? most - begin : kKeyBlock;
+  // Begins and ends ascend with the tokens: the first token sees the earliest key, the last token the latest.
+  const auto end = static_cast<std::size_t>(tile.seen[tile.tokens - 1].end);
+  for (auto begin = static_cast<std::size_t>(tile.seen[0].begin); begin < end; begin += kKeyBlock) {
+    const std::size_t count = end - begin < kKeyBlock ? end - begin : kKeyBlock;
     pack_keys_values(tile, s, begin, count);
     for (std::size_t panel = 0; panel < panels; ++panel) {
       const std::size_t last_row = (panel + 1) * kPanel - 1;
-      const std::size_t last_token = last_row / group < tile.tokens ? last_row / group : tile.tokens - 1;
-      if (static_cast<std::size_t>(tile.visible[last_token]) <= begin) continue;  // all behind these rows
-      const std::size_t fewest = static_cast<std::size_t>(tile.visible[panel * kPanel / group]);
-      attend_panel(s, panel, tile.kv.head_dim, begin, count, fewest < begin + count);
+      const KeyRange last = tile.seen[last_row / group < tile.tokens ? last_row / group : tile.tokens - 1];
+      const KeyRange first = tile.seen[panel * kPanel / group];
+      const bool too_early = static_cast<std::size_t>(last.end) <= begin;
+      const bool too_late = static_cast<std::size_t>(first.begin) >= begin + count;
+      if (too_early || too_late) continue;  // no row of the panel sees a key of the block
+      const bool whole = static_cast<std::size_t>(first.end) >= begin + count &&  // each row sees all of them
+                         static_cast<std::size_t>(last.begin) <= begin;
+      attend_panel(s, panel, tile.kv.head_dim, begin, count, !whole);
     }
   }
   unpack_tile(tile, s);

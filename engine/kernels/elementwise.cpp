@@ -27,13 +27,34 @@ void silu_times(MatrixView<float> gate, MatrixView<const float> up) {
   for (std::size_t t = 0; t < gate.rows(); ++t) table.silu_times(gate.row(t), up.row(t), gate.cols());
 }
 
-void rotate(HeadsView<float> x, MatrixView<const float> cos, MatrixView<const float> sin) {
+namespace {
+
+void rotate_each(HeadsView<float> x, MatrixView<const float> cos, MatrixView<const float> sin,
+                 void (*rotate_head)(float*, const float*, const float*, std::size_t)) {
   GEMRING_CHECK(x.tokens() == cos.rows() && cos.cols() * 2 == x.head_dim() && sin.rows() == cos.rows(),
                 "x [{}, {}, {}], cos [{}, {}]", x.tokens(), x.heads(), x.head_dim(), cos.rows(), cos.cols());
-  const KernelTable& table = kernels();
 #pragma omp parallel for schedule(static) if (x.tokens() > 1)
   for (std::size_t t = 0; t < x.tokens(); ++t) {
-    for (std::size_t h = 0; h < x.heads(); ++h) table.rotate(x.head(t, h), cos.row(t), sin.row(t), cos.cols());
+    for (std::size_t h = 0; h < x.heads(); ++h) rotate_head(x.head(t, h), cos.row(t), sin.row(t), cos.cols());
+  }
+}
+
+}  // namespace
+
+void rotate(HeadsView<float> x, MatrixView<const float> cos, MatrixView<const float> sin) {
+  rotate_each(x, cos, sin, kernels().rotate);
+}
+
+void rotate_interleaved(HeadsView<float> x, MatrixView<const float> cos, MatrixView<const float> sin) {
+  rotate_each(x, cos, sin, kernels().rotate_interleaved);
+}
+
+void add_bias(MatrixView<float> x, std::span<const float> bias) {
+  GEMRING_CHECK(x.cols() == bias.size(), "x [{}, {}], bias [{}]", x.rows(), x.cols(), bias.size());
+#pragma omp parallel for schedule(static) if (x.rows() > 1)
+  for (std::size_t t = 0; t < x.rows(); ++t) {
+    float* row = x.row(t);
+    for (std::size_t i = 0; i < bias.size(); ++i) row[i] += bias[i];
   }
 }
 
@@ -54,8 +75,7 @@ void widen(DataType from, const void* in, float* out, std::size_t count) {
   const KernelTable& table = kernels();
 #pragma omp parallel for schedule(static) if (count > kPiece)
   for (std::size_t i = 0; i < count; i += kPiece) {
-    table.widen(from, static_cast<const std::byte*>(in) + row_bytes(from, i), out + i,
-                std::min(kPiece, count - i));
+    table.widen(from, static_cast<const std::byte*>(in) + row_bytes(from, i), out + i, std::min(kPiece, count - i));
   }
 }
 

@@ -105,24 +105,6 @@ void silu_times(float* gate, const float* up, std::size_t count) {
   }
 }
 
-void rotate(float* x, const float* cos, const float* sin, std::size_t half) {
-  std::size_t i = 0;
-  for (; i + W <= half; i += W) {
-    const Floats a = load(x + i);
-    const Floats b = load(x + half + i);
-    const Floats c = load(cos + i);
-    const Floats s = load(sin + i);
-    store(x + i, a * c - b * s);
-    store(x + half + i, b * c + a * s);
-  }
-  for (; i < half; ++i) {
-    const float a = x[i];
-    const float b = x[half + i];
-    x[i] = a * cos[i] - b * sin[i];
-    x[half + i] = b * cos[i] + a * sin[i];
-  }
-}
-
 /// sums[t] = weights[row] . x[t], t < tokens <= 4; weights are converted once for all tokens.
 template <DataType type, std::size_t tokens>
 void dot_tokens(const void* row, std::size_t cols, const float* x, std::size_t x_stride, float* sums) {

@@ -20,6 +20,13 @@ struct KeysValues {
   std::size_t head_dim = 0;
 };
 
+/// Keys [begin, end) of a shard, in order of position, that a query sees: causality ends them, a sliding window begins
+/// them. Empty where end <= begin.
+struct KeyRange {
+  std::int32_t begin = 0;
+  std::int32_t end = 0;
+};
+
 /// One piece of attention: some tokens' query heads that share one key head, against the shard's keys. The softmax
 /// state of each query head is read, carried on over the keys, and written back (scaled so that l is the sum of exp2(s
 /// - m)).
@@ -29,14 +36,13 @@ struct AttentionTile {
   std::size_t heads;    // query heads per token
   std::size_t kv_head;  // the tile's key head; its query heads are kv_head * group ... + group - 1
   KeysValues kv;
-  const std::int32_t*
-      visible;     // [tokens]: the first this many keys are seen (causality; keys are in order of position)
-  float scale;     // log2(e) / sqrt(head_dim)
-  float* outputs;  // [tokens, heads, head_dim], may be `queries`
-  float* maxima;   // [tokens, heads], in units of log2; kNothingSeen before the first key
-  float* sums;     // [tokens, heads]
-  bool first;      // the state holds nothing yet: do not read it
-  bool last;       // divide the outputs by their sums
+  const KeyRange* seen;  // [tokens]; neither begins nor ends descend
+  float scale;           // log2(e) / sqrt(head_dim)
+  float* outputs;        // [tokens, heads, head_dim], may be `queries`
+  float* maxima;         // [tokens, heads], in units of log2; kNothingSeen before the first key
+  float* sums;           // [tokens, heads]
+  bool first;            // the state holds nothing yet: do not read it
+  bool last;             // divide the outputs by their sums
 };
 
 /// m of a softmax state that has seen no key: exp2(kNothingSeen - m) is 0 for every real m.
@@ -72,6 +78,7 @@ struct KernelTable {
   void (*silu_times)(float* gate, const float* up, std::size_t count);  // gate <- silu(gate) * up
   // half-split rotation of one head: (a, b) <- (a cos - b sin, b cos + a sin), a = x[i], b = x[i + half]
   void (*rotate)(float* x, const float* cos, const float* sin, std::size_t half);
+  void (*rotate_interleaved)(float* x, const float* cos, const float* sin, std::size_t half);  // x[2 i], x[2 i + 1]
 
   // one thread's work of measure_f32_fma_gflops(), and FLOP of one of its rounds
   float (*fma_probe)(std::size_t rounds);

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "engine/base/error.h"
-#include "engine/base/log.h"
+#include "engine/model/config_checks.h"
 #include "engine/model/config_json.h"
+#include "engine/model/family.h"
 #include "engine/model/rope_config.h"
 #include "engine/weights/file.h"
 #include "engine/weights/json_file.h"
@@ -16,26 +16,26 @@
 namespace gemring {
 namespace {
 
-constexpr std::int32_t kMaxLayers = 10'000;  // published models have up to a few hundred
-
 [[noreturn]] void refuse_feature(const JsonFields& config, const std::string& problem) {
   throw ConfigError({config.file(), problem, "use a checkpoint of a supported family"});
 }
 
-void check_family(const JsonFields& config) {
-  const auto family = config.text("model_type");
-  if (!family) config.refuse("model_type", "the model's family is needed");
-  if (*family != "llama") refuse_feature(config, fmt::format("family {} is not supported; known: llama", *family));
-
+const Family& read_family(const JsonFields& config) {
+  const auto name = config.text("model_type");
+  if (!name) config.refuse("model_type", "the model's family is needed");
+  const Family* family = find_family(*name);
+  if (family == nullptr) {
+    refuse_feature(config, fmt::format("family {} is not supported; known: {}", *name, known_families()));
+  }
   const nlohmann::json* architectures = config.find("architectures");
-  if (architectures == nullptr) return;
+  if (architectures == nullptr) return *family;
   if (!architectures->is_array()) config.refuse("architectures", "a list of names is needed");
   for (const auto& architecture : *architectures) {
-    if (architecture == "LlamaForCausalLM" || architecture == "LLaMAForCausalLM")
-      return;  // the second: early checkpoints
+    if (architecture == std::string(family->architecture)) return *family;
+    if (family->model_type == "llama" && architecture == "LLaMAForCausalLM") return *family;  // early checkpoints
   }
-  refuse_feature(config,
-                 fmt::format("architecture {} is not supported; known: LlamaForCausalLM", architectures->dump()));
+  refuse_feature(config, fmt::format("architecture {} is not supported; known for {}: {}", architectures->dump(),
+                                     family->model_type, family->architecture));
 }
 
 /// What the decoder would have to compute differently, by name.
@@ -43,52 +43,70 @@ void refuse_other_features(const JsonFields& config) {
   if (const auto act = config.text("hidden_act"); act && *act != "silu") {
     refuse_feature(config, fmt::format("hidden_act {} is not supported; known: silu", *act));
   }
-  for (const char* bias : {"attention_bias", "mlp_bias"}) {
-    if (config.boolean(bias, false)) refuse_feature(config, fmt::format("{} is not supported for family llama", bias));
-  }
-  if (config.find("sliding_window") != nullptr && config.boolean("use_sliding_window", true)) {
-    refuse_feature(config, fmt::format("sliding_window of {} is not supported", config.find("sliding_window")->dump()));
-  }
-  if (const nlohmann::json* kinds = config.find("layer_types"); kinds != nullptr) {
-    for (const auto& kind : *kinds) {
-      if (kind != "full_attention")
-        refuse_feature(config, fmt::format("layers of type {} are not supported", kind.dump()));
-    }
-  }
   if (config.find("quantization_config") != nullptr) {
     refuse_feature(config, "quantised safetensors (quantization_config) are not supported");
   }
 }
 
+void read_projections(const JsonFields& config, const Family& family, ModelConfig& model) {
+  const bool biases = config.boolean("attention_bias", false);  // of q, k, v and o, in every family that has the field
+  model.fused_projections = family.fused;
+  model.qk_norm = family.qk_norm;
+  model.qkv_bias = family.qkv_bias || biases;
+  model.o_bias = biases;
+  model.mlp_bias = config.boolean("mlp_bias", false);
+  if (family.fused && (biases || model.mlp_bias)) {
+    refuse_feature(config, fmt::format("biases are not supported for family {}", family.model_type));
+  }
+}
+
+/// One entry per layer: does it look back at a window only?
+std::vector<bool> windowed_layers(const JsonFields& config, const Family& family, std::int32_t layers) {
+  std::vector<bool> windowed(static_cast<std::size_t>(layers), family.window == WindowRule::stated);
+  if (const nlohmann::json* kinds = config.find("layer_types"); kinds != nullptr) {
+    if (!kinds->is_array() || kinds->size() != windowed.size()) {
+      config.refuse("layer_types", fmt::format("a list of {} kinds of layers is needed", layers));
+    }
+    for (std::size_t layer = 0; layer < windowed.size(); ++layer) {
+      const nlohmann::json& kind = (*kinds)[layer];
+      if (kind != "full_attention" && kind != "sliding_attention") {
+        refuse_feature(config, fmt::format("layers of type {} are not supported", kind.dump()));
+      }
+      windowed[layer] = kind == "sliding_attention";
+    }
+  } else if (family.window == WindowRule::after_full_ones && config.boolean("use_sliding_window", false)) {
+    const auto first = static_cast<std::size_t>(config.not_negative("max_window_layers", 28));  // transformers' default
+    for (std::size_t layer = first; layer < windowed.size(); ++layer) windowed[layer] = true;
+  }
+  return windowed;
+}
+
+void read_windows(const JsonFields& config, const Family& family, ModelConfig& model) {
+  const std::vector<bool> windowed = windowed_layers(config, family, model.layers);
+  const bool any = std::find(windowed.begin(), windowed.end(), true) != windowed.end();
+  if (config.find("sliding_window") == nullptr) {
+    if (any && config.find("layer_types") != nullptr) config.refuse("sliding_window", "layer_types needs it");
+    return;
+  }
+  const std::int32_t window = config.positive("sliding_window");
+  if (family.window == WindowRule::none) {
+    refuse_feature(config, fmt::format("sliding_window of {} is not supported for {}", window, family.model_type));
+  }
+  if (!any || window >= model.max_positions) return;
+  for (const bool layer : windowed) model.windows.push_back(layer ? window : kNoWindow);
+}
+
 void read_shape(const JsonFields& config, ModelConfig& model) {
   model.layers = config.positive("num_hidden_layers");
-  if (model.layers > kMaxLayers) config.refuse("num_hidden_layers", fmt::format("at most {} are accepted", kMaxLayers));
   model.hidden = config.positive("hidden_size");
   model.heads = config.positive("num_attention_heads");
   model.kv_heads = config.positive("num_key_value_heads", model.heads);
   model.ffn = config.positive("intermediate_size");
   model.vocab = config.positive("vocab_size");
   model.max_positions = config.positive("max_position_embeddings");
-  if (model.heads % model.kv_heads != 0) {
-    config.refuse("num_key_value_heads", fmt::format("it must divide num_attention_heads, {}", model.heads));
-  }
-  if (config.find("head_dim") != nullptr) {
-    model.head_dim = config.positive("head_dim");
-  } else {
-    if (model.hidden % model.heads != 0) {
-      config.refuse("hidden_size",
-                    fmt::format("without head_dim it must be a multiple of num_attention_heads, {}", model.heads));
-    }
-    model.head_dim = model.hidden / model.heads;
-  }
-  if (model.head_dim % 2 != 0) {
-    config.refuse("head_dim",
-                  fmt::format("heads are {} wide; the rotary embedding needs an even width", model.head_dim));
-  }
-  const std::int64_t query_width = std::int64_t{model.heads} * model.head_dim;
-  if (query_width > std::numeric_limits<std::int32_t>::max()) {
-    config.refuse("head_dim", fmt::format("times {} heads it is {}, beyond 2147483647", model.heads, query_width));
-  }
+  const bool stated_head_dim = config.find("head_dim") != nullptr;
+  model.head_dim = stated_head_dim ? config.positive("head_dim") : model.hidden / model.heads;
+  check_shape(model, config.file(), !stated_head_dim);
 }
 
 DataType read_weight_type(const JsonFields& config) {
@@ -108,14 +126,7 @@ void add_end_tokens(const JsonFields& fields, ModelConfig& model) {
   const nlohmann::json list = ends->is_array() ? *ends : nlohmann::json::array({*ends});
   for (const auto& end : list) {
     if (!end.is_number_unsigned()) fields.refuse("eos_token_id", "token ids are needed");
-    const auto id = end.get<std::uint64_t>();
-    if (id >= static_cast<std::uint64_t>(model.vocab)) {
-      log_warn("{}: end token {} is beyond the vocabulary of {} and never comes", fields.file(), id, model.vocab);
-      continue;
-    }
-    const TokenId token(id);
-    auto& known = model.end_tokens;
-    if (std::find(known.begin(), known.end(), token) == known.end()) known.push_back(token);
+    add_end_token(end.get<std::uint64_t>(), fields.file(), model);
   }
 }
 
@@ -128,15 +139,18 @@ LayerIndex ModelConfig::rule_of_thumb_filter_layer() const {
 ModelConfig load_model_config_file(const std::string& config_json) {
   const nlohmann::json parsed = read_json_object(config_json);
   const JsonFields config(config_json, parsed);
-  check_family(config);
+  const Family& family = read_family(config);
   refuse_other_features(config);
   ModelConfig model;
-  model.family = *config.text("model_type");
+  model.family = family.model_type;
   read_shape(config, model);
+  read_projections(config, family, model);
   model.norm_epsilon = static_cast<float>(config.positive_real("rms_norm_eps").value_or(1e-6));
   model.tied_embeddings = config.boolean("tie_word_embeddings", false);
   model.weight_type = read_weight_type(config);
-  model.rope = read_rope(config);
+  model.rope = read_rope(config, model);
+  model.max_positions = stretched_positions(model.rope, model.max_positions);
+  read_windows(config, family, model);
   add_end_tokens(config, model);
   return model;
 }

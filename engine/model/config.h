@@ -8,26 +8,44 @@
 
 #include "engine/base/types.h"
 #include "engine/tensor/data_type.h"
-#include "engine/weights/tensor_source.h"
 
 namespace gemring {
 
-/// Rotary position embedding. Half-split pairs (i, i + head_dim/2), as in all Hugging Face checkpoints.
+/// Rotary position embedding (RoFormer, arXiv 2104.09864) and its scalings (transformers, modeling_rope_utils.py).
 struct RopeConfig {
-  enum class Kind { plain, llama3 };
+  enum class Kind {
+    plain,
+    linear,    // every frequency divided by `factor`
+    llama3,    // long wavelengths divided by `factor`, short ones kept, those between blended
+    yarn,      // the same with a ramp over the dimensions (arXiv 2309.00071)
+    divisors,  // frequency i divided by divisors[i]: longrope's two lists, GGUF's rope_freqs
+  };
+  enum class Pairs {
+    half_split,   // (i, i + head_dim / 2), as in all Hugging Face checkpoints
+    interleaved,  // (2 i, 2 i + 1): GGUF files of architecture llama, whose rows of q and k are permuted so
+  };
   Kind kind = Kind::plain;
+  Pairs pairs = Pairs::half_split;
   double theta = 10000.0;
-  // llama3 scaling (transformers modeling_rope_utils.py, _compute_llama3_parameters)
   double factor = 1.0;
-  double low_frequency_factor = 1.0;
+  double low_frequency_factor = 1.0;  // llama3
   double high_frequency_factor = 4.0;
-  double original_max_positions = 8192;
+  double original_max_positions = 8192;  // llama3, yarn, divisors: of the model before it was stretched
+  double beta_fast = 32;                 // yarn: rotations over the original positions where the ramp begins and ends
+  double beta_slow = 1;
+  bool truncate = true;              // yarn: the ramp's borders are whole dimensions
+  std::vector<float> divisors;       // [head_dim / 2], of passes of at most original_max_positions
+  std::vector<float> long_divisors;  // of longer passes; empty: the same
+  double attention_factor = 1.0;     // cosines and sines are multiplied by it (yarn, longrope)
 
   bool operator==(const RopeConfig&) const = default;
 };
 
+/// Which names tensors have in the model's files.
+enum class TensorNaming { hugging_face, gguf };
+
 struct ModelConfig {
-  std::string family;  // config.json's model_type
+  std::string family;  // config.json's model_type, GGUF's general.architecture
   std::int32_t layers = 0;
   std::int32_t hidden = 0;
   std::int32_t heads = 0;     // query heads
@@ -35,13 +53,21 @@ struct ModelConfig {
   std::int32_t head_dim = 0;  // config.json's; hidden / heads only where it gives none
   std::int32_t ffn = 0;       // intermediate_size
   std::int32_t vocab = 0;
-  std::int32_t max_positions = 0;
+  std::int32_t max_positions = 0;  // what the model was made for, its RoPE scaling included
   float norm_epsilon = 1e-6f;
-  bool tied_embeddings = false;          // the output matrix is the embedding table
+  bool tied_embeddings = false;    // the output matrix is the embedding table
+  bool fused_projections = false;  // q, k, v rows in one tensor, and gate, up
+  bool qkv_bias = false;
+  bool o_bias = false;
+  bool mlp_bias = false;              // of gate, up and down
+  bool qk_norm = false;               // RMSNorm of each head of q and k before RoPE
+  std::vector<std::int32_t> windows;  // by layer: keys a query sees, its own included, or kNoWindow; empty: no windows
   DataType weight_type = DataType::f32;  // torch_dtype / dtype; files may differ per tensor
+  TensorNaming naming = TensorNaming::hugging_face;
   RopeConfig rope;
   std::vector<TokenId> end_tokens;  // eos of config.json and generation_config.json, without repeats
 
+  std::int32_t window(LayerIndex layer) const { return windows.empty() ? kNoWindow : windows.at(layer.index()); }
   std::int32_t query_width() const { return heads * head_dim; }
   std::int32_t kv_width() const { return kv_heads * head_dim; }
 
@@ -51,8 +77,9 @@ struct ModelConfig {
   LayerIndex rule_of_thumb_filter_layer() const;
 };
 
-/// Reads config.json and generation_config.json of a model directory. Throws ModelFileError (missing or malformed file,
-/// impossible figures) and ConfigError (a family or a feature that is not supported, by name).
+/// Reads config.json and generation_config.json of a model directory. Fields in the old and the new spelling
+/// (rope_scaling, rope_parameters; torch_dtype, dtype). Throws ModelFileError (missing or malformed file, impossible
+/// figures) and ConfigError (a family or a feature that is not supported, by name).
 ModelConfig load_model_config(const std::string& model_directory);
 
 /// The same from one file, for --random-weights.
@@ -62,8 +89,8 @@ ModelConfig load_model_config_file(const std::string& config_json);
 /// none. Not compared with the model's layers. Throws ConfigError (bad JSON, a field that profile.proto does not have).
 std::optional<LayerIndex> load_profile_filter_layer(const std::string& model_directory);
 
-/// Names and shapes of every tensor a checkpoint of this config has, in the given type and in the order of the data's
-/// way (embedding, layers, norm, output): for --random-weights and for counting bytes.
-std::vector<TensorInfo> expected_tensors(const ModelConfig& config, DataType type);
+/// One line of the figures that decide what a model computes; equal for equal models.
+std::string describe(const ModelConfig& config);
+std::string describe(const RopeConfig& rope);
 
 }  // namespace gemring

@@ -44,6 +44,26 @@ std::int32_t JsonFields::positive(const char* field, std::int32_t absent) const 
   return find(field) == nullptr ? absent : positive(field);
 }
 
+std::int32_t JsonFields::not_negative(const char* field, std::int32_t absent) const {
+  const nlohmann::json* value = find(field);
+  if (value == nullptr) return absent;
+  return *value == 0 ? 0 : positive(field);
+}
+
+std::optional<std::vector<float>> JsonFields::positive_reals(const char* field) const {
+  const nlohmann::json* list = find(field);
+  if (list == nullptr) return std::nullopt;
+  std::vector<float> values;
+  for (const auto& value : *list) {
+    if (!list->is_array() || !value.is_number() || !(value.get<float>() > 0) || !std::isfinite(value.get<float>())) {
+      refuse(field, "a list of numbers above 0 is needed");
+    }
+    values.push_back(value.get<float>());
+  }
+  if (values.empty()) refuse(field, "a list of numbers above 0 is needed");
+  return values;
+}
+
 std::optional<double> JsonFields::positive_real(const char* field) const {
   const nlohmann::json* value = find(field);
   if (value == nullptr) return std::nullopt;

@@ -23,7 +23,9 @@ class JsonFields {
 
   std::int32_t positive(const char* field) const;  // required, 1 .. 2^31 - 1
   std::int32_t positive(const char* field, std::int32_t absent) const;
+  std::int32_t not_negative(const char* field, std::int32_t absent) const;
   std::optional<double> positive_real(const char* field) const;
+  std::optional<std::vector<float>> positive_reals(const char* field) const;
   bool boolean(const char* field, bool absent) const;
   std::optional<std::string> text(const char* field) const;
   std::optional<JsonFields> object(const char* field) const;

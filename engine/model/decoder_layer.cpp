@@ -15,11 +15,29 @@ void for_blocks(std::size_t rows, Step step) {
   for (std::size_t begin = 0; begin < rows; begin += kTokenBlock) step(begin, std::min(begin + kTokenBlock, rows));
 }
 
-/// heads <- rotate(normed W^T).   normed: [tokens, hidden], heads: [tokens, heads, head_dim]
-void project_rotated(MatrixView<const float> normed, const StoredMatrix& weights, const RopeRows& rope,
-                     std::size_t begin, HeadsView<float> heads, LayerWorkspace& work) {
-  linear(normed, weights.matrix, heads.matrix(), Output::overwrite, work.linear());
-  rotate(heads, rope.cos.rows(begin, begin + heads.tokens()), rope.sin.rows(begin, begin + heads.tokens()));
+/// out <- x W^T + bias, or out <- out + x W^T + bias.   x: [tokens, inputs], out: [tokens, outputs]
+void project(MatrixView<const float> x, const Projection& projection, MatrixView<float> out, Output output,
+             LayerWorkspace& work) {
+  linear(x, projection.weight.matrix, out, output, work.linear());
+  if (!projection.bias.empty()) add_bias(out, projection.bias);
+}
+
+/// heads <- rotate(norm(normed W^T + bias)); `head_norm` of each head where the family has one.
+/// normed: [tokens, hidden], heads: [tokens, heads, head_dim]
+void project_rotated(MatrixView<const float> normed, const Projection& projection, std::span<const float> head_norm,
+                     const ModelConfig& config, const RopeRows& rope, std::size_t begin, HeadsView<float> heads,
+                     LayerWorkspace& work) {
+  project(normed, projection, heads.matrix(), Output::overwrite, work);
+  if (!head_norm.empty()) {
+    const MatrixView<float> each(heads.data(), heads.tokens() * heads.heads(), heads.head_dim());
+    rms_norm(each, head_norm, config.norm_epsilon, each);
+  }
+  const auto cos = rope.cos.rows(begin, begin + heads.tokens());
+  const auto sin = rope.sin.rows(begin, begin + heads.tokens());
+  if (config.rope.pairs == RopeConfig::Pairs::interleaved)
+    rotate_interleaved(heads, cos, sin);
+  else
+    rotate(heads, cos, sin);
 }
 
 }  // namespace
@@ -50,8 +68,8 @@ void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& 
     const auto k = work.keys(end - begin);
     const auto v = work.values(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(normed, weights_->k, rows.rope, begin, k, work);
-    linear(normed, weights_->v.matrix, v.matrix(), Output::overwrite, work.linear());
+    project_rotated(normed, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
+    project(normed, weights_->v, v.matrix(), Output::overwrite, work);
     attention.write(layer_, begin, k, v);
   });
 }
@@ -62,12 +80,12 @@ void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attentio
   for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
     const auto normed = work.normed(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(normed, weights_->q, rows.rope, begin, q.tokens(begin, end), work);
+    project_rotated(normed, weights_->q, weights_->q_norm, config_, rows.rope, begin, q.tokens(begin, end), work);
   });
-  attention.attend(layer_, q, rows.positions);
+  attention.attend(layer_, q, rows.positions, config_.window(layer_));
   for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
     const auto block = x.rows(begin, end);
-    linear(q.tokens(begin, end).matrix(), weights_->o.matrix, block, Output::add, work.linear());
+    project(q.tokens(begin, end).matrix(), weights_->o, block, Output::add, work);
     add_mlp(block, work);
   });
 }
@@ -78,10 +96,10 @@ void DecoderLayer::add_mlp(MatrixView<float> x, LayerWorkspace& work) const {
   const auto gate = work.gate(x.rows());
   const auto up = work.up(x.rows());
   rms_norm(x, weights_->mlp_norm, config_.norm_epsilon, normed);
-  linear(normed, weights_->gate.matrix, gate, Output::overwrite, work.linear());
-  linear(normed, weights_->up.matrix, up, Output::overwrite, work.linear());
+  project(normed, weights_->gate, gate, Output::overwrite, work);
+  project(normed, weights_->up, up, Output::overwrite, work);
   silu_times(gate, up);
-  linear(gate, weights_->down.matrix, x, Output::add, work.linear());
+  project(gate, weights_->down, x, Output::add, work);
 }
 
 ScoringLayer::ScoringLayer(const ModelConfig& config, std::shared_ptr<const LayerWeights> weights)
@@ -94,7 +112,7 @@ void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::sp
   rms_norm(x, weights_->input_norm, config_.norm_epsilon, normed);
   const HeadsView<float> heads(query.data(), 1, static_cast<std::size_t>(config_.heads),
                                static_cast<std::size_t>(config_.head_dim));
-  project_rotated(normed, weights_->q, row.rope, 0, heads, work);
+  project_rotated(normed, weights_->q, weights_->q_norm, config_, row.rope, 0, heads, work);
 }
 
 void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
@@ -103,7 +121,7 @@ void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::s
     const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(normed, weights_->k, rows.rope, begin, k, work);
+    project_rotated(normed, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
     score_keys(query, k, scores.subspan(begin, end - begin));
   });
 }

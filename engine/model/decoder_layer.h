@@ -1,4 +1,5 @@
-// One decoder layer of the Llama family, and the filter layer of which only keys and one query are needed.
+// One decoder layer of every family that the config describes, and the filter layer of which only keys and one query
+// are needed.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,10 @@
 #include "engine/model/rope.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
+
+#include "engine/base/check.h"
 
 namespace gemring {
 namespace {
@@ -18,28 +21,87 @@ float llama3_scaled(float frequency, const RopeConfig& rope) {
   return static_cast<float>((1.0 - smooth) * stretched + smooth * static_cast<double>(frequency));
 }
 
+/// _compute_yarn_parameters: dimensions that turn more than beta_fast times over the original positions keep their
+/// frequency, those that turn less than beta_slow times are divided by `factor`, between them a linear ramp.
+class YarnRamp {
+ public:
+  YarnRamp(const RopeConfig& rope, std::int32_t head_dim) {
+    const auto dimension = [&](double rotations) {
+      return head_dim * std::log(rope.original_max_positions / (rotations * 2 * std::numbers::pi)) /
+             (2 * std::log(rope.theta));
+    };
+    low_ = dimension(rope.beta_fast);
+    high_ = dimension(rope.beta_slow);
+    if (rope.truncate) {
+      low_ = std::floor(low_);
+      high_ = std::ceil(high_);
+    }
+    low_ = std::max(low_, 0.0);
+    high_ = std::min(high_, head_dim - 1.0);
+    if (low_ == high_) high_ += 0.001;
+  }
+
+  /// Share of the stretched frequency in that of dimension i.
+  float stretched_share(std::size_t i) const {
+    return static_cast<float>(std::clamp((static_cast<double>(i) - low_) / (high_ - low_), 0.0, 1.0));
+  }
+
+ private:
+  double low_ = 0, high_ = 0;
+};
+
+void apply_yarn(const RopeConfig& rope, std::int32_t head_dim, std::span<float> frequencies) {
+  const YarnRamp ramp(rope, head_dim);
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    const float stretched = frequencies[i] / static_cast<float>(rope.factor);
+    const float share = ramp.stretched_share(i);
+    frequencies[i] = stretched * share + frequencies[i] * (1 - share);
+  }
+}
+
+void divide(std::span<float> frequencies, std::span<const float> divisors) {
+  GEMRING_CHECK(frequencies.size() == divisors.size(), "{} frequencies, {} divisors", frequencies.size(),
+                divisors.size());
+  for (std::size_t i = 0; i < frequencies.size(); ++i) frequencies[i] /= divisors[i];
+}
+
 }  // namespace
 
-std::vector<float> inverse_frequencies(const RopeConfig& rope, std::int32_t head_dim) {
+std::vector<float> inverse_frequencies(const RopeConfig& rope, std::int32_t head_dim, std::int32_t pass_tokens) {
   std::vector<float> frequencies(static_cast<std::size_t>(head_dim) / 2);
   for (std::size_t i = 0; i < frequencies.size(); ++i) {
     const float exponent = static_cast<float>(2 * i) / static_cast<float>(head_dim);
-    const auto power = static_cast<float>(std::pow(rope.theta, static_cast<double>(exponent)));
-    frequencies[i] = 1.0f / power;
-    if (rope.kind == RopeConfig::Kind::llama3) frequencies[i] = llama3_scaled(frequencies[i], rope);
+    frequencies[i] = 1.0f / static_cast<float>(std::pow(rope.theta, static_cast<double>(exponent)));
+  }
+  const bool is_long = pass_tokens > rope.original_max_positions && !rope.long_divisors.empty();
+  switch (rope.kind) {
+    case RopeConfig::Kind::plain:
+      break;
+    case RopeConfig::Kind::linear:
+      for (float& frequency : frequencies) frequency /= static_cast<float>(rope.factor);
+      break;
+    case RopeConfig::Kind::llama3:
+      for (float& frequency : frequencies) frequency = llama3_scaled(frequency, rope);
+      break;
+    case RopeConfig::Kind::yarn:
+      apply_yarn(rope, head_dim, frequencies);
+      break;
+    case RopeConfig::Kind::divisors:
+      divide(frequencies, is_long ? rope.long_divisors : rope.divisors);
+      break;
   }
   return frequencies;
 }
 
-RopeTable::RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions)
+RopeTable::RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions, float scale)
     : rows_(positions.size()), half_(inverse_frequencies.size()), cos_(rows_ * half_), sin_(rows_ * half_) {
 #pragma omp parallel for schedule(static)
   for (std::size_t t = 0; t < rows_; ++t) {
     const auto position = static_cast<float>(positions[t].value());
     for (std::size_t i = 0; i < half_; ++i) {
       const float angle = position * inverse_frequencies[i];
-      cos_[t * half_ + i] = static_cast<float>(std::cos(static_cast<double>(angle)));
-      sin_[t * half_ + i] = static_cast<float>(std::sin(static_cast<double>(angle)));
+      cos_[t * half_ + i] = static_cast<float>(std::cos(static_cast<double>(angle))) * scale;
+      sin_[t * half_ + i] = static_cast<float>(std::sin(static_cast<double>(angle))) * scale;
     }
   }
 }

@@ -11,8 +11,10 @@
 
 namespace gemring {
 
-/// Rotation per position of each pair (i, i + head_dim / 2), [head_dim / 2], scaling applied.
-std::vector<float> inverse_frequencies(const RopeConfig& rope, std::int32_t head_dim);
+/// Rotation per position of each pair, [head_dim / 2], scaling applied. `pass_tokens`: all that a pass will hold, its
+/// prompt and the tokens to generate. It decides between longrope's two lists once for the whole pass: keys of one list
+/// and queries of the other would not fit together.
+std::vector<float> inverse_frequencies(const RopeConfig& rope, std::int32_t head_dim, std::int32_t pass_tokens);
 
 /// cos and sin of consecutive rows of a table.   [rows, head_dim / 2] each
 struct RopeRows {
@@ -25,7 +27,8 @@ struct RopeRows {
 class RopeTable {
  public:
   RopeTable() = default;
-  RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions);
+  /// `scale`: of cosines and sines (RopeConfig::attention_factor).
+  RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions, float scale = 1.0f);
 
   RopeRows rows(std::size_t begin, std::size_t end) const {
     return {MatrixView<const float>(cos_.data(), rows_, half_).rows(begin, end),

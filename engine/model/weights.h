@@ -24,17 +24,28 @@ enum class LayerPart {
   scoring,  // the filter layer: input norm, q and k
 };
 
+/// A linear layer's weights; q, k, v of a fused tensor share its mapping.
+struct Projection {
+  StoredMatrix weight;      // [outputs, inputs]
+  std::vector<float> bias;  // [outputs]; empty: none
+};
+
 struct LayerWeights {
   std::vector<float> input_norm;  // [hidden]
-  StoredMatrix q;                 // [heads * head_dim, hidden]
-  StoredMatrix k;                 // [kv_heads * head_dim, hidden]
-  StoredMatrix v;                 // [kv_heads * head_dim, hidden]
-  StoredMatrix o;                 // [hidden, heads * head_dim]
+  Projection q;                   // [heads * head_dim, hidden]
+  Projection k;                   // [kv_heads * head_dim, hidden]
+  Projection v;                   // [kv_heads * head_dim, hidden]
+  std::vector<float> q_norm;      // [head_dim]; empty: none
+  std::vector<float> k_norm;      // [head_dim]
+  Projection o;                   // [hidden, heads * head_dim]
   std::vector<float> mlp_norm;    // [hidden]
-  StoredMatrix gate;              // [ffn, hidden]
-  StoredMatrix up;                // [ffn, hidden]
-  StoredMatrix down;              // [hidden, ffn]
+  Projection gate;                // [ffn, hidden]
+  Projection up;                  // [ffn, hidden]
+  Projection down;                // [hidden, ffn]
 };
+
+/// Throws ModelFileError where a tensor that the config wants is missing or has another shape.
+void check_tensors(const TensorSource& source, const ModelConfig& config);
 
 /// All throw ModelFileError: a tensor is missing, or its shape is not the config's.
 LayerWeights load_layer(const TensorSource& source, const ModelConfig& config, LayerIndex layer, LayerPart part);

@@ -17,6 +17,7 @@ struct SequenceShape {
   std::size_t heads = 6;
   std::size_t kv_heads = 2;
   std::size_t head_dim = 10;
+  std::int32_t window = kNoWindow;
 
   KvShape kv(DataType type) const { return {kv_heads, head_dim, type}; }
 };
@@ -62,7 +63,7 @@ class Sequence {
   /// The attention of the queries at these positions.
   std::vector<float> attend(Attention& attention, std::span<const GlobalPosition> positions) const {
     std::vector<float> q = rows(this->q(), positions);
-    attention.attend(layer_, {q.data(), positions.size(), shape_.heads, shape_.head_dim}, positions);
+    attention.attend(layer_, {q.data(), positions.size(), shape_.heads, shape_.head_dim}, positions, shape_.window);
     return q;
   }
 

@@ -79,6 +79,13 @@ TEST(PassQAttention, ChunksAgainstACachedPrefixEqualOnePass) {
   for (const auto& lengths : cuts) EXPECT_LT(difference(lengths), test::kExact) << lengths.front();
 }
 
+TEST(PassQAttention, ASlidingWindowLooksAcrossChunksAndShards) {
+  for (const std::int32_t window : {1, 5, 24}) {
+    EXPECT_LT(Chunked({.tokens = 41, .window = window}, DataType::f32, {13, 7, 1, 20}).difference(), test::kExact)
+        << window;
+  }
+}
+
 TEST(PassQAttention, ABf16CacheCostsItsRoundingOnly) {
   EXPECT_LT(difference({13, 50, 1}, DataType::bf16), test::kRounded);
 }

@@ -52,6 +52,15 @@ TEST(RingAttention, EqualsLocalAttentionForAnyGroupOfHeads) {
   }
 }
 
+TEST(RingAttention, ASlidingWindowLooksAcrossShards) {
+  for (const std::int32_t window : {1, 5, 24, 200}) {
+    for (const std::size_t n : {1u, 3u, 8u, 64u, 301u}) {
+      EXPECT_LT(difference_on_this_rank({.tokens = n, .window = window}, DataType::f32, DataType::f32), test::kExact)
+          << n << ", window " << window;
+    }
+  }
+}
+
 TEST(RingAttention, Bf16MessagesAndCachesCostTheirRoundingOnly) {
   for (const std::size_t n : {1u, 5u, 64u, 301u}) {
     for (const DataType kv_type : {DataType::f32, DataType::bf16}) {

@@ -53,6 +53,12 @@ TEST(StripedDecodeAttention, LongCachesAreCutIntoPieces) {
   EXPECT_LT(decode_difference({.tokens = 4300}, 4298, DataType::f32), test::kExact);
 }
 
+TEST(StripedDecodeAttention, ASlidingWindowLooksAcrossStripes) {
+  for (const std::int32_t window : {1, 2, 5, 24}) {
+    EXPECT_LT(decode_difference({.tokens = 40, .window = window}, 28, DataType::f32), test::kExact) << window;
+  }
+}
+
 TEST(StripedDecodeAttention, AnyGroupOfHeads) {
   for (const SequenceShape& shape : {SequenceShape{.tokens = 20, .heads = 4, .kv_heads = 4, .head_dim = 16},
                                      {.tokens = 20, .heads = 12, .kv_heads = 1, .head_dim = 24}}) {

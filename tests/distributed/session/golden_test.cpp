@@ -200,12 +200,15 @@ TEST_P(Golden, EveryPlanDrawsTheSameText) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::Values("llama-3.1", "llama-2", "smollm2"), [](const auto& test_info) {
-  std::string name = test_info.param;
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Models, Golden,
+                         testing::Values("llama-3.1", "llama-2", "smollm2", "mistral-nemo", "mistral-sliding",
+                                         "phi-3.5", "qwen2", "qwen3"),
+                         [](const auto& test_info) {
+                           std::string name = test_info.param;
+                           std::replace_if(
+                               name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace gemring

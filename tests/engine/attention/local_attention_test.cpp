@@ -34,7 +34,8 @@ std::vector<float> in_steps(const SequenceShape& shape, DataType type, const std
 
 std::vector<double> plain(const SequenceShape& shape) {
   const Sequence sequence(shape, kLayer);
-  return test::plain_attention(sequence.q(), sequence.k(), sequence.v(), test::causal(shape.tokens));
+  return test::plain_attention(sequence.q(), sequence.k(), sequence.v(),
+                               test::causal(shape.tokens, 0, static_cast<std::size_t>(shape.window)));
 }
 
 TEST(LocalAttention, AWholePrefillLikeDouble) {
@@ -77,6 +78,15 @@ TEST(LocalAttention, QueriesOfTheLastRowsOnly) {
   }
 }
 
+TEST(LocalAttention, ASlidingWindowLikeDouble) {
+  for (const std::int32_t window : {1, 2, 24, 128, 129, 169, 170, 400}) {
+    const SequenceShape shape{.tokens = 170, .window = window};
+    for (const std::vector<std::size_t>& lengths : {std::vector<std::size_t>{170}, {130, 37, 1, 1, 1}}) {
+      EXPECT_LT(test::largest_difference(in_steps(shape, DataType::f32, lengths), plain(shape)), 3e-6) << window;
+    }
+  }
+}
+
 TEST(LocalAttention, GapsBetweenPositionsOnlyOrderTheKeys) {
   // Positions 0, 10, 20, ...: what a query sees is decided by order, as in a compressed prompt.
   const SequenceShape shape{.tokens = 12};
@@ -88,7 +98,7 @@ TEST(LocalAttention, GapsBetweenPositionsOnlyOrderTheKeys) {
   cache.begin_step(sparse);
   sequence.write(attention, positions_from(0, 12));
   std::vector<float> q = Sequence::rows(sequence.q(), positions_from(0, 12));
-  attention.attend(kLayer, {q.data(), 12, shape.heads, shape.head_dim}, sparse);
+  attention.attend(kLayer, {q.data(), 12, shape.heads, shape.head_dim}, sparse, kNoWindow);
   EXPECT_LT(test::largest_difference(q, plain(shape)), 3e-6);
 }
 

@@ -61,31 +61,31 @@ class AttentionData {
     return {shape_.type, k_.data() + offset, v_.data() + offset, end - begin, shape_.kv_heads, shape_.head_dim};
   }
 
-  std::vector<double> expected(const std::vector<std::int32_t>& visible) const {
+  std::vector<double> expected(const std::vector<KeyRange>& seen) const {
     const auto view = [&](const std::vector<float>& values) {
       return HeadsView<const float>(values.data(), shape_.keys, shape_.kv_heads, shape_.head_dim);
     };
-    return plain_attention(q(), view(k_.values()), view(v_.values()), visible);
+    return plain_attention(q(), view(k_.values()), view(v_.values()), seen);
   }
 
   State state() const { return {shape_.tokens, shape_.heads(), shape_.head_dim}; }
 
   /// All keys in one call.
-  std::vector<float> attended(const std::vector<std::int32_t>& visible) {
+  std::vector<float> attended(const std::vector<KeyRange>& seen) {
     State state = this->state();
-    attend(q(), kv(0, shape_.keys), visible, state.view(), StateUse::start_and_finish, scratch_);
+    attend(q(), kv(0, shape_.keys), seen, state.view(), StateUse::start_and_finish, scratch_);
     return state.o;
   }
 
-  /// Keys [begin, end) into an open state; `visible` counts from the first key of all.
-  void attend_piece(State& state, std::size_t begin, std::size_t end, const std::vector<std::int32_t>& visible,
-                    StateUse use) {
-    std::vector<std::int32_t> seen;
-    for (const std::int32_t count : visible) {
-      const auto last = std::min(static_cast<std::size_t>(count), end);
-      seen.push_back(static_cast<std::int32_t>(last > begin ? last - begin : 0));
-    }
-    attend(q(), kv(begin, end), seen, state.view(), use, scratch_);
+  /// Keys [begin, end) into an open state; `seen` counts from the first key of all.
+  void attend_piece(State& state, std::size_t begin, std::size_t end, const std::vector<KeyRange>& seen, StateUse use) {
+    const auto in_piece = [&](std::int32_t key) {
+      return std::clamp(key, static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end)) -
+             static_cast<std::int32_t>(begin);
+    };
+    std::vector<KeyRange> piece;
+    for (const KeyRange& range : seen) piece.push_back({in_piece(range.begin), in_piece(range.end)});
+    attend(q(), kv(begin, end), piece, state.view(), use, scratch_);
   }
 
   std::vector<float> finished(State& state) const {

@@ -33,14 +33,14 @@ std::vector<AttentionShape> shapes() {
 TEST(AttentionState, PiecesCarriedOnEqualOneCall) {
   for (const AttentionShape& shape : shapes()) {
     AttentionData data(shape);
-    const auto visible = causal(shape.tokens, 300 - shape.tokens);
-    const std::vector<double> expected = data.expected(visible);
+    const auto seen = causal(shape.tokens, 300 - shape.tokens);
+    const std::vector<double> expected = data.expected(seen);
     with_every_isa([&] {
       for (const std::size_t cut : {1u, 127u, 128u, 200u, 299u}) {
         State state = data.state();
-        data.attend_piece(state, 0, cut, visible, StateUse::start);
-        data.attend_piece(state, cut, cut, visible, StateUse::carry_on);  // a shard without keys
-        data.attend_piece(state, cut, 300, visible, StateUse::carry_on);
+        data.attend_piece(state, 0, cut, seen, StateUse::start);
+        data.attend_piece(state, cut, cut, seen, StateUse::carry_on);  // a shard without keys
+        data.attend_piece(state, cut, 300, seen, StateUse::carry_on);
         EXPECT_LT(largest_difference(data.finished(state), expected), kTolerance) << shape.text() << ", cut " << cut;
       }
     });
@@ -50,14 +50,14 @@ TEST(AttentionState, PiecesCarriedOnEqualOneCall) {
 TEST(AttentionState, RowsThatSeeNothingAtFirstCarryOnLater) {
   for (const AttentionShape& shape : shapes()) {
     AttentionData data(shape);
-    const auto visible = causal(shape.tokens, 150);
-    const std::vector<double> expected = data.expected(visible);
+    const auto seen = causal(shape.tokens, 150);
+    const std::vector<double> expected = data.expected(seen);
     with_every_isa([&] {
       State state = data.state();  // the later keys first, which the earlier tokens do not see
-      data.attend_piece(state, 200, 300, visible, StateUse::start);
+      data.attend_piece(state, 200, 300, seen, StateUse::start);
       EXPECT_EQ(state.m[0], kNothingSeen);
-      data.attend_piece(state, 150, 200, visible, StateUse::carry_on);
-      data.attend_piece(state, 0, 150, visible, StateUse::carry_on);
+      data.attend_piece(state, 150, 200, seen, StateUse::carry_on);
+      data.attend_piece(state, 0, 150, seen, StateUse::carry_on);
       EXPECT_LT(largest_difference(data.finished(state), expected), kTolerance) << shape.text();
     });
   }
@@ -77,12 +77,12 @@ TEST(AttentionState, OneQueryWithoutAnyKeyIsTheEmptyState) {
 TEST(AttentionState, MergeInEitherOrderEqualsOneCall) {
   for (const AttentionShape& shape : shapes()) {
     AttentionData data(shape);
-    const auto visible = causal(shape.tokens, 300 - shape.tokens);
-    const std::vector<double> expected = data.expected(visible);
+    const auto seen = causal(shape.tokens, 300 - shape.tokens);
+    const std::vector<double> expected = data.expected(seen);
     with_every_isa([&] {
       const auto piece = [&](std::size_t begin, std::size_t end) {
         State state = data.state();
-        data.attend_piece(state, begin, end, visible, StateUse::start);
+        data.attend_piece(state, begin, end, seen, StateUse::start);
         return state;
       };
       State first = piece(0, 110), second = piece(110, 270), third = piece(270, 300);
@@ -135,8 +135,8 @@ std::vector<float> two_weights(float score, bool few) {
   State state(1, heads, 2);
   static AttentionScratch scratches[] = {{1, 1, 2}, {12, 1, 2}};  // large: made once
   AttentionScratch& scratch = scratches[few ? 0 : 1];
-  const std::int32_t visible = 2;
-  attend({q.data(), 1, heads, 2}, {DataType::f32, k.data(), v.data(), 2, 1, 2}, {&visible, 1}, state.view(),
+  const KeyRange seen{0, 2};
+  attend({q.data(), 1, heads, 2}, {DataType::f32, k.data(), v.data(), 2, 1, 2}, {&seen, 1}, state.view(),
          StateUse::start, scratch);
   return {state.m[0], state.o[0], state.o[1]};
 }
@@ -165,23 +165,31 @@ TEST(Exponential, IsZeroWhereAFloatWouldBeSubnormal) {
   });
 }
 
-TEST(CountVisible, AWorkedTable) {
+TEST(FindSeen, AWorkedTable) {
   const auto positions = [](std::initializer_list<int> values) {
     return std::vector<GlobalPosition>(values.begin(), values.end());
   };
-  const auto counted = [](const std::vector<GlobalPosition>& queries, const std::vector<GlobalPosition>& keys) {
-    std::vector<std::int32_t> visible(queries.size(), -1);
-    count_visible(queries, keys, visible);
-    return visible;
+  using Table = std::vector<std::pair<std::int32_t, std::int32_t>>;  // begin, end
+  const auto found = [](const std::vector<GlobalPosition>& queries, const std::vector<GlobalPosition>& keys,
+                        std::int32_t window = kNoWindow) {
+    std::vector<KeyRange> seen(queries.size(), {-1, -1});
+    find_seen(queries, keys, window, seen);
+    Table table;
+    for (const KeyRange& range : seen) table.emplace_back(range.begin, range.end);
+    return table;
   };
-  using Counts = std::vector<std::int32_t>;
   // The zigzag shards of 11 positions over 3 ranks: 0 9 10 | 1 2 7 8 | 3 4 5 6.
-  EXPECT_EQ(counted(positions({0, 9, 10}), positions({0, 9, 10})), (Counts{1, 2, 3}));
-  EXPECT_EQ(counted(positions({0, 9, 10}), positions({1, 2, 7, 8})), (Counts{0, 4, 4}));
-  EXPECT_EQ(counted(positions({1, 2, 7, 8}), positions({3, 4, 5, 6})), (Counts{0, 0, 4, 4}));
-  EXPECT_EQ(counted(positions({3, 4, 5, 6}), positions({0, 9, 10})), (Counts{1, 1, 1, 1}));
-  EXPECT_EQ(counted(positions({3, 4}), positions({})), (Counts{0, 0}));
-  EXPECT_EQ(counted(positions({}), positions({3, 4})), Counts{});
+  EXPECT_EQ(found(positions({0, 9, 10}), positions({0, 9, 10})), (Table{{0, 1}, {0, 2}, {0, 3}}));
+  EXPECT_EQ(found(positions({0, 9, 10}), positions({1, 2, 7, 8})), (Table{{0, 0}, {0, 4}, {0, 4}}));
+  EXPECT_EQ(found(positions({1, 2, 7, 8}), positions({3, 4, 5, 6})), (Table{{0, 0}, {0, 0}, {0, 4}, {0, 4}}));
+  EXPECT_EQ(found(positions({3, 4, 5, 6}), positions({0, 9, 10})), (Table{{0, 1}, {0, 1}, {0, 1}, {0, 1}}));
+  EXPECT_EQ(found(positions({3, 4}), positions({})), (Table{{0, 0}, {0, 0}}));
+  EXPECT_EQ(found(positions({}), positions({3, 4})), Table{});
+  // A window of 3 positions: 9 sees 7, 8, 9.
+  EXPECT_EQ(found(positions({0, 9, 10}), positions({0, 9, 10}), 3), (Table{{0, 1}, {1, 2}, {1, 3}}));
+  EXPECT_EQ(found(positions({0, 9, 10}), positions({1, 2, 7, 8}), 3), (Table{{0, 0}, {2, 4}, {3, 4}}));
+  EXPECT_EQ(found(positions({3, 4, 5, 6}), positions({0, 9, 10}), 3), (Table{{1, 1}, {1, 1}, {1, 1}, {1, 1}}));
+  EXPECT_EQ(found(positions({8}), positions({7, 8}), 1), (Table{{1, 2}}));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/model/tensors.h"
 #include "tests/support/files.h"
 
 namespace gemring {
@@ -12,6 +13,9 @@ using test::error_of;
 using test::TemporaryDirectory;
 
 const std::string kGolden = std::string(GEMRING_TEST_DATA) + "/golden/";
+
+constexpr const char* kFamilyFolders[] = {"llama-2",         "llama-3.1", "smollm2", "mistral-nemo",
+                                          "mistral-sliding", "phi-3.5",   "qwen2",   "qwen3"};
 
 /// The fields that every config must have, followed by `more` (which may give a field again: the last one counts).
 std::string config(const std::string& more = "") {
@@ -57,7 +61,7 @@ TEST(ModelConfig, NullCountsAsAbsent) {
 }
 
 TEST(ModelConfig, BothSpellingsOfTheGoldenConfigsAreTheSameModel) {
-  for (const std::string family : {"llama-2", "llama-3.1", "smollm2"}) {
+  for (const std::string family : kFamilyFolders) {
     EXPECT_EQ(load_model_config_file(kGolden + family + "/config.json"),
               load_model_config_file(kGolden + family + "/config.v5.json"))
         << family;
@@ -82,6 +86,43 @@ TEST(ModelConfig, TheGoldenLlama31IsReadWhole) {
   EXPECT_EQ(model.rope.high_frequency_factor, 4);
   EXPECT_EQ(model.rope.original_max_positions, 128);
   EXPECT_EQ(model.end_tokens, (std::vector<TokenId>{TokenId(2)}));
+}
+
+TEST(ModelConfig, FamiliesDifferInTheirProjections) {
+  const ModelConfig qwen2 = load_model_config(kGolden + "qwen2");
+  EXPECT_TRUE(qwen2.qkv_bias);
+  EXPECT_FALSE(qwen2.o_bias || qwen2.mlp_bias || qwen2.qk_norm || qwen2.fused_projections);
+  const ModelConfig qwen3 = load_model_config(kGolden + "qwen3");
+  EXPECT_TRUE(qwen3.qk_norm);
+  EXPECT_FALSE(qwen3.qkv_bias);
+  EXPECT_TRUE(load_model_config(kGolden + "phi-3.5").fused_projections);
+  const ModelConfig biased = load(config(R"("attention_bias":true,"mlp_bias":true)"));
+  EXPECT_TRUE(biased.qkv_bias && biased.o_bias && biased.mlp_bias);
+}
+
+TEST(ModelConfig, WindowsAreOfTheLayersThatTheFamilySays) {
+  EXPECT_EQ(load_model_config(kGolden + "mistral-sliding").windows, (std::vector<std::int32_t>(4, 24)));
+  EXPECT_TRUE(load_model_config(kGolden + "mistral-nemo").windows.empty());
+  const std::string qwen = R"("model_type":"qwen2","sliding_window":40)";
+  EXPECT_TRUE(load(config(qwen + R"(,"use_sliding_window":false,"max_window_layers":1)")).windows.empty());
+  EXPECT_EQ(load(config(qwen + R"(,"use_sliding_window":true,"max_window_layers":1)")).windows,
+            (std::vector<std::int32_t>{kNoWindow, 40}));
+  EXPECT_EQ(load(config(qwen + R"(,"layer_types":["sliding_attention","full_attention"])")).windows,
+            (std::vector<std::int32_t>{40, kNoWindow}));
+  // A window as long as the model's range leaves nothing out (Phi-3.5 states 262,144).
+  EXPECT_TRUE(load(config(R"("model_type":"mistral","sliding_window":2048)")).windows.empty());
+}
+
+TEST(ModelConfig, ARangeThatRopeStretchesIsTheStretchedOne) {
+  const auto positions = [](const std::string& scaling) {
+    return load(config(R"("rope_scaling":)" + scaling)).max_positions;
+  };
+  EXPECT_EQ(positions(R"({"type":"linear","factor":4})"), 8192);
+  EXPECT_EQ(positions(R"({"type":"yarn","factor":4,"original_max_position_embeddings":2048})"), 8192);
+  EXPECT_EQ(positions(R"({"type":"yarn","factor":2,"original_max_position_embeddings":1024})"), 2048);
+  EXPECT_EQ(positions(R"({"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,)"
+                      R"("original_max_position_embeddings":256})"),
+            2048);
 }
 
 TEST(ModelConfig, TheBundledModelStopsAtBothOfItsEndTokens) {
@@ -126,13 +167,11 @@ struct Refused {
 
 TEST(ModelConfig, EveryUnsupportedFeatureIsRefusedByName) {
   const Refused table[] = {
-      {R"("model_type":"mamba")", "family mamba is not supported; known: llama"},
+      {R"("model_type":"mamba")", "family mamba is not supported; known: llama, mistral, phi3, qwen2, qwen3"},
       {R"("architectures":["LlamaForSequenceClassification"])", "LlamaForSequenceClassification"},
       {R"("hidden_act":"gelu")", "hidden_act gelu is not supported"},
-      {R"("attention_bias":true)", "attention_bias is not supported"},
-      {R"("mlp_bias":true)", "mlp_bias is not supported"},
-      {R"("sliding_window":4096)", "sliding_window of 4096 is not supported"},
-      {R"("layer_types":["full_attention","sliding_attention"])", "layers of type \"sliding_attention\""},
+      {R"("sliding_window":4096)", "sliding_window of 4096 is not supported for llama"},
+      {R"("layer_types":["full_attention","linear_attention"])", "layers of type \"linear_attention\""},
       {R"("quantization_config":{"bits":4})", "quantization_config"},
       {R"("torch_dtype":"float64")", "torch_dtype float64 is not supported"},
       {R"("dtype":"int8")", "dtype int8 is not supported"},
@@ -142,10 +181,6 @@ TEST(ModelConfig, EveryUnsupportedFeatureIsRefusedByName) {
   }
 }
 
-TEST(ModelConfig, ASlidingWindowThatIsSwitchedOffIsNone) {
-  EXPECT_EQ(load(config(R"("sliding_window":4096,"use_sliding_window":false)")), load(config()));
-}
-
 TEST(ModelConfig, EveryImpossibleFigureIsRefusedWithItsFieldAndValue) {
   const Refused table[] = {
       {R"("model_type":null)", "model_type is missing"},
@@ -153,24 +188,26 @@ TEST(ModelConfig, EveryImpossibleFigureIsRefusedWithItsFieldAndValue) {
       {R"("architectures":"LlamaForCausalLM")", "architectures is \"LlamaForCausalLM\""},
       {R"("num_hidden_layers":0)", "num_hidden_layers is 0; a whole number from 1 to 2147483647 is needed"},
       {R"("num_hidden_layers":-1)", "num_hidden_layers is -1"},
-      {R"("num_hidden_layers":10001)", "num_hidden_layers is 10001; at most 10000"},
+      {R"("num_hidden_layers":10001)", "10001 layers; at most 10000"},
       {R"("hidden_size":2147483648)", "hidden_size is 2147483648"},
       {R"("hidden_size":18446744073709551615)", "hidden_size is 18446744073709551615"},
       {R"("hidden_size":64.5)", "hidden_size is 64.5"},
       {R"("hidden_size":"64")", "hidden_size is \"64\""},
-      {R"("hidden_size":66)", "hidden_size is 66; without head_dim it must be a multiple of num_attention_heads, 4"},
+      {R"("hidden_size":66)", "the hidden size, 66, must be a multiple of the number of heads, 4"},
       {R"("vocab_size":null)", "vocab_size is missing"},
       {R"("intermediate_size":0)", "intermediate_size is 0"},
       {R"("max_position_embeddings":0)", "max_position_embeddings is 0"},
       {R"("num_attention_heads":0)", "num_attention_heads is 0"},
-      {R"("num_key_value_heads":3)", "num_key_value_heads is 3; it must divide num_attention_heads, 4"},
-      {R"("num_key_value_heads":8)", "num_key_value_heads is 8"},
-      {R"("head_dim":15)", "head_dim is 15; heads are 15 wide; the rotary embedding needs an even width"},
+      {R"("num_key_value_heads":3)", "3 key and value heads; they must divide the 4 query heads"},
+      {R"("num_key_value_heads":8)", "8 key and value heads"},
+      {R"("head_dim":15)", "heads are 15 wide; the rotary embedding needs an even width"},
       {R"("hidden_size":12)", "heads are 3 wide"},
-      {R"("head_dim":1073741824)", "times 4 heads it is 4294967296, beyond 2147483647"},
+      {R"("head_dim":1073741824)", "4 heads of 1073741824 are 4294967296 wide together, beyond 2147483647"},
       {R"("rms_norm_eps":0)", "rms_norm_eps is 0; a number above 0 is needed"},
       {R"("rms_norm_eps":"1e-5")", "rms_norm_eps is \"1e-5\""},
       {R"("tie_word_embeddings":1)", "tie_word_embeddings is 1; true or false is needed"},
+      {R"("model_type":"mistral","sliding_window":0)", "sliding_window is 0"},
+      {R"("model_type":"qwen2","layer_types":["full_attention"])", "a list of 2 kinds of layers"},
       {R"("eos_token_id":-1)", "eos_token_id is -1"},
       {R"("eos_token_id":[1,"2"])", "eos_token_id is [1,\"2\"]"},
   };
@@ -192,7 +229,7 @@ TEST(ModelConfig, MissingAndBrokenFilesAreNamed) {
 }
 
 TEST(ExpectedTensors, TheGoldenCheckpointsHaveExactlyThese) {
-  for (const std::string family : {"llama-2", "llama-3.1", "smollm2"}) {
+  for (const std::string family : kFamilyFolders) {
     const ModelConfig model = load_model_config(kGolden + family);
     const auto source = open_checkpoint(kGolden + family);
     const auto expected = expected_tensors(model, model.weight_type);

@@ -34,7 +34,7 @@ std::vector<float> to_floats(const PlainDecoder::Rows& rows) {
 struct Engine {
   Engine(const ModelConfig& config, const MemoryTensors& tensors, const std::vector<int>& at)
       : positions(at.begin(), at.end()),
-        rope(inverse_frequencies(config.rope, config.head_dim), positions),
+        rope(inverse_frequencies(config.rope, config.head_dim, 1), positions),
         cache({static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim), DataType::f32},
               LayerIndex(0), config.layers, at.size()),
         attention(cache, static_cast<std::size_t>(config.heads), at.size()),

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/model/config.h"
+#include "engine/model/tensors.h"
 #include "engine/weights/tensor_source.h"
 #include "tests/support/numbers.h"
 #include "tests/support/stored.h"

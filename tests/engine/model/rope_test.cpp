@@ -22,7 +22,7 @@ TEST(InverseFrequencies, PlainOnesFallByPowersOfTheta) {
   RopeConfig rope;
   rope.theta = 10000;
   // head_dim 8: 10000^0, 10000^(-1/4), 10000^(-2/4), 10000^(-3/4)
-  const std::vector<float> frequencies = inverse_frequencies(rope, 8);
+  const std::vector<float> frequencies = inverse_frequencies(rope, 8, 1);
   ASSERT_EQ(frequencies.size(), 4u);
   EXPECT_FLOAT_EQ(frequencies[0], 1);
   EXPECT_FLOAT_EQ(frequencies[1], 0.1f);
@@ -36,8 +36,8 @@ TEST(InverseFrequencies, Llama3KeepsShortWavesAndStretchesLongOnes) {
   // 8192 between i = 34 (6695) and 35 (8219).
   RopeConfig plain = llama31();
   plain.kind = RopeConfig::Kind::plain;
-  const auto unscaled = inverse_frequencies(plain, 128);
-  const auto scaled = inverse_frequencies(llama31(), 128);
+  const auto unscaled = inverse_frequencies(plain, 128, 1);
+  const auto scaled = inverse_frequencies(llama31(), 128, 1);
   for (std::size_t i = 0; i <= 28; ++i) EXPECT_EQ(scaled[i], unscaled[i]) << i;
   for (std::size_t i = 35; i < 64; ++i) EXPECT_FLOAT_EQ(scaled[i], unscaled[i] / 8) << i;
 }
@@ -45,7 +45,7 @@ TEST(InverseFrequencies, Llama3KeepsShortWavesAndStretchesLongOnes) {
 TEST(InverseFrequencies, Llama3BlendsTheWavesBetween) {
   // Pair 32 of 64: 5e5^(-1/2) = 0.00141421356, a wave of 4442.883 positions. smooth = (8192 / 4442.883 - 1) / 3
   // = 0.2812826; the frequency becomes (1 - 0.2812826) * 0.00141421356 / 8 + 0.2812826 * 0.00141421356 = 0.000524846.
-  const auto scaled = inverse_frequencies(llama31(), 128);
+  const auto scaled = inverse_frequencies(llama31(), 128, 1);
   EXPECT_NEAR(scaled[32], 5.24846e-4f, 1e-9f);
   // The blend of any pair, written as one factor of the frequency: 1/8 + 7/8 smooth.
   for (std::size_t i = 29; i < 35; ++i) {
@@ -53,6 +53,51 @@ TEST(InverseFrequencies, Llama3BlendsTheWavesBetween) {
     const double smooth = (8192 * plain / 6.283185307179586 - 1) / 3;
     EXPECT_NEAR(scaled[i] / plain, 0.125 + 0.875 * smooth, 1e-6) << i;
   }
+}
+
+TEST(InverseFrequencies, LinearScalingStretchesEveryWave) {
+  RopeConfig rope;
+  rope.kind = RopeConfig::Kind::linear;
+  rope.factor = 4;
+  EXPECT_FLOAT_EQ(inverse_frequencies(rope, 8, 1)[0], 0.25f);
+  EXPECT_FLOAT_EQ(inverse_frequencies(rope, 8, 1)[2], 0.0025f);
+}
+
+TEST(InverseFrequencies, YarnRampsFromShortToLongWaves) {
+  // head_dim 128, theta 1e6, 32,768 original positions, factor 4. Dimensions of 32 and 1 rotations:
+  // 128 ln(32768 / (32 x 2 pi)) / (2 ln 1e6) = 23.596 -> 23, 128 ln(32768 / (2 pi)) / (2 ln 1e6) = 39.651 -> 40.
+  RopeConfig plain;
+  plain.theta = 1e6;
+  RopeConfig yarn = plain;
+  yarn.kind = RopeConfig::Kind::yarn;
+  yarn.factor = 4;
+  yarn.original_max_positions = 32768;
+  const auto unscaled = inverse_frequencies(plain, 128, 1);
+  const auto scaled = inverse_frequencies(yarn, 128, 1);
+  for (std::size_t i = 0; i <= 23; ++i) EXPECT_FLOAT_EQ(scaled[i], unscaled[i]) << i;
+  for (std::size_t i = 40; i < 64; ++i) EXPECT_FLOAT_EQ(scaled[i], unscaled[i] / 4) << i;
+  // Half-way, i = 31: share (31 - 23) / 17 of the stretched one.
+  EXPECT_NEAR(scaled[31] / unscaled[31], 1 - 0.75 * 8 / 17, 1e-6);
+}
+
+TEST(InverseFrequencies, LongropeTakesItsListByTheLengthOfThePass) {
+  RopeConfig rope;
+  rope.kind = RopeConfig::Kind::divisors;
+  rope.original_max_positions = 64;
+  rope.divisors = {1, 2, 3, 4};
+  rope.long_divisors = {10, 20, 30, 40};
+  EXPECT_FLOAT_EQ(inverse_frequencies(rope, 8, 64)[1], 0.1f / 2);
+  EXPECT_FLOAT_EQ(inverse_frequencies(rope, 8, 65)[1], 0.1f / 20);
+  rope.long_divisors.clear();  // GGUF's rope_freqs
+  EXPECT_FLOAT_EQ(inverse_frequencies(rope, 8, 1000)[3], 0.001f / 4);
+}
+
+TEST(RopeTable, AnAttentionFactorScalesBoth) {
+  const std::vector<float> frequencies = {1};
+  const std::vector<GlobalPosition> positions = {GlobalPosition(3)};
+  const RopeTable table(frequencies, positions, 1.5f);
+  EXPECT_FLOAT_EQ(table.rows(0, 1).cos.row(0)[0], 1.5f * std::cos(3.0f));
+  EXPECT_FLOAT_EQ(table.rows(0, 1).sin.row(0)[0], 1.5f * std::sin(3.0f));
 }
 
 TEST(RopeTable, AnglesArePositionTimesFrequency) {

@@ -22,13 +22,13 @@ std::string layer_error(const MemoryTensors& tensors, LayerPart part = LayerPart
 TEST(LoadLayer, ShapesAreThoseOfTheConfig) {
   const MemoryTensors tensors(tiny_config(), DataType::bf16);
   const LayerWeights layer = load_layer(tensors, tiny_config(), kLayer, LayerPart::whole);
-  EXPECT_EQ(layer.q.matrix.rows, 60u);  // 6 heads of 10
-  EXPECT_EQ(layer.q.matrix.cols, 20u);
-  EXPECT_EQ(layer.k.matrix.rows, 20u);
-  EXPECT_EQ(layer.o.matrix.rows, 20u);
-  EXPECT_EQ(layer.o.matrix.cols, 60u);
-  EXPECT_EQ(layer.down.matrix.cols, 28u);
-  EXPECT_EQ(layer.gate.matrix.type, DataType::bf16);
+  EXPECT_EQ(layer.q.weight.matrix.rows, 60u);  // 6 heads of 10
+  EXPECT_EQ(layer.q.weight.matrix.cols, 20u);
+  EXPECT_EQ(layer.k.weight.matrix.rows, 20u);
+  EXPECT_EQ(layer.o.weight.matrix.rows, 20u);
+  EXPECT_EQ(layer.o.weight.matrix.cols, 60u);
+  EXPECT_EQ(layer.down.weight.matrix.cols, 28u);
+  EXPECT_EQ(layer.gate.weight.matrix.type, DataType::bf16);
   EXPECT_EQ(layer.input_norm, tensors.values("model.layers.1.input_layernorm.weight"));
   EXPECT_EQ(layer.mlp_norm, tensors.values("model.layers.1.post_attention_layernorm.weight"));
 }
@@ -49,13 +49,13 @@ TEST(LoadLayer, AWrongShapeIsToldBesideTheRightOne) {
   MemoryTensors tensors(tiny_config(), DataType::f32);
   tensors.add("model.layers.1.self_attn.k_proj.weight", {10, 20}, DataType::f32, std::vector<float>(200));
   EXPECT_TRUE(contains(layer_error(tensors),
-                       "model.layers.1.self_attn.k_proj.weight has shape [10, 20], config.json wants [20, 20]"));
+                       "model.layers.1.self_attn.k_proj.weight has shape [10, 20], the config wants [20, 20]"));
   MemoryTensors transposed(tiny_config(), DataType::f32);
   transposed.add("model.layers.1.mlp.down_proj.weight", {28, 20}, DataType::f32, std::vector<float>(560));
-  EXPECT_TRUE(contains(layer_error(transposed), "has shape [28, 20], config.json wants [20, 28]"));
+  EXPECT_TRUE(contains(layer_error(transposed), "has shape [28, 20], the config wants [20, 28]"));
   MemoryTensors norm(tiny_config(), DataType::f32);
   norm.add("model.layers.1.input_layernorm.weight", {1, 20}, DataType::f32, std::vector<float>(20));
-  EXPECT_TRUE(contains(layer_error(norm), "has shape [1, 20], config.json wants [20]"));
+  EXPECT_TRUE(contains(layer_error(norm), "has shape [1, 20], the config wants [20]"));
 }
 
 TEST(LoadLayer, TheFilterLayerNeedsNormQueriesAndKeysOnly) {
@@ -65,8 +65,8 @@ TEST(LoadLayer, TheFilterLayerNeedsNormQueriesAndKeysOnly) {
   EXPECT_TRUE(contains(layer_error(tensors, LayerPart::scoring), "self_attn.k_proj.weight is missing"));
   tensors.add("model.layers.1.self_attn.k_proj.weight", {20, 20}, DataType::f32, std::vector<float>(400));
   const LayerWeights layer = load_layer(tensors, tiny_config(), kLayer, LayerPart::scoring);
-  EXPECT_EQ(layer.k.matrix.rows, 20u);
-  EXPECT_EQ(layer.v.data, nullptr);
+  EXPECT_EQ(layer.k.weight.matrix.rows, 20u);
+  EXPECT_EQ(layer.v.weight.data, nullptr);
 }
 
 TEST(Embedding, RowsOfEveryStoredType) {

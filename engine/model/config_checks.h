@@ -1,0 +1,18 @@
+// Private to this folder. What must hold of a config, whichever file it comes from.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/model/config.h"
+
+namespace gemring {
+
+/// Throws ModelFileError naming `file` where layers, heads and widths do not go together. `head_dim_is_derived`: the
+/// file gives none, it is hidden / heads.
+void check_shape(const ModelConfig& model, const std::string& file, bool head_dim_is_derived);
+
+/// Adds an end token that `file` names, once. Warns of one beyond the vocabulary, which never comes.
+void add_end_token(std::uint64_t id, const std::string& file, ModelConfig& model);
+
+}  // namespace gemring
