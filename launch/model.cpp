@@ -1,11 +1,13 @@
 #include "launch/model.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/stat.h>
 
 #include "distributed/comm/control.h"
 #include "engine/base/error.h"
+#include "engine/model/model_files.h"
+#include "engine/model/tensors.h"
+#include "engine/model/weights.h"
 #include "launch/start_up.h"
 
 namespace gemring {
@@ -20,8 +22,9 @@ OpenModel open_here(const Options& options) {
     model.from_files = false;
   } else {
     model.name = options.model_directory;
-    model.config = load_model_config(model.name);
-    model.weights = open_checkpoint(model.name);
+    ModelFiles files = open_model_files(model.name);
+    model.config = std::move(files.config);
+    model.weights = std::move(files.weights);
   }
   check_tensors(*model.weights, model.config);
   return model;
@@ -33,49 +36,18 @@ std::string fingerprint_text(std::uint64_t fingerprint) {
   return fmt::format("{:#018x}", fingerprint);
 }
 
-std::string config_text(const ModelConfig& config) {
-  const RopeConfig& rope = config.rope;
-  std::string text = fmt::format(
-      "{}, {} layers, hidden {}, {} query heads, {} KV heads of {}, ffn {}, vocabulary {}, {} positions, epsilon {}, "
-      "{} embeddings, rope theta {}",
-      config.family, config.layers, config.hidden, config.heads, config.kv_heads, config.head_dim, config.ffn,
-      config.vocab, config.max_positions, config.norm_epsilon, config.tied_embeddings ? "tied" : "untied", rope.theta);
-  if (rope.kind == RopeConfig::Kind::llama3) {
-    text += fmt::format(" with llama3 scaling {} ({} to {}, {} positions)", rope.factor, rope.low_frequency_factor,
-                        rope.high_frequency_factor, rope.original_max_positions);
-  }
-  text += ", end tokens";
-  for (const TokenId id : config.end_tokens) text += fmt::format(" {}", id.value());
-  return text;
-}
-
-void check_tensors(const TensorSource& weights, const ModelConfig& config) {
-  for (const TensorInfo& wanted : expected_tensors(config, config.weight_type)) {
-    const TensorInfo* const found = weights.find(wanted.name);
-    if (found == nullptr) {
-      throw ModelFileError({weights.location(wanted.name), fmt::format("tensor {} is missing", wanted.name),
-                            "the checkpoint is incomplete or of another family; download it again"});
-    }
-    if (found->shape == wanted.shape) continue;
-    throw ModelFileError({weights.location(wanted.name),
-                          fmt::format("tensor {} has shape [{}], config.json wants [{}]", wanted.name,
-                                      fmt::join(found->shape, ", "), fmt::join(wanted.shape, ", ")),
-                          "config.json and the weights are not of the same model"});
-  }
-}
-
 OpenModel open_model(const Job& job, const Options& options) {
   OpenModel model;
   agreed(job, [&] { model = open_here(options); });
   std::vector<std::string> fingerprints, configs;
-  const std::vector<std::string> mine = {fingerprint_text(model.weights->fingerprint()), config_text(model.config)};
+  const std::vector<std::string> mine = {fingerprint_text(model.weights->fingerprint()), describe(model.config)};
   for (std::vector<std::string>& rank : all_gather_control(job.world, mine)) {
     fingerprints.push_back(std::move(rank.at(0)));
     configs.push_back(std::move(rank.at(1)));
   }
   const std::string advice = fmt::format("copy the same files to {} on every machine", model.name);
   require_equal(fingerprints, job.hosts, "checkpoint fingerprint", advice);
-  require_equal(configs, job.hosts, "config.json", advice);
+  require_equal(configs, job.hosts, "config", advice);
   if (job.first()) log_info("{}: {}; fingerprint {}", model.name, configs[0], fingerprints[0]);
   return model;
 }

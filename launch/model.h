@@ -41,14 +41,7 @@ FilterLayer choose_filter_layer(std::optional<std::int32_t> option, std::optiona
 /// Rank 0's choice, on every rank. Warns where it is the rule of thumb. With Method::full: layer 0, which nobody uses.
 LayerIndex agree_on_filter_layer(const Job& job, const Options& options, const ModelConfig& config);
 
-/// Throws ModelFileError where a tensor that the config wants is missing or has another shape: every rank looks at all
-/// headers, so that all find the same fault before any of them maps its part.
-void check_tensors(const TensorSource& weights, const ModelConfig& config);
-
 /// "0x0123456789abcdef".
 std::string fingerprint_text(std::uint64_t fingerprint);
-
-/// One line of the figures that decide what a model computes; equal for equal config.json files.
-std::string config_text(const ModelConfig& config);
 
 }  // namespace gemring

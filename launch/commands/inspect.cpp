@@ -33,12 +33,6 @@ std::string tensor_lines(const TensorSource& weights) {
   return text;
 }
 
-std::string rope_text(const RopeConfig& rope) {
-  if (rope.kind == RopeConfig::Kind::plain) return fmt::format("theta {}", rope.theta);
-  return fmt::format("theta {}, llama3 scaling by {} between {} and {} of {} positions", rope.theta, rope.factor,
-                     rope.low_frequency_factor, rope.high_frequency_factor, rope.original_max_positions);
-}
-
 std::string config_lines(const ModelConfig& config) {
   std::string end_tokens;
   for (const TokenId id : config.end_tokens) end_tokens += fmt::format(" {}", id.value());
@@ -53,7 +47,7 @@ std::string config_lines(const ModelConfig& config) {
       "RoPE           {}\n"
       "end tokens    {}\n",
       config.family, config.layers, config.hidden, config.heads, config.kv_heads, config.head_dim, config.ffn,
-      config.vocab, config.tied_embeddings ? "tied" : "untied", config.max_positions, rope_text(config.rope),
+      config.vocab, config.tied_embeddings ? "tied" : "untied", config.max_positions, describe(config.rope),
       end_tokens.empty() ? " none" : end_tokens);
 }
 

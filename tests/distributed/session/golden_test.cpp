@@ -7,12 +7,15 @@
 
 #include "distributed/session/session.h"
 #include "engine/weights/safetensors.h"
+#include "tests/distributed/session/golden_data.h"
 #include "tests/support/mpi_world.h"
 
 namespace gemring {
 namespace {
 
 using nlohmann::json;
+using test::ids_of;
+using test::plans;
 
 constexpr float kLogitTolerance = 2e-3f;  // tests/data/golden/README.md
 constexpr double kCloseLogits = 1e-3;     // best and second closer than this: either is right
@@ -27,36 +30,10 @@ json read_json(const std::string& path) {
   return json::parse(std::ifstream(path));
 }
 
-std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::string& name) {
-  std::vector<TokenId> ids;
-  for (const std::int64_t id : read_i64_tensor(file, name)) ids.emplace_back(id);
-  return ids;
-}
-
 std::vector<std::int32_t> values(const std::vector<TokenId>& ids) {
   std::vector<std::int32_t> out;
   for (const TokenId id : ids) out.push_back(id.value());
   return out;
-}
-
-GroupSpec all_ranks() {
-  return {.symbol = GroupSpec::Symbol::all, .ranks = {}};
-}
-
-/// Plans of different kinds that a number of ranks allows; chunks are short so that a prompt has many.
-std::vector<std::pair<std::string, ClusterPlan>> plans(int ranks, Method method, std::int32_t layers) {
-  std::vector<std::pair<std::string, ClusterPlan>> made = {{"default", default_plan(ranks, method, layers)}};
-  ClusterSpec shards{
-      .name = "shards", .filter = all_ranks(), .stages = {{.group = all_ranks(), .cut = 1}}, .chunk_length = 0};
-  made.emplace_back("all filter, one stage of all", resolve(shards, ranks, method, layers));
-  ClusterSpec stages{
-      .name = "stages", .filter = all_ranks(), .stages = {{.group = all_ranks(), .cut = 0}}, .chunk_length = 23};
-  made.emplace_back("all filter, one stage each, chunks of 23", resolve(stages, ranks, method, layers));
-  if (ranks > 1) {
-    ClusterSpec grid{.name = "grid", .filter = {}, .stages = {{.group = all_ranks(), .cut = 2}}, .chunk_length = 17};
-    made.emplace_back("two stages of all, chunks of 17", resolve(grid, ranks, method, layers));
-  }
-  return made;
 }
 
 class Golden : public testing::TestWithParam<std::string> {
@@ -147,23 +124,6 @@ TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
   }
 }
 
-/// KL(expected || got) of the softmax of one row each.
-double divergence(const float* expected, const float* got, std::size_t vocab) {
-  const auto log_sum = [vocab](const float* row) {
-    double sum = 0;
-    for (std::size_t i = 0; i < vocab; ++i) sum += std::exp(static_cast<double>(row[i]));
-    return std::log(sum);
-  };
-  const double expected_sum = log_sum(expected);
-  const double got_sum = log_sum(got);
-  double total = 0;
-  for (std::size_t i = 0; i < vocab; ++i) {
-    const double log_p = static_cast<double>(expected[i]) - expected_sum;
-    total += std::exp(log_p) * (log_p - (static_cast<double>(got[i]) - got_sum));
-  }
-  return total;
-}
-
 TEST_P(Golden, Bf16CacheAndMessagesStayCloseToTheReference) {
   const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
   const auto vocab = static_cast<std::size_t>(config_.vocab);
@@ -173,10 +133,11 @@ TEST_P(Golden, Bf16CacheAndMessagesStayCloseToTheReference) {
                     {.kv_type = DataType::bf16, .message_type = DataType::bf16});
     const std::vector<float> logits = session.logits(ids_of(golden, "ids.131"), 131);
     if (!first_rank()) continue;
-    double sum = 0;
-    for (std::size_t row = 0; row < 131; ++row) sum += divergence(&expected[row * vocab], &logits[row * vocab], vocab);
-    EXPECT_LT(sum / 131, 1e-3) << name;
-    EXPECT_GT(sum, 0) << name << ": the cache does not seem to be bf16";
+    EXPECT_EQ(logits.size(), expected.size());
+    if (logits.size() != expected.size()) continue;
+    const double divergence = test::mean_divergence(expected, logits, vocab);
+    EXPECT_LT(divergence, 1e-3) << name;
+    EXPECT_GT(divergence, 0) << name << ": the cache does not seem to be bf16";
   }
 }
 
