@@ -18,6 +18,7 @@ namespace gemring {
 namespace {
 
 typedef unsigned char Byte;
+typedef Byte Bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
 
 /// A binary16 at any address.
 inline float half_at(const Byte* p) {
@@ -35,59 +36,60 @@ inline float half_at(const Byte* p) {
   return finite;
 }
 
-inline std::uint32_t word_at(const Byte* p) {
-  std::uint32_t word;
-  __builtin_memcpy(&word, p, 4);
-  return word;
-}
-
 inline void unpack_q8_0(const Byte* __restrict block, float* __restrict out) {
   const float d = half_at(block);
   for (int j = 0; j < 32; ++j) out[j] = d * static_cast<float>(static_cast<signed char>(block[2 + j]));
 }
 
+/// Low halves of 16 bytes, then the high ones.
+inline void split_nibbles(const Byte* q, Byte* out) {
+  const Bytes16 both = *reinterpret_cast<const Bytes16*>(q);
+  *reinterpret_cast<Bytes16*>(out) = both & 15;
+  *reinterpret_cast<Bytes16*>(out + 16) = both >> 4;
+}
+
+/// values[j] += 16 where bit j of the four bytes at h is set, eight values at once (little-endian).
+inline void add_fifth_bits(const Byte* h, Byte* values) {
+  for (int i = 0; i < 4; ++i) {
+    std::uint64_t eight;
+    __builtin_memcpy(&eight, values + 8 * i, 8);
+    const std::uint64_t own_bit = h[i] * 0x0101010101010101u & 0x8040201008040201u;  // of its byte, in every byte
+    const std::uint64_t top_bit = (own_bit + 0x7f7f7f7f7f7f7f7fu) & 0x8080808080808080u;
+    eight |= top_bit >> 3;
+    __builtin_memcpy(values + 8 * i, &eight, 8);
+  }
+}
+
 inline void unpack_q4_0(const Byte* __restrict block, float* __restrict out) {
   const float d = half_at(block);
-  for (int j = 0; j < 16; ++j) {
-    out[j] = d * static_cast<float>((block[2 + j] & 15) - 8);
-    out[j + 16] = d * static_cast<float>((block[2 + j] >> 4) - 8);
-  }
+  Byte q[32];
+  split_nibbles(block + 2, q);
+  for (int j = 0; j < 32; ++j) out[j] = d * static_cast<float>(q[j] - 8);
 }
 
 inline void unpack_q4_1(const Byte* __restrict block, float* __restrict out) {
   const float d = half_at(block);
   const float m = half_at(block + 2);
-  for (int j = 0; j < 16; ++j) {
-    out[j] = d * static_cast<float>(block[4 + j] & 15) + m;
-    out[j + 16] = d * static_cast<float>(block[4 + j] >> 4) + m;
-  }
-}
-
-/// 16 h + q of element j and of element j + 16.
-inline int low_five_bits(std::uint32_t h, Byte q, int j) {
-  return (q & 15) | static_cast<int>((h >> j & 1u) << 4);
-}
-inline int high_five_bits(std::uint32_t h, Byte q, int j) {
-  return (q >> 4) | static_cast<int>((h >> (j + 16) & 1u) << 4);
+  Byte q[32];
+  split_nibbles(block + 4, q);
+  for (int j = 0; j < 32; ++j) out[j] = d * static_cast<float>(q[j]) + m;
 }
 
 inline void unpack_q5_0(const Byte* __restrict block, float* __restrict out) {
   const float d = half_at(block);
-  const std::uint32_t h = word_at(block + 2);
-  for (int j = 0; j < 16; ++j) {
-    out[j] = d * static_cast<float>(low_five_bits(h, block[6 + j], j) - 16);
-    out[j + 16] = d * static_cast<float>(high_five_bits(h, block[6 + j], j) - 16);
-  }
+  Byte q[32];
+  split_nibbles(block + 6, q);
+  add_fifth_bits(block + 2, q);
+  for (int j = 0; j < 32; ++j) out[j] = d * static_cast<float>(q[j] - 16);
 }
 
 inline void unpack_q5_1(const Byte* __restrict block, float* __restrict out) {
   const float d = half_at(block);
   const float m = half_at(block + 2);
-  const std::uint32_t h = word_at(block + 4);
-  for (int j = 0; j < 16; ++j) {
-    out[j] = d * static_cast<float>(low_five_bits(h, block[8 + j], j)) + m;
-    out[j + 16] = d * static_cast<float>(high_five_bits(h, block[8 + j], j)) + m;
-  }
+  Byte q[32];
+  split_nibbles(block + 8, q);
+  add_fifth_bits(block + 4, q);
+  for (int j = 0; j < 32; ++j) out[j] = d * static_cast<float>(q[j]) + m;
 }
 
 /// The 6-bit scales and minima of the 8 parts of a q4_k or q5_k block, times d and m. s[0..3] and s[4..7] hold those of
