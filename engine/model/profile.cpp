@@ -2,15 +2,20 @@
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <filesystem>
+
 #include "engine/base/error.h"
 #include "engine/model/config.h"
 #include "engine/weights/file.h"
+#include "engine/weights/gguf.h"
 #include "proto/profile.pb.h"
 
 namespace gemring {
 
-std::optional<LayerIndex> load_profile_filter_layer(const std::string& model_directory) {
-  const std::string path = path_in(model_directory, "gemring.json");
+std::optional<LayerIndex> load_profile_filter_layer(const std::string& model) {
+  const std::filesystem::path place(model);
+  const std::string directory = is_gguf_path(model) ? place.parent_path().string() : model;
+  const std::string path = path_in(directory.empty() ? "." : directory, "gemring.json");
   if (!file_exists(path)) return std::nullopt;
 
   proto::Profile profile;
