@@ -79,7 +79,7 @@ inline double plain_value(DataType type, const std::uint8_t* b, std::size_t i) {
 class RandomBlocks {
  public:
   RandomBlocks(DataType type, std::size_t elements, std::uint32_t seed, float scale = 0.02f)
-      : type_(type), bytes_(row_bytes(type, elements)) {
+      : bytes_(row_bytes(type, elements)) {
     std::mt19937 engine(seed);
     for (std::uint8_t& byte : bytes_) byte = static_cast<std::uint8_t>(engine() >> 24);
     for (std::size_t block = 0; block < bytes_.size(); block += block_bytes(type)) {
@@ -99,7 +99,6 @@ class RandomBlocks {
   const std::vector<double>& values() const { return values_; }
 
  private:
-  DataType type_;
   std::vector<std::uint8_t> bytes_;
   std::vector<double> values_;
 };
