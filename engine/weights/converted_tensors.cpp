@@ -1,5 +1,3 @@
-#include "engine/weights/converted_tensors.h"
-
 #include <fmt/format.h>
 #include <omp.h>
 
@@ -14,6 +12,7 @@
 #include "engine/kernels/kernel_table.h"
 #include "engine/kernels/quantise.h"
 #include "engine/tensor/buffer.h"
+#include "engine/weights/converted_tensors.h"
 #include "engine/weights/finite.h"
 #include "engine/weights/hash.h"
 
@@ -125,7 +124,7 @@ class Converted final : public TensorSource {
 
 }  // namespace
 
-ConvertedTensors convert_tensors(std::unique_ptr<TensorSource> source, WeightConversion conversion) {
+ConvertedTensors convert_tensors(std::unique_ptr<TensorSource> source, const WeightConversion& conversion) {
   GEMRING_CHECK(
       conversion.type == DataType::f32 || conversion.type == DataType::bf16 || can_quantise_to(conversion.type),
       "to {}", name(conversion.type));

@@ -27,6 +27,6 @@ struct ConvertedTensors {
 /// goes when it is done, and no matrix is ever whole in f32 unless f32 is wanted. The fingerprint depends on the types
 /// too. Throws ConfigError where a tensor of `source` has a block type already; load() throws ModelFileError where a
 /// block holds a number that its type cannot (NaN, infinity, beyond the scales).
-ConvertedTensors convert_tensors(std::unique_ptr<TensorSource> source, WeightConversion conversion);
+ConvertedTensors convert_tensors(std::unique_ptr<TensorSource> source, const WeightConversion& conversion);
 
 }  // namespace gemring
