@@ -50,6 +50,9 @@ class Transfer {
   class Communicator* owner_ = nullptr;
 };
 
+/// Waits for each, in order; the vector is empty afterwards.
+void wait_all(std::vector<Transfer>& transfers);
+
 /// A group of ranks. Members are numbered 0..size-1 inside the group ("member"); `world_rank` names them outside.
 /// All calls come from the process's main thread. Messages of any size (cut into pieces below INT_MAX inside);
 /// sender and receiver must agree on the size. Errors of MPI throw PeerError.

@@ -29,6 +29,11 @@ void Transfer::wait() {
   owner_->wait_until(*state);
 }
 
+void wait_all(std::vector<Transfer>& transfers) {
+  for (Transfer& transfer : transfers) transfer.wait();
+  transfers.clear();
+}
+
 bool Transfer::done() {
   if (!state_) return true;
   if (!state_->done()) return false;

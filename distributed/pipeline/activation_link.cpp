@@ -8,11 +8,6 @@
 namespace gemring {
 namespace {
 constexpr std::size_t kGenerations = 2;
-
-void wait_all(std::vector<Transfer>& transfers) {
-  for (Transfer& transfer : transfers) transfer.wait();
-  transfers.clear();
-}
 }  // namespace
 
 ActivationSender::ActivationSender(Communicator& world, std::vector<RankId> next, std::size_t max_rows,

@@ -43,8 +43,7 @@ LogitReceiver::LogitReceiver(Communicator& world, const ClusterPlan& plan, std::
 }
 
 void LogitReceiver::wait() {
-  for (Transfer& transfer : transfers_) transfer.wait();
-  transfers_.clear();
+  wait_all(transfers_);
 }
 
 }  // namespace gemring

@@ -86,8 +86,8 @@ void PassQAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<cons
                     outgoing_[slot].view(theirs.size()));
     sends.push_back(send<float>(group_, outgoing_[slot].message(theirs.size()), other, MessageKind::partials));
   }
-  for (Transfer& transfer : partials_in) transfer.wait();
-  for (Transfer& transfer : sends) transfer.wait();
+  wait_all(partials_in);
+  wait_all(sends);
   if (q.tokens() == 0) return;
   for (int member = 1; member < members; ++member) {
     merge(partials_[0].view(q.tokens()), partials_[static_cast<std::size_t>(member)].view(q.tokens()));

@@ -54,7 +54,7 @@ void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q, std::int3
   }
   if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
   attend_own_keys(layer, q, window, partials_[0].view(1));
-  for (Transfer& transfer : transfers) transfer.wait();
+  wait_all(transfers);
   for (std::size_t member = 1; member < partials_.size(); ++member)
     merge(partials_[0].view(1), partials_[member].view(1));
   finish(partials_[0].view(1), q);

@@ -24,7 +24,7 @@ std::vector<TokenId> scatter_ids(Communicator& group, const ZigzagShards& shards
     for (const GlobalPosition position : shards.positions(member)) theirs.push_back(prompt[position.index()]);
     if (member > 0) transfers.push_back(send<TokenId>(group, theirs, member, MessageKind::tokens));
   }
-  for (Transfer& transfer : transfers) transfer.wait();
+  wait_all(transfers);
   return ids.front();
 }
 

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "engine/base/check.h"
+#include "engine/base/hash.h"
 
 namespace gemring {
 namespace {
@@ -15,11 +16,10 @@ std::vector<OriginalPosition> all_positions(std::size_t n) {
 }
 
 [[maybe_unused]] void check_equal_on_all_ranks(Communicator& world, const CompressedPrompt& compressed) {
-  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+  std::uint64_t hash = kFnvStart;
   for (std::size_t i = 0; i < compressed.ids.size(); ++i) {
-    for (const std::int32_t value : {compressed.kept[i].value(), compressed.ids[i].value()}) {
-      hash = (hash ^ static_cast<std::uint32_t>(value)) * 1099511628211u;
-    }
+    hash = fnv1a(compressed.kept[i].index(), hash);
+    hash = fnv1a(compressed.ids[i].index(), hash);
   }
   const auto own = std::as_bytes(std::span(&hash, 1));
   for (const auto& other : world.all_gather(own)) {

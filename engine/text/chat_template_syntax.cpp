@@ -5,7 +5,7 @@
 #include <span>
 
 #include "engine/text/chat_template_lexer.h"
-#include "engine/weights/hash.h"
+#include "engine/base/hash.h"
 
 namespace gemring {
 namespace {

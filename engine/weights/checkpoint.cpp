@@ -11,7 +11,7 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "engine/weights/finite.h"
-#include "engine/weights/hash.h"
+#include "engine/base/hash.h"
 #include "engine/weights/json_file.h"
 #include "engine/weights/mapping.h"
 #include "engine/weights/safetensors.h"

@@ -1,3 +1,5 @@
+#include "engine/weights/converted_tensors.h"
+
 #include <fmt/format.h>
 #include <omp.h>
 
@@ -12,9 +14,8 @@
 #include "engine/kernels/kernel_table.h"
 #include "engine/kernels/quantise.h"
 #include "engine/tensor/buffer.h"
-#include "engine/weights/converted_tensors.h"
 #include "engine/weights/finite.h"
-#include "engine/weights/hash.h"
+#include "engine/base/hash.h"
 
 namespace gemring {
 namespace {

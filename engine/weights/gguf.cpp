@@ -16,7 +16,7 @@
 #include "engine/weights/finite.h"
 #include "engine/weights/gguf_header.h"
 #include "engine/weights/gguf_types.h"
-#include "engine/weights/hash.h"
+#include "engine/base/hash.h"
 #include "engine/weights/mapping.h"
 #include "engine/weights/sample.h"
 

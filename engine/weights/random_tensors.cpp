@@ -7,7 +7,7 @@
 
 #include "engine/base/check.h"
 #include "engine/tensor/buffer.h"
-#include "engine/weights/hash.h"
+#include "engine/base/hash.h"
 #include "engine/weights/tensor_source.h"
 
 namespace gemring {

@@ -11,7 +11,7 @@
 
 #include "engine/base/error.h"
 #include "engine/base/format.h"
-#include "engine/weights/hash.h"
+#include "engine/base/hash.h"
 #include "engine/weights/safetensors_header.h"
 
 namespace gemring {

@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "engine/weights/hash.h"
+#include "engine/base/hash.h"
 
 namespace gemring {
 
