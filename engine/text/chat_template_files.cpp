@@ -30,6 +30,11 @@ std::optional<std::string> read_if_there(const std::string& path) {
   return std::move(text).str();
 }
 
+bool is_there(const std::string& path) {
+  struct stat status {};
+  return stat(path.c_str(), &status) == 0;
+}
+
 bool is_directory(const std::string& path) {
   struct stat status {};
   return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
@@ -37,8 +42,7 @@ bool is_directory(const std::string& path) {
 
 /// An empty object where there is no such file.
 nlohmann::json read_object_if_there(const std::string& path) {
-  struct stat status {};
-  return stat(path.c_str(), &status) == 0 ? read_json_object(path) : nlohmann::json::object();
+  return is_there(path) ? read_json_object(path) : nlohmann::json::object();
 }
 
 /// A special token is a text, or an object with its text as "content". Nothing where it is null or not there.
@@ -82,15 +86,40 @@ ChatTemplateSource directory_source(const std::string& model_directory) {
     source.text = std::move(*text);
     return source;
   }
-  source.where = config_path;
   const auto found = config.find("chat_template");
-  if (found == config.end() || found->is_null()) {
-    throw ConfigError({model_directory,
-                       "has no chat template, neither chat_template.jinja nor in tokenizer_config.json",
-                       "a base model has none: give the prompt as it is, without --chat"});
-  }
-  source.text = default_template(*found, config_path);
+  source.where = found == config.end() || found->is_null() ? model_directory : config_path;
+  if (source.where == config_path) source.text = default_template(*found, config_path);
   return source;
+}
+
+/// The text of the token whose id stands under `key`.
+std::optional<std::string> gguf_token(const GgufMetadata& metadata, const char* key) {
+  const std::optional<std::uint64_t> id = metadata.count(key);
+  const auto tokens = metadata.texts("tokenizer.ggml.tokens");
+  if (!id || !tokens) return std::nullopt;
+  if (*id < tokens->size() && !first_invalid_utf8((*tokens)[*id])) return std::string((*tokens)[*id]);
+  throw ModelFileError(
+      {metadata.file(), fmt::format("{} is {}, which is no token with a text", key, *id), "convert the model again"});
+}
+
+ChatTemplateSource gguf_source(const std::string& path) {
+  const GgufMetadata metadata = read_gguf_metadata(path);
+  ChatTemplateSource source;
+  source.where = fmt::format("{}: tokenizer.chat_template", metadata.file());
+  source.text = std::string(metadata.text("tokenizer.chat_template").value_or(""));
+  source.bos = gguf_token(metadata, "tokenizer.ggml.bos_token_id");
+  source.eos = gguf_token(metadata, "tokenizer.ggml.eos_token_id");
+  return source;
+}
+
+}  // namespace
+
+ChatTemplateSource read_chat_template(const std::string& model) {
+  if (is_directory(model)) return directory_source(model);
+  if (is_gguf_path(model)) return gguf_source(model);
+  const std::size_t slash = model.rfind('/');
+  if (is_there(model)) return directory_source(slash == std::string::npos ? "." : model.substr(0, slash));
+  throw ModelFileError({model, "is not there", "name a model directory, a file in it, or a GGUF file"});
 }
 
 }  // namespace gemring
