@@ -115,10 +115,11 @@ std::optional<std::string> read_qwen2(std::vector<TemplateItem> items) {
   if (items.size() <= kDefault || items[kDefault].kind != TemplateItem::Kind::text) return std::nullopt;
   const std::string default_system = items[kDefault].value;
   const auto turn = [](std::string_view content) { return fmt::format("<|im_start|>system\n{}<|im_end|>\n", content); };
+  const auto written =
+      std::find(items.begin(), items.end(), TemplateItem{TemplateItem::Kind::text, turn(default_system)});
+  if (written == items.end()) return std::nullopt;
   items[kDefault].value = kQwen25System;
-  for (TemplateItem& item : items) {
-    if (item.kind == TemplateItem::Kind::text && item.value == turn(default_system)) item.value = turn(kQwen25System);
-  }
+  written->value = turn(kQwen25System);
   const bool known = std::find(kQwen25.begin(), kQwen25.end(), fingerprint(items)) != kQwen25.end();
   return known ? std::optional(default_system) : std::nullopt;
 }
