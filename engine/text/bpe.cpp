@@ -4,12 +4,11 @@
 #include <bit>
 
 #include "engine/base/check.h"
+#include "engine/text/utf8.h"
 
 namespace gemring {
 
 namespace {
-
-constexpr std::uint64_t kEmpty = ~std::uint64_t{0};  // no pair: ids are not negative
 
 std::uint64_t pair_key(TokenId left, TokenId right) {
   return std::uint64_t{static_cast<std::uint32_t>(left.value())} << 32 | static_cast<std::uint32_t>(right.value());
@@ -39,25 +38,94 @@ const Merge* MergeTable::find(TokenId left, TokenId right) const {
   }
 }
 
+void CharacterTable::set(char32_t code, TokenId symbol) {
+  GEMRING_CHECK(code < 0x110000, "code point {:X}", static_cast<unsigned>(code));
+  std::uint16_t& page = page_of_[code >> 8];
+  if (page == 0) {
+    symbols_.resize(symbols_.size() + 256, -1);
+    page = static_cast<std::uint16_t>(symbols_.size() / 256);
+  }
+  symbols_[(page - 1u) * 256u + (code & 0xFF)] = symbol.value();
+}
+
 void BpeEncoder::append_symbol(TokenId id, std::size_t end) {
   const auto at = static_cast<std::int32_t>(symbols_.size());
   if (at > 0) symbols_.back().next = at;
   symbols_.push_back({id, static_cast<std::uint32_t>(end), at - 1, -1, false});
+  after_unknown_ = false;
+}
+
+// Without an unknown token what has no symbol is dropped and its neighbours may merge: the reference does so.
+void BpeEncoder::append_unknown(std::size_t end) {
+  if (after_unknown_ && model_.fuse_unknown) {
+    symbols_.back().end = static_cast<std::uint32_t>(end);
+  } else if (model_.unknown) {
+    append_symbol(*model_.unknown, end);
+    after_unknown_ = true;
+  }
+}
+
+// One symbol for each of `bytes`, which end at `end` of the word; false, and none, where one has no token.
+bool BpeEncoder::append_byte_tokens(std::string_view bytes, std::size_t end) {
+  const auto token_of = [this](char byte) { return model_.byte_tokens[static_cast<unsigned char>(byte)]; };
+  if (!std::all_of(bytes.begin(), bytes.end(), [&](char byte) { return token_of(byte).has_value(); })) return false;
+  for (std::size_t i = 0; i < bytes.size(); ++i) append_symbol(*token_of(bytes[i]), end - bytes.size() + i + 1);
+  return true;
+}
+
+void BpeEncoder::fill_from_bytes(std::string_view word) {
+  for (std::size_t i = 0; i < word.size(); ++i) {
+    if (!append_byte_tokens(word.substr(i, 1), i + 1)) append_unknown(i + 1);
+  }
+}
+
+void BpeEncoder::fill_from_characters(std::string_view word) {
+  for (std::size_t at = 0; at < word.size();) {
+    const std::string_view character = word.substr(at, utf8_sequence(word.substr(at)).length);
+    at += character.size();
+    if (const auto symbol = model_.characters.find(code_point(character))) {
+      append_symbol(*symbol, at);
+    } else if (!append_byte_tokens(character, at)) {
+      append_unknown(at);
+    }
+  }
 }
 
 void BpeEncoder::fill_symbols(std::string_view word) {
   symbols_.clear();
+  after_unknown_ = false;
+  if (model_.byte_level) {
+    fill_from_bytes(word);
+  } else {
+    fill_from_characters(word);
+  }
+}
+
+// What is left of the symbols. A stand-in is one character: its bytes begin where the symbol before it ends.
+void BpeEncoder::give(std::string_view word, std::vector<BpeToken>& out) const {
+  std::uint32_t begin = 0;
   bool after_unknown = false;
-  for (std::size_t i = 0; i < word.size(); ++i) {
-    const std::optional<TokenId> id = model_.byte_tokens[static_cast<unsigned char>(word[i])];
-    if (id) {
-      append_symbol(*id, i + 1);
+  for (const Symbol& symbol : symbols_) {
+    if (symbol.merged_away) continue;
+    const bool stands_in = !(symbol.id < model_.first_stand_in);
+    const std::string_view bytes = stands_in ? word.substr(begin, symbol.end - begin) : std::string_view();
+    begin = symbol.end;
+    if (!stands_in) {
+      out.push_back({symbol.id, symbol.end});
+      after_unknown = false;
+      continue;
+    }
+    const auto token_of = [this](char byte) { return model_.byte_tokens[static_cast<unsigned char>(byte)]; };
+    if (std::all_of(bytes.begin(), bytes.end(), [&](char byte) { return token_of(byte).has_value(); })) {
+      auto end = static_cast<std::uint32_t>(symbol.end - bytes.size());
+      for (const char byte : bytes) out.push_back({*token_of(byte), ++end});
+      after_unknown = false;
     } else if (after_unknown && model_.fuse_unknown) {
-      symbols_.back().end = static_cast<std::uint32_t>(i + 1);
+      out.back().end = symbol.end;
     } else if (model_.unknown) {
-      append_symbol(*model_.unknown, i + 1);
-    }  // else the byte is dropped and its neighbours may merge: the reference does so
-    after_unknown = !id && model_.unknown;
+      out.push_back({*model_.unknown, symbol.end});
+      after_unknown = true;
+    }
   }
 }
 
@@ -111,9 +179,7 @@ void BpeEncoder::encode(std::string_view word, std::vector<BpeToken>& out) {
     heap_.pop_back();
     apply(best);
   }
-  for (const Symbol& symbol : symbols_) {
-    if (!symbol.merged_away) out.push_back({symbol.id, symbol.end});
-  }
+  give(word, out);
 }
 
 }  // namespace gemring

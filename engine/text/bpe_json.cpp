@@ -2,10 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-#include <string_view>
-#include <unordered_map>
-#include <utility>
+#include <unordered_set>
 
 #include "engine/base/error.h"
 #include "engine/text/byte_map.h"
@@ -16,21 +13,19 @@ namespace gemring {
 namespace {
 
 using Json = nlohmann::json;
-using Vocabulary = std::unordered_map<std::string_view, TokenId>;  // views into the JSON document
 
-constexpr std::int64_t kMostTokens = 1 << 24;  // the largest vocabularies have 2^18
+bool is_set(const Json& model, const char* key) {
+  const auto found = model.find(key);
+  return found != model.end() && !found->is_null() && *found != false && *found != "" && *found != 0;
+}
 
-// Merges are "a b" (older files) or ["a", "b"].
-std::pair<std::string_view, std::string_view> merge_parts(const Json& merge, const std::string& where) {
-  if (merge.is_array() && merge.size() == 2) {
-    return {merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
+void refuse_variants(const Json& model, const TokenizerDocument& document, const std::string& where) {
+  const std::string type = model.value("type", model.contains("merges") ? "BPE" : "");  // old files leave it out
+  if (type != "BPE") refuse(where, fmt::format("model {}", type.empty() ? "without a type" : type));
+  for (const char* key : {"continuing_subword_prefix", "end_of_word_suffix", "dropout"}) {
+    if (is_set(model, key)) refuse(where, fmt::format("model BPE with {} {}", key, model[key].dump()));
   }
-  const std::string_view line = merge.get_ref<const std::string&>();
-  const std::size_t space = line.find(' ');
-  if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
-    throw ModelFileError({where, fmt::format("merge \"{}\" is not two tokens with a space between", line), ""});
-  }
-  return {line.substr(0, space), line.substr(space + 1)};
+  if (!document.vocabulary_is_object) throw ModelFileError({where, "the model's vocab is missing or no object", ""});
 }
 
 TokenId token_of(const Vocabulary& vocabulary, std::string_view entry, const std::string& where) {
@@ -40,81 +35,85 @@ TokenId token_of(const Vocabulary& vocabulary, std::string_view entry, const std
                         "the file is damaged or was edited; get it again"});
 }
 
-MergeTable read_merges(const Json& merges, const Vocabulary& vocabulary, const std::string& where) {
-  MergeTable table(merges.size());
+Vocabulary read_vocabulary(const TokenizerDocument& document, const std::string& where, TokenizerFile& file) {
+  Vocabulary vocabulary;
+  vocabulary.reserve(document.vocabulary.size());
+  const std::size_t tokens = document.vocabulary.size() + file.added.size();
+  for (const auto& [entry, id] : document.vocabulary) {
+    make_room(file, id, entry, tokens, where);
+    TokenKind& kind = file.kinds[static_cast<std::size_t>(id)];
+    if (kind != TokenKind::absent) {
+      throw ModelFileError({where, fmt::format("token \"{}\" has id {}, which another token has", entry, id), ""});
+    }
+    if (!vocabulary.emplace(entry, TokenId(id)).second) {
+      throw ModelFileError({where, fmt::format("token \"{}\" stands twice in the vocabulary", entry), ""});
+    }
+    kind = TokenKind::text;
+    file.bytes[static_cast<std::size_t>(id)] = entry;
+  }
+  return vocabulary;
+}
+
+// Special tokens are found in the text before the model sees it. Where they are not to be found, in a chat message,
+// merging must not make them either.
+void read_merges(const TokenizerDocument& document, const Vocabulary& vocabulary,
+                 const std::unordered_set<TokenId>& special, const std::string& where, BpeModel& bpe) {
+  bpe.merges = MergeTable(document.merges.size());
   std::uint32_t rank = 0;
   std::string merged;
-  for (const Json& merge : merges) {
-    if (merge.is_string() && merge.get_ref<const std::string&>().starts_with("#version")) continue;
-    const auto [left, right] = merge_parts(merge, where);
+  for (const auto& [left, right] : document.merges) {
     merged.assign(left).append(right);
-    table.insert(token_of(vocabulary, left, where), token_of(vocabulary, right, where),
-                 {rank++, token_of(vocabulary, merged, where)});
+    const TokenId result = token_of(vocabulary, merged, where);
+    const TokenId first = token_of(vocabulary, left, where), second = token_of(vocabulary, right, where);
+    if (!special.contains(result)) bpe.merges.insert(first, second, {rank, result});
+    ++rank;
   }
-  return table;
 }
 
-bool is_set(const Json& model, const char* key) {
-  const auto found = model.find(key);
-  return found != model.end() && !found->is_null() && *found != false && *found != "" && *found != 0;
+void read_byte_level_symbols(const Vocabulary& vocabulary, BpeModel& bpe) {
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    std::string entry;
+    append_code_point(byte_to_code_point(static_cast<unsigned char>(byte)), entry);
+    if (const auto found = vocabulary.find(entry); found != vocabulary.end()) bpe.byte_tokens[byte] = found->second;
+  }
 }
 
-void refuse_variants(const Json& model, const std::string& where) {
-  const std::string type = model.value("type", model.contains("merges") ? "BPE" : "");  // old files leave it out
-  if (type != "BPE") refuse(where, fmt::format("model {}", type));
-  for (const char* key : {"byte_fallback", "continuing_subword_prefix", "end_of_word_suffix", "dropout"}) {
-    if (is_set(model, key)) refuse(where, fmt::format("model BPE with {} {}", key, model[key].dump()));
+void read_whole_words(const Vocabulary& vocabulary, const std::unordered_set<TokenId>& special, BpeModel& bpe) {
+  bpe.whole_words.reserve(vocabulary.size());
+  for (const auto& [entry, id] : vocabulary) {
+    if (special.contains(id)) continue;
+    std::optional<std::string> word = bpe.byte_level ? entry_to_bytes(entry) : std::string(entry);
+    if (word) bpe.whole_words.emplace(*std::move(word), id);
   }
 }
 
 }  // namespace
 
-void refuse(const std::string& where, const std::string& what) {
-  throw ConfigError(
-      {where, what + " is not supported",
-       "gemring reads byte-level BPE with the pre-tokenizers Digits and ByteLevel and without a normalizer"});
-}
-
-void make_room(TokenizerFile& file, std::int64_t id, const std::string& content, const std::string& where) {
-  if (id < 0 || id >= kMostTokens) {
-    throw ModelFileError(
-        {where, fmt::format("token \"{}\" has id {}, not in 0..{}", content, id, kMostTokens - 1), ""});
+void read_bpe_model(const TokenizerDocument& document, bool byte_level, const std::string& where, TokenizerFile& file) {
+  const Json& model = document.root.at("model");
+  refuse_variants(model, document, where);
+  const Vocabulary vocabulary = read_vocabulary(document, where, file);
+  std::unordered_set<TokenId> special;
+  for (const AddedToken& token : file.added) {
+    if (token.special) special.insert(token.id);
   }
-  if (file.bytes.size() <= static_cast<std::size_t>(id)) {
-    file.bytes.resize(static_cast<std::size_t>(id) + 1);
-    file.special.resize(file.bytes.size(), false);
-  }
-}
-
-void read_bpe_model(const Json& model, const std::string& where, TokenizerFile& file) {
-  refuse_variants(model, where);
-  const auto& entries = model.at("vocab").get_ref<const Json::object_t&>();
-  const bool ignore_merges = model.value("ignore_merges", false);
-  Vocabulary vocabulary;
-  vocabulary.reserve(entries.size());
-  for (const auto& [entry, id_json] : entries) {
-    const auto id = id_json.get<std::int64_t>();
-    make_room(file, id, entry, where);
-    std::string& bytes = file.bytes[static_cast<std::size_t>(id)];
-    if (!bytes.empty()) {
-      throw ModelFileError({where, fmt::format("token \"{}\" has id {}, which another token has", entry, id), ""});
+  BpeModel& bpe = file.bpe;
+  bpe.byte_level = byte_level;
+  if (byte_level) {
+    read_byte_level_symbols(vocabulary, bpe);
+  } else {
+    for (const auto& [entry, id] : vocabulary) {
+      if (!entry.empty() && utf8_sequence(entry).length == entry.size()) bpe.characters.set(code_point(entry), id);
     }
-    vocabulary.emplace(entry, TokenId(id));
-    std::optional<std::string> mapped = entry_to_bytes(entry);
-    if (mapped && ignore_merges) file.bpe.whole_words.emplace(*mapped, TokenId(id));
-    bytes = mapped ? *std::move(mapped) : std::string(entry);  // text outside the byte alphabet stands for itself
+    if (is_set(model, "byte_fallback")) add_byte_tokens(vocabulary, bpe);
   }
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    std::string entry;
-    append_code_point(byte_to_code_point(static_cast<unsigned char>(byte)), entry);
-    if (const auto found = vocabulary.find(entry); found != vocabulary.end())
-      file.bpe.byte_tokens[byte] = found->second;
-  }
-  file.bpe.merges = read_merges(model.at("merges"), vocabulary, where);
+  read_merges(document, vocabulary, special, where, bpe);
+  if (is_set(model, "ignore_merges")) read_whole_words(vocabulary, special, bpe);
   if (is_set(model, "unk_token")) {
-    file.bpe.unknown = token_of(vocabulary, model["unk_token"].get_ref<const std::string&>(), where);
-    file.bpe.fuse_unknown = model.value("fuse_unk", false);
+    bpe.unknown = token_of(vocabulary, model["unk_token"].get_ref<const std::string&>(), where);
+    bpe.fuse_unknown = model.value("fuse_unk", false);
   }
+  add_word_cutter({file.bytes.begin(), file.bytes.end()}, bpe);
 }
 
 }  // namespace gemring

@@ -1,4 +1,4 @@
-// Cuts a piece of text into the words that BPE works on, stage by stage (tokenizer.json, "pre_tokenizer").
+// Cuts a part of the text into the words that BPE works on, stage by stage (tokenizer.json, "pre_tokenizer").
 #pragma once
 
 #include <cstddef>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/text/regex.h"
+#include "engine/text/text_part.h"
 
 namespace gemring {
 
@@ -19,21 +20,30 @@ inline constexpr std::string_view kGpt2Pattern =
 inline constexpr std::string_view kEachDigitPattern = R"(\p{N})";
 inline constexpr std::string_view kDigitRunPattern = R"(\p{N}+)";
 
-/// One stage: each match is a piece, and so is what lies between two matches.
-struct SplitStage {
-  std::string pattern;            // empty: no split
-  bool add_prefix_space = false;  // a space in front of each piece that does not begin with one, before the split
+/// What becomes of a match of the pattern. What lies between two matches is a piece in any case.
+enum class SplitBehavior {
+  isolated,              // a piece of its own
+  removed,               // dropped
+  merged_with_previous,  // the end of the piece before, or, behind another match, a piece of its own
+  merged_with_next,      // the beginning of the piece behind, or, before another match, a piece of its own
+  contiguous,            // neighbouring matches are one piece
 };
 
-struct Word {
-  std::string_view bytes;  // valid UTF-8, not empty; lives until the sink returns
-  std::ptrdiff_t begin;    // offset in the text of the first byte; one less where a space was put in front
+/// One stage. First spaces are replaced and one is put in front, then the pattern splits.
+struct PreTokenizerStage {
+  enum class Prefix { never, first, always };  // first: only where the text begins
+
+  std::string pattern = {};  // empty: no split
+  SplitBehavior behavior = SplitBehavior::isolated;
+  bool invert = false;            // what lies between the matches counts as match, and matches as what lies between
+  std::string space = {};         // what spaces become; empty: they stay
+  Prefix prefix = Prefix::never;  // a space (as it is then) before a piece that does not begin with one
 };
 
 class PreTokenizer {
  public:
   /// Throws ConfigError where a pattern does not compile.
-  explicit PreTokenizer(const std::vector<SplitStage>& stages);
+  explicit PreTokenizer(const std::vector<PreTokenizerStage>& stages);
 
   /// What one thread needs besides; the PreTokenizer must outlive it.
   class Scratch {
@@ -42,22 +52,33 @@ class PreTokenizer {
 
    private:
     friend class PreTokenizer;
-    std::vector<std::optional<Matcher>> matchers_;  // one per stage
-    std::vector<std::string> prefixed_;
+    struct Segment {
+      Match place;
+      bool is_match;
+    };
+    struct Stage {
+      std::optional<Matcher> matcher;
+      MappedText text;
+      std::vector<Segment> segments;
+    };
+    std::vector<Stage> stages_;
   };
 
-  using Sink = std::function<void(Word)>;
+  /// A word is not empty and lives until the sink returns.
+  using Sink = std::function<void(const TextPart& word)>;
 
-  /// Gives the words of `piece`, in order, to `sink`. `piece` is valid UTF-8 and stands at `begin` of the text.
-  void split(std::string_view piece, std::size_t begin, Scratch& scratch, const Sink& sink) const;
+  /// Gives the words of `part`, in order, to `sink`.
+  void split(const TextPart& part, Scratch& scratch, const Sink& sink) const;
 
  private:
-  void run_stage(std::size_t stage, Word piece, Scratch& scratch, const Sink& sink) const;
-
   struct CompiledStage {
+    PreTokenizerStage what;
     std::optional<Regex> regex;
-    bool add_prefix_space;
   };
+  void run_stage(std::size_t stage, TextPart piece, Scratch& scratch, const Sink& sink) const;
+  static TextPart change_spaces(const PreTokenizerStage& stage, const TextPart& piece, MappedText& out);
+  static void find_segments(std::string_view text, bool invert, Scratch::Stage& scratch);
+  static void merge_segments(SplitBehavior behavior, std::vector<Scratch::Segment>& segments);
   std::vector<CompiledStage> stages_;
 };
 

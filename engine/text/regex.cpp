@@ -16,6 +16,9 @@ namespace {
 constexpr std::string_view kWhitespace =
     R"(\t-\r\x20\x85\xA0\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000})";
 
+// \w of Oniguruma (doc/RE, "Unicode").
+constexpr std::string_view kWord = R"(\p{L}\p{M}\p{N}\p{Pc})";
+
 // The JIT's own stack, beyond the 32 KiB of the machine stack that it uses without one.
 constexpr std::size_t kJitStackStart = 64u << 10;
 constexpr std::size_t kJitStackMost = 16u << 20;
@@ -28,27 +31,111 @@ std::string pcre2_message(int code) {
 
 }  // namespace
 
-std::string spell_out_whitespace(std::string_view pattern) {
-  std::string out;
-  bool in_bracket = false;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (c == '\\' && i + 1 < pattern.size()) {
-      const char escaped = pattern[++i];
-      if (escaped == 's') {
-        out += in_bracket ? std::string(kWhitespace) : fmt::format("[{}]", kWhitespace);
-      } else if (escaped == 'S' && in_bracket) {
-        throw ConfigError({std::string(pattern), "\\S inside a bracket is not supported in a tokenizer's pattern", ""});
-      } else if (escaped == 'S') {
-        out += fmt::format("[^{}]", kWhitespace);
+namespace {
+
+[[noreturn]] void refuse_pattern(std::string_view pattern, const std::string& what) {
+  throw ConfigError({std::string(pattern), what + " is not supported in a tokenizer's pattern", ""});
+}
+
+class Translator {
+ public:
+  explicit Translator(std::string_view pattern) : pattern_(pattern) {}
+
+  std::string run() {
+    while (at_ < pattern_.size()) {
+      const char c = pattern_[at_];
+      if (c == '\\' && at_ + 1 < pattern_.size()) {
+        escape();
+      } else if (in_bracket_) {
+        in_bracket(c);
       } else {
-        out += {c, escaped};
+        outside(c);
       }
-      continue;
     }
-    if (c == '[') in_bracket = true;
-    if (c == ']') in_bracket = false;
-    out += c;
+    return std::move(out_);
+  }
+
+ private:
+  void escape() {
+    const char escaped = pattern_[at_ + 1];
+    at_ += 2;
+    switch (escaped) {
+      case 's':
+        return add_class(kWhitespace, false);
+      case 'S':
+        if (in_bracket_) return out_.append(R"(\P{White_Space})"), void();
+        return add_class(kWhitespace, true);
+      case 'w':
+        return add_class(kWord, false);
+      case 'W':
+        if (in_bracket_) refuse_pattern(pattern_, R"(\W inside a bracket)");
+        return add_class(kWord, true);
+      case 'h':
+      case 'H':
+        refuse_pattern(pattern_, R"(\h)");
+      default:
+        break;
+    }
+    out_ += {'\\', escaped};
+    const bool has_name = (escaped == 'p' || escaped == 'P' || escaped == 'x' || escaped == 'k' || escaped == 'g') &&
+                          at_ < pattern_.size() && pattern_[at_] == '{';
+    if (!has_name) return;
+    const std::size_t close = pattern_.find('}', at_);
+    if (close == std::string_view::npos) return;
+    out_ += pattern_.substr(at_, close + 1 - at_);
+    at_ = close + 1;
+  }
+
+  void add_class(std::string_view content, bool negated) {
+    if (in_bracket_) {
+      out_ += content;
+    } else {
+      out_.append(negated ? "[^" : "[").append(content).append("]");
+    }
+  }
+
+  void in_bracket(char c) {
+    if (c == '[') refuse_pattern(pattern_, "a bracket inside a bracket");
+    if (pattern_.substr(at_).starts_with("&&")) refuse_pattern(pattern_, "&& inside a bracket");
+    if (c == ']') in_bracket_ = false;
+    out_ += c;
+    ++at_;
+  }
+
+  void outside(char c) {
+    if (c == '}' && pattern_.substr(at_ + 1).starts_with('+')) refuse_pattern(pattern_, "a + behind {n,m}");
+    out_ += c;
+    ++at_;
+    if (c != '[') return;
+    in_bracket_ = true;
+    for (const char first : {'^', ']'}) {  // a ] that stands first is one of the class
+      if (at_ < pattern_.size() && pattern_[at_] == first) out_ += pattern_[at_++];
+    }
+  }
+
+  std::string_view pattern_;
+  std::size_t at_ = 0;
+  bool in_bracket_ = false;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string translate_pattern(std::string_view pattern) {
+  return Translator(pattern).run();
+}
+
+std::string quote_pattern(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = byte >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    if (byte < 0x20) {
+      out += fmt::format("\\x{{{:X}}}", byte);
+    } else {
+      if (!plain) out += '\\';
+      out += c;
+    }
   }
   return out;
 }
@@ -59,11 +146,12 @@ struct Regex::Code {
 };
 
 Regex::Regex(std::string_view pattern) : code_(std::make_unique<Code>()) {
-  const std::string spelled = spell_out_whitespace(pattern);
+  const std::string spelled = translate_pattern(pattern);
   int error = 0;
   PCRE2_SIZE offset = 0;
   code_->compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
-                                  PCRE2_UTF | PCRE2_UCP | PCRE2_NO_AUTO_CAPTURE, &error, &offset, nullptr);
+                                  PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE, &error, &offset,
+                                  nullptr);  // MULTILINE: $ and ^ of Oniguruma's Ruby syntax stand at every line
   if (code_->compiled == nullptr) {
     throw ConfigError({std::string(pattern),
                        fmt::format("PCRE2 does not accept this pattern of the tokenizer: {}", pcre2_message(error)),

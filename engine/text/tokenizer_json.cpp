@@ -1,14 +1,16 @@
-#include "engine/text/tokenizer_json.h"
-
 #include <fmt/format.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <unordered_map>
 
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 #include "engine/text/bpe_json.h"
+#include "engine/text/pipeline_json.h"
+#include "engine/text/tokenizer_sources.h"
+#include "engine/weights/file.h"
+#include "engine/weights/json_file.h"
 
 namespace gemring {
 
@@ -16,81 +18,60 @@ namespace {
 
 using Json = nlohmann::json;
 
-Json parse_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw ModelFileError({path, "cannot be opened", "a model directory needs its tokenizer.json"});
-  return Json::parse(file);
-}
+constexpr std::uint64_t kLargestFile = 256u << 20;  // the largest vocabularies (2^18 tokens) take 35 MB
 
-// An optional part that is absent or null.
-bool absent(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found == object.end() || found->is_null();
-}
-
-std::string type_of(const Json& part) {
-  return part.at("type").get<std::string>();
-}
-
-// The parts of `part`: those of its list where it is a Sequence, else itself.
-std::vector<Json> parts_of(const Json& part, const char* list) {
-  if (type_of(part) == "Sequence") return part.at(list).get<std::vector<Json>>();
-  return {part};
-}
-
-void refuse_normalizer(const Json& root, const std::string& where) {
-  if (absent(root, "normalizer")) return;
-  for (const Json& part : parts_of(root["normalizer"], "normalizers")) {
-    refuse(where, fmt::format("normalizer {}", type_of(part)));
+AddedToken read_added_token(const Json& entry, const std::string& where) {
+  AddedToken token;
+  const auto id = entry.at("id").get<std::int64_t>();
+  token.content = entry.at("content").get<std::string>();
+  if (id < 0 || id > std::numeric_limits<std::int32_t>::max()) {
+    throw ModelFileError({where, fmt::format("added token \"{}\" has id {}", token.content, id), "get the file again"});
   }
-}
-
-std::vector<SplitStage> read_stages(const Json& root, const std::string& where) {
-  if (absent(root, "pre_tokenizer")) refuse(where, "a file without a pre_tokenizer (no byte-level BPE)");
-  std::vector<SplitStage> stages;
-  bool byte_level = false;
-  for (const Json& part : parts_of(root["pre_tokenizer"], "pretokenizers")) {
-    const std::string type = type_of(part);
-    if (byte_level) refuse(where, fmt::format("pre_tokenizer {} behind ByteLevel", type));
-    if (type == "Digits") {
-      const bool each = part.at("individual_digits").get<bool>();
-      stages.push_back({std::string(each ? kEachDigitPattern : kDigitRunPattern), false});
-    } else if (type == "ByteLevel") {
-      const bool split = part.value("use_regex", true);
-      stages.push_back({split ? std::string(kGpt2Pattern) : "", part.at("add_prefix_space").get<bool>()});
-      byte_level = true;
-    } else {
-      refuse(where, fmt::format("pre_tokenizer {}", type));
-    }
-  }
-  if (!byte_level) refuse(where, "a pre_tokenizer without ByteLevel (no byte-level BPE)");
-  return stages;
-}
-
-// A file without a decoder is taken as byte-level too: its pre_tokenizer says what the vocabulary's entries mean.
-void refuse_decoder(const Json& root, const std::string& where) {
-  if (absent(root, "decoder")) return;
-  for (const Json& part : parts_of(root["decoder"], "decoders")) {
-    if (type_of(part) != "ByteLevel") refuse(where, fmt::format("decoder {}", type_of(part)));
-  }
+  token.id = TokenId(id);
+  token.special = entry.value("special", false);
+  token.normalized = entry.value("normalized", !token.special);
+  token.single_word = entry.value("single_word", false);
+  token.left_strip = entry.value("lstrip", false);
+  token.right_strip = entry.value("rstrip", false);
+  return token;
 }
 
 void read_added_tokens(const Json& root, const std::string& where, TokenizerFile& file) {
   if (absent(root, "added_tokens")) return;
-  for (const Json& entry : root["added_tokens"]) {
-    AddedToken token;
-    const auto id = entry.at("id").get<std::int64_t>();
-    token.content = entry.at("content").get<std::string>();
-    make_room(file, id, token.content, where);
-    token.id = TokenId(id);
-    token.special = entry.value("special", false);
-    token.normalized = entry.value("normalized", !token.special);
-    token.single_word = entry.value("single_word", false);
-    token.left_strip = entry.value("lstrip", false);
-    token.right_strip = entry.value("rstrip", false);
-    file.bytes[token.id.index()] = token.content;
-    file.special[token.id.index()] = token.special;
-    file.added.push_back(std::move(token));
+  for (const Json& entry : root["added_tokens"]) file.added.push_back(read_added_token(entry, where));
+}
+
+// Added tokens that the model has too must be the same there; no two share an id or a text.
+void place_added_tokens(const TokenizerDocument& document, const std::string& where, TokenizerFile& file) {
+  std::unordered_map<std::string_view, std::int64_t> ids;
+  for (const AddedToken& token : file.added) {
+    if (!ids.emplace(token.content, token.id.value()).second) {
+      throw ModelFileError({where, fmt::format("added token \"{}\" is given twice", token.content), ""});
+    }
+  }
+  for (const auto& [entry, id] : document.vocabulary) {
+    const auto added = ids.find(entry);
+    if (added == ids.end() || added->second == id) continue;
+    throw ModelFileError({where,
+                          fmt::format("token \"{}\" has id {} in the model's vocabulary and {} in added_tokens", entry,
+                                      id, added->second),
+                          "the file contradicts itself; get it again"});
+  }
+  const Normalizer normalizer(file.normalizer);
+  Normalizer::Scratch scratch(normalizer);
+  for (const AddedToken& token : file.added) {
+    make_room(file, token.id.value(), token.content, document.vocabulary.size() + file.added.size(), where);
+    std::string& bytes = file.bytes[token.id.index()];
+    TokenKind& kind = file.kinds[token.id.index()];
+    if (kind != TokenKind::absent && bytes != token.content) {
+      throw ModelFileError(
+          {where,
+           fmt::format("added token \"{}\" has id {}, which token \"{}\" has", token.content, token.id.value(), bytes),
+           "the file contradicts itself; get it again"});
+    }
+    // The reference decodes a normalised token to what it finds in the text.
+    bytes = token.normalized ? std::string(normalizer.normalize({token.content}, scratch).bytes) : token.content;
+    kind = token.special ? TokenKind::special : TokenKind::text;
   }
 }
 
@@ -105,38 +86,49 @@ std::vector<TokenId> template_prefix(const Json& processor, const std::string& w
     }
     const auto name = item.at("SpecialToken").at("id").get<std::string>();
     if (after_text) refuse(where, fmt::format("a post_processor that puts {} behind the prompt", name));
-    for (const Json& id : processor.at("special_tokens").at(name).at("ids"))
-      prefix.emplace_back(id.get<std::int32_t>());
+    for (const Json& id : processor.at("special_tokens").at(name).at("ids")) {
+      const auto value = id.get<std::int64_t>();
+      const bool fits = value >= 0 && value <= std::numeric_limits<std::int32_t>::max();
+      prefix.emplace_back(fits ? static_cast<std::int32_t>(value) : -1);
+    }
   }
   return prefix;
 }
 
-std::vector<TokenId> read_post_processor(const Json& root, const std::string& where) {
-  std::vector<TokenId> prefix;
-  if (absent(root, "post_processor")) return prefix;
-  for (const Json& part : parts_of(root["post_processor"], "processors")) {
+void read_post_processor(const Json& root, const std::string& where, TokenizerFile& file) {
+  for (const Json& part : parts_of(root, "post_processor", "processors")) {
     const std::string type = type_of(part);
     if (type == "ByteLevel") continue;  // trims offsets, changes no token
     if (type != "TemplateProcessing") refuse(where, fmt::format("post_processor {}", type));
     const std::vector<TokenId> ids = template_prefix(part, where);
-    prefix.insert(prefix.begin(), ids.begin(), ids.end());
+    file.prefix.insert(file.prefix.begin(), ids.begin(), ids.end());
   }
-  return prefix;
+  for (TokenId id : file.prefix) {
+    if (id.value() >= 0 && id.index() < file.kinds.size() && file.kinds[id.index()] != TokenKind::absent) continue;
+    throw ModelFileError(
+        {where,
+         fmt::format("the post_processor adds id {}, which no token has; ids end at {}", id.value(), file.kinds.size()),
+         "get the file again"});
+  }
 }
 
-std::optional<TokenId> find_token(const TokenizerFile& file, const std::string& content) {
+std::optional<TokenId> find_token(const TokenizerDocument& document, const TokenizerFile& file,
+                                  const std::string& content) {
   for (const AddedToken& token : file.added) {
     if (token.content == content) return token.id;
   }
-  for (std::size_t id = 0; id < file.bytes.size(); ++id) {
-    if (file.bytes[id] == content) return TokenId(id);
+  for (const auto& [entry, id] : document.vocabulary) {
+    if (entry == content) return TokenId(id);
   }
   return std::nullopt;
 }
 
 // tokenizer_config.json: an explicit add_bos_token decides, whatever the post_processor does.
-void apply_config(const Json& config, const std::string& where, TokenizerFile& file) {
-  if (config.value("add_eos_token", false)) refuse(where, "add_eos_token true (it would end the prompt)");
+void apply_config(const Json& config, const std::string& where, const TokenizerDocument& document,
+                  TokenizerFile& file) {
+  if (!absent(config, "add_eos_token") && config["add_eos_token"].get<bool>()) {
+    refuse(where, "add_eos_token true (it would end the prompt)");
+  }
   if (absent(config, "add_bos_token")) return;
   if (!config["add_bos_token"].get<bool>()) {
     file.prefix.clear();
@@ -146,18 +138,9 @@ void apply_config(const Json& config, const std::string& where, TokenizerFile& f
   if (absent(config, "bos_token")) throw ModelFileError({where, "add_bos_token is true and no bos_token is given", ""});
   const Json& bos = config["bos_token"];
   const auto content = (bos.is_object() ? bos.at("content") : bos).get<std::string>();
-  const std::optional<TokenId> id = find_token(file, content);
+  const std::optional<TokenId> id = find_token(document, file, content);
   if (!id) throw ModelFileError({where, fmt::format("bos_token \"{}\" is no token of tokenizer.json", content), ""});
   file.prefix.push_back(*id);
-}
-
-void check_prefix(const TokenizerFile& file, const std::string& where) {
-  for (TokenId id : file.prefix) {
-    if (id.value() < 0 || id.index() >= file.bytes.size()) {
-      throw ModelFileError(
-          {where, fmt::format("the post_processor adds id {}; ids end at {}", id.value(), file.bytes.size()), ""});
-    }
-  }
 }
 
 // What training leaves behind in a file and no user of the model wants for a prompt; Hugging Face transformers drops it
@@ -168,30 +151,38 @@ void warn_of_leftovers(const Json& root, const std::string& where) {
   }
 }
 
+TokenizerFile read_parts(const TokenizerDocument& document, const std::string& path) {
+  TokenizerFile file;
+  const Json& root = document.root;
+  read_normalizer(root, path, file);
+  const bool byte_level = read_pre_tokenizer(root, path, file);
+  read_added_tokens(root, path, file);
+  read_bpe_model(document, byte_level, path, file);
+  place_added_tokens(document, path, file);
+  read_decoder(root, byte_level, path, file);
+  read_post_processor(root, path, file);
+  warn_of_leftovers(root, path);
+  return file;
+}
+
 }  // namespace
 
-TokenizerFile read_tokenizer(const std::string& model_directory) {
-  std::string path = model_directory + "/tokenizer.json";
-  TokenizerFile file;
+TokenizerFile read_tokenizer_json(const std::string& path) {
+  std::string where = path;
   try {
-    const Json root = parse_file(path);
-    refuse_normalizer(root, path);
-    file.stages = read_stages(root, path);
-    refuse_decoder(root, path);
-    read_bpe_model(root.at("model"), path, file);
-    read_added_tokens(root, path, file);
-    file.prefix = read_post_processor(root, path);
-    warn_of_leftovers(root, path);
-    check_prefix(file, path);
-    const std::string config_path = model_directory + "/tokenizer_config.json";
-    if (std::ifstream(config_path)) {
-      path = config_path;
-      apply_config(parse_file(config_path), config_path, file);
+    const TokenizerDocument document = parse_tokenizer_document(read_text_file(path, kLargestFile), path);
+    TokenizerFile file = read_parts(document, path);
+    const std::size_t slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash);
+    const std::string config = path_in(folder, "tokenizer_config.json");
+    if (file_exists(config)) {
+      where = config;
+      apply_config(read_json_object(config), config, document, file);
     }
+    return file;
   } catch (const Json::exception& error) {
-    throw ModelFileError({path, fmt::format("is no valid tokenizer file: {}", error.what()), "get the file again"});
+    throw ModelFileError({where, fmt::format("is no valid tokenizer file: {}", error.what()), "get the file again"});
   }
-  return file;
 }
 
 }  // namespace gemring

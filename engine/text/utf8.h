@@ -38,4 +38,7 @@ void append_code_point(char32_t code, std::string& out);
 /// The code point of a whole sequence.
 char32_t code_point(std::string_view sequence);
 
+/// The property White_Space: what \s means in Rust and in Oniguruma.
+bool is_white_space(char32_t code);
+
 }  // namespace gemring

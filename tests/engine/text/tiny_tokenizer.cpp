@@ -43,7 +43,25 @@ nlohmann::json tiny_tokenizer(const std::vector<std::string>& merges) {
           {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", merges}}}};
 }
 
-nlohmann::json added_token(int id, const std::string& content) {
+nlohmann::json spm_tokenizer(const std::vector<std::string>& entries, const std::vector<std::string>& merges) {
+  nlohmann::json vocabulary = nlohmann::json::object();
+  for (std::size_t id = 0; id < entries.size(); ++id) vocabulary[entries[id]] = id;
+  const auto replace = [](const char* what, const char* by) {
+    return nlohmann::json{{"type", "Replace"}, {"pattern", {{"String", what}}}, {"content", by}};
+  };
+  const nlohmann::json prepend = {{"type", "Prepend"}, {"prepend", "▁"}};
+  const nlohmann::json strip = {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}};
+  return {{"normalizer", {{"type", "Sequence"}, {"normalizers", json_array({prepend, replace(" ", "▁")})}}},
+          {"pre_tokenizer", nullptr},
+          {"post_processor", nullptr},
+          {"decoder",
+           {{"type", "Sequence"},
+            {"decoders", json_array({replace("▁", " "), {{"type", "ByteFallback"}}, {{"type", "Fuse"}}, strip})}}},
+          {"added_tokens", nlohmann::json::array()},
+          {"model", {{"type", "BPE"}, {"byte_fallback", true}, {"vocab", vocabulary}, {"merges", merges}}}};
+}
+
+nlohmann::json added_token(std::int64_t id, const std::string& content) {
   return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
           {"rstrip", false}, {"normalized", false}, {"special", true}};
 }

@@ -28,13 +28,17 @@ class TemporaryDirectory {
 /// ByteLevel with GPT-2's split.
 nlohmann::json tiny_tokenizer(const std::vector<std::string>& merges);
 
+/// tokenizer.json of SentencePiece's kind, as Llama-2's: ids are the places of `entries`, merges are "a b"; ▁ before
+/// the text and for each space, byte fallback where the entries have <0x00> and so on, and its decoder.
+nlohmann::json spm_tokenizer(const std::vector<std::string>& entries, const std::vector<std::string>& merges);
+
 /// A JSON array. Not written {...}: compilers differ in what a list of one element makes.
 inline nlohmann::json json_array(nlohmann::json::initializer_list_t elements) {
   return nlohmann::json::array(elements);
 }
 
 /// An entry of "added_tokens"; special, raw text.
-nlohmann::json added_token(int id, const std::string& content);
+nlohmann::json added_token(std::int64_t id, const std::string& content);
 
 /// A post_processor that puts the token `content` (`id`) in front.
 nlohmann::json bos_template(int id, const std::string& content);
