@@ -30,8 +30,9 @@ const Family& read_family(const JsonFields& config) {
   const nlohmann::json* architectures = config.find("architectures");
   if (architectures == nullptr) return *family;
   if (!architectures->is_array()) config.refuse("architectures", "a list of names is needed");
-  for (const auto& architecture : *architectures) {
-    if (architecture == std::string(family->architecture)) return *family;
+  for (const auto& entry : *architectures) {
+    const std::string architecture = entry.is_string() ? entry.get<std::string>() : "";
+    if (architecture == family->architecture) return *family;
     if (family->model_type == "llama" && architecture == "LLaMAForCausalLM") return *family;  // early checkpoints
   }
   refuse_feature(config, fmt::format("architecture {} is not supported; known for {}: {}", architectures->dump(),
@@ -68,9 +69,10 @@ std::vector<bool> windowed_layers(const JsonFields& config, const Family& family
       config.refuse("layer_types", fmt::format("a list of {} kinds of layers is needed", layers));
     }
     for (std::size_t layer = 0; layer < windowed.size(); ++layer) {
-      const nlohmann::json& kind = (*kinds)[layer];
+      const nlohmann::json& entry = (*kinds)[layer];
+      const std::string kind = entry.is_string() ? entry.get<std::string>() : "";
       if (kind != "full_attention" && kind != "sliding_attention") {
-        refuse_feature(config, fmt::format("layers of type {} are not supported", kind.dump()));
+        refuse_feature(config, fmt::format("layers of type {} are not supported", entry.dump()));
       }
       windowed[layer] = kind == "sliding_attention";
     }

@@ -54,6 +54,16 @@ TEST(Cost, OneRanksWork) {
   EXPECT_EQ(cost.bytes_sent_filter + cost.bytes_sent_prefill + cost.bytes_sent_decode_per_token, 0);
 }
 
+TEST(Cost, AWindowBoundsTheKeysOfItsLayersOnly) {
+  PlanInputs inputs = small_inputs();
+  inputs.model.windows = {2, kNoWindow, 3};
+  const RankCost cost = costs_of_default(1, inputs).at(0);
+  // 11 queries with a window of 2 see 1 + 10 x 2 = 21 keys; 4 see 7; the last of layer 2 sees 3 of 4.
+  EXPECT_EQ(cost.filter_flop, 13728 + 64 * 21 + 1760 + 256);
+  EXPECT_EQ(cost.prefill_flop, (4992 + 64 * 7) + (4992 + 640) + 1024 + 992 + 192 + 320);
+  EXPECT_EQ(cost.decode_flop_per_token, 3 * 1248 + 64 * (2 + 5 + 3) + 320);
+}
+
 TEST(Cost, AFilteringRankAndStagesHoldTheirLayersOnly) {
   const auto costs = costs_of_default(3, small_inputs());
   EXPECT_EQ(costs[0].weights_bytes, 640u + 2560u + 32u + 512u + 256u);  // layer 1: input norm, q, k

@@ -67,7 +67,7 @@ TEST(AttentionState, OneQueryWithoutAnyKeyIsTheEmptyState) {
   AttentionData data({1, 1, 2, 4, 1, DataType::f32});
   with_every_isa([&] {
     State state = data.state();
-    data.attend_piece(state, 0, 0, {0}, StateUse::start);
+    data.attend_piece(state, 0, 0, {{0, 0}}, StateUse::start);
     EXPECT_EQ(state.o, std::vector<float>(8, 0));
     EXPECT_EQ(state.m, std::vector<float>(2, kNothingSeen));
     EXPECT_EQ(state.l, std::vector<float>(2, 0));

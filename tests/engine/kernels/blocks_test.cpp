@@ -26,7 +26,10 @@ constexpr std::uint8_t kHalfTwo[] = {0x00, 0x40};   // 2.0
 template <class... Parts>
 Bytes joined(const Parts&... parts) {
   Bytes out;
-  (out.insert(out.end(), std::begin(parts), std::end(parts)), ...);
+  const auto append = [&out](const auto& part) {
+    for (const std::uint8_t byte : part) out.push_back(byte);
+  };
+  (append(parts), ...);
   return out;
 }
 

@@ -123,6 +123,48 @@ TEST(Rotate, PairsAreHalfAHeadApart) {
   });
 }
 
+TEST(RotateInterleaved, PairsAreNeighbours) {
+  // The same turns on the head's elements in the order of GGUF's llama files: (x0, x1), (x2, x3).
+  const std::vector<float> cos = {0, 1};
+  const std::vector<float> sin = {1, 0};
+  with_every_isa([&] {
+    std::vector<float> x = {1, 3, 2, 4, 5, 7, 6, 8};
+    rotate_interleaved({x.data(), 1, 2, 4}, {cos.data(), 1, 2}, {sin.data(), 1, 2});
+    EXPECT_EQ(x, (std::vector<float>{-3, 1, 2, 4, -7, 5, 6, 8}));
+  });
+}
+
+TEST(RotateInterleaved, IsRotateOfThePermutedHead) {
+  for (const std::size_t half : {1u, 3u, 16u, 40u, 64u}) {
+    const std::vector<float> x = numbers(2 * half, 5);
+    const std::vector<float> cos = numbers(half, 6);
+    const std::vector<float> sin = numbers(half, 7);
+    std::vector<float> halves(2 * half);
+    for (std::size_t i = 0; i < half; ++i) {
+      halves[i] = x[2 * i];
+      halves[half + i] = x[2 * i + 1];
+    }
+    with_every_isa([&] {
+      std::vector<float> interleaved = x;
+      std::vector<float> split = halves;
+      rotate_interleaved({interleaved.data(), 1, 1, 2 * half}, {cos.data(), 1, half}, {sin.data(), 1, half});
+      rotate({split.data(), 1, 1, 2 * half}, {cos.data(), 1, half}, {sin.data(), 1, half});
+      for (std::size_t i = 0; i < half; ++i) {
+        EXPECT_NEAR(interleaved[2 * i], split[i], 1e-6f) << half;
+        EXPECT_NEAR(interleaved[2 * i + 1], split[half + i], 1e-6f) << half;
+      }
+    });
+  }
+}
+
+TEST(AddBias, EveryRowGetsTheSame) {
+  std::vector<float> x = {1, 2, 3, 4, 5, 6};
+  const std::vector<float> bias = {10, 20, 30};
+  add_bias({x.data(), 2, 3}, bias);
+  EXPECT_EQ(x, (std::vector<float>{11, 22, 33, 14, 25, 36}));
+  EXPECT_THROW(add_bias({x.data(), 3, 2}, bias), InternalError);
+}
+
 TEST(Rotate, AnyHeadDimAndEveryTokenByItsOwnAngles) {
   for (const std::size_t half : {1u, 3u, 4u, 8u, 12u, 16u, 20u, 32u, 40u, 48u, 64u}) {
     const std::size_t tokens = 5;

@@ -1,0 +1,148 @@
+#include "engine/model/gguf_config.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "engine/base/error.h"
+#include "engine/model/model_files.h"
+#include "tests/support/gguf.h"
+
+namespace gemring {
+namespace {
+
+using test::bytes_of;
+using test::contains;
+using test::error_of;
+using test::GgufBuilder;
+using test::TemporaryDirectory;
+
+/// The pairs and the one tensor that a config is read from: 2 layers of 4 heads of 4, vocabulary of 5.
+GgufBuilder smallest(const std::string& architecture = "llama") {
+  GgufBuilder file;
+  file.text("general.architecture", architecture)
+      .count(architecture + ".block_count", 2)
+      .count(architecture + ".embedding_length", 16)
+      .count(architecture + ".attention.head_count", 4)
+      .count(architecture + ".feed_forward_length", 24)
+      .count(architecture + ".context_length", 64)
+      .tensor("token_embd.weight", {16, 5}, 0, std::string(5 * 16 * 4, '\0'));
+  return file;
+}
+
+ModelConfig load(const GgufBuilder& file) {
+  const TemporaryDirectory directory;
+  return open_model_files(directory.write("model.gguf", file.build())).config;
+}
+
+std::string problem(const GgufBuilder& file) {
+  try {
+    load(file);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string floats(const std::vector<float>& values) {
+  std::string bytes;
+  for (const float value : values) bytes += bytes_of(value);
+  return bytes;
+}
+
+TEST(GgufConfig, TheSmallestFileHasTheDefaults) {
+  const ModelConfig model = load(smallest());
+  EXPECT_EQ(model.family, "llama");
+  EXPECT_EQ(model.naming, TensorNaming::gguf);
+  EXPECT_EQ(model.layers, 2);
+  EXPECT_EQ(model.kv_heads, 4);
+  EXPECT_EQ(model.head_dim, 4);
+  EXPECT_EQ(model.vocab, 5);
+  EXPECT_EQ(model.max_positions, 64);
+  EXPECT_TRUE(model.tied_embeddings);  // no output.weight
+  EXPECT_EQ(model.rope.theta, 10000);
+  EXPECT_EQ(model.rope.pairs, RopeConfig::Pairs::interleaved);
+  EXPECT_EQ(load(smallest("qwen2")).rope.pairs, RopeConfig::Pairs::half_split);
+}
+
+TEST(GgufConfig, TensorsTellBiasesAndTheOutput) {
+  GgufBuilder file = smallest();
+  file.tensor("output.weight", {16, 5}, 0, std::string(5 * 16 * 4, '\0'))
+      .tensor("blk.0.attn_q.bias", {16}, 0, std::string(16 * 4, '\0'));
+  const ModelConfig model = load(file);
+  EXPECT_FALSE(model.tied_embeddings);
+  EXPECT_TRUE(model.qkv_bias);
+  EXPECT_FALSE(model.o_bias);
+  EXPECT_TRUE(load(smallest("qwen2")).qkv_bias);
+  EXPECT_TRUE(load(smallest("qwen3")).qk_norm);
+}
+
+TEST(GgufConfig, EndTokensAreThoseOfTheTokenizer) {
+  GgufBuilder file = smallest();
+  file.count("tokenizer.ggml.eos_token_id", 2).count("tokenizer.ggml.eot_token_id", 4);
+  EXPECT_EQ(load(file).end_tokens, (std::vector<TokenId>{TokenId(2), TokenId(4)}));
+}
+
+TEST(GgufConfig, RopeScalings) {
+  GgufBuilder freqs = smallest();
+  freqs.tensor("rope_freqs.weight", {2}, 0, floats({1, 8}));
+  EXPECT_EQ(load(freqs).rope.divisors, (std::vector<float>{1, 8}));
+
+  GgufBuilder linear = smallest();
+  linear.text("llama.rope.scaling.type", "linear").pair("llama.rope.scaling.factor", test::kF32, floats({4}));
+  EXPECT_EQ(load(linear).rope.kind, RopeConfig::Kind::linear);
+  EXPECT_EQ(load(linear).max_positions, 256);
+
+  GgufBuilder yarn = smallest();
+  yarn.text("llama.rope.scaling.type", "yarn")
+      .pair("llama.rope.scaling.factor", test::kF32, floats({4}))
+      .count("llama.rope.scaling.original_context_length", 16);
+  EXPECT_EQ(load(yarn).rope.kind, RopeConfig::Kind::yarn);
+  EXPECT_NEAR(load(yarn).rope.attention_factor, 1.138629, 1e-6);
+  EXPECT_EQ(load(yarn).max_positions, 64);
+
+  GgufBuilder longrope = smallest("phi3");
+  longrope.count("phi3.rope.scaling.original_context_length", 16)
+      .tensor("rope_factors_short.weight", {2}, 0, floats({1, 1.5f}))
+      .tensor("rope_factors_long.weight", {2}, 0, floats({2, 30}));
+  const RopeConfig rope = load(longrope).rope;
+  EXPECT_EQ(rope.long_divisors, (std::vector<float>{2, 30}));
+  EXPECT_EQ(rope.original_max_positions, 16);
+  EXPECT_NEAR(rope.attention_factor, std::sqrt(1.5), 1e-6);  // sqrt(1 + ln 4 / ln 16)
+}
+
+TEST(GgufConfig, ASlidingWindowIsOfEveryLayer) {
+  GgufBuilder file = smallest("phi3");
+  file.count("phi3.attention.sliding_window", 20);
+  EXPECT_EQ(load(file).windows, (std::vector<std::int32_t>{20, 20}));
+  GgufBuilder beyond = smallest("phi3");
+  beyond.count("phi3.attention.sliding_window", 64);
+  EXPECT_TRUE(load(beyond).windows.empty());
+}
+
+TEST(GgufConfig, WhatIsNotSupportedIsNamed) {
+  EXPECT_TRUE(
+      contains(problem(smallest("mamba")), "architecture mamba is not supported; known: llama, phi3, qwen2, qwen3"));
+  EXPECT_TRUE(contains(problem(GgufBuilder()), "general.architecture is missing"));
+  EXPECT_TRUE(contains(problem(smallest().count("llama.expert_count", 8)), "mixtures of experts"));
+  EXPECT_TRUE(contains(problem(smallest().count("llama.rope.dimension_count", 2)), "rope.dimension_count"));
+  EXPECT_TRUE(contains(problem(smallest().count("llama.attention.value_length", 8)), "attention.value_length"));
+  EXPECT_TRUE(contains(problem(smallest()
+                                   .text("llama.rope.scaling.type", "wild")
+                                   .pair("llama.rope.scaling.factor", test::kF32, floats({4}))),
+                       "rope scaling of type wild"));
+  EXPECT_TRUE(contains(problem(smallest("qwen3").count("qwen3.attention.sliding_window", 20)), "sliding_window of 20"));
+}
+
+TEST(GgufConfig, ImpossibleFiguresAreRefused) {
+  EXPECT_TRUE(contains(problem(smallest("phi3").count("phi3.attention.head_count_kv", 3)), "must divide"));
+  EXPECT_TRUE(contains(problem(smallest().count("llama.attention.head_count_kv", 0)), "head_count_kv is 0"));
+  EXPECT_TRUE(contains(problem(smallest().tensor("rope_freqs.weight", {3}, 0, floats({1, 2, 3}))), "half of a head"));
+  EXPECT_TRUE(contains(problem(smallest().tensor("rope_freqs.weight", {2}, 0, floats({1, 0}))), "not above 0"));
+  GgufBuilder headless;
+  headless.text("general.architecture", "llama");
+  EXPECT_TRUE(contains(problem(headless), "llama.block_count is missing"));
+}
+
+}  // namespace
+}  // namespace gemring
