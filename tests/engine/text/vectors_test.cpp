@@ -6,8 +6,10 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <sstream>
 
+#include "engine/text/utf8.h"
 #include "tests/engine/text/tiny_tokenizer.h"
 
 namespace gemring {
@@ -80,6 +82,27 @@ void expect_llama_cpp_vectors(const std::string& tokenizer_path, const std::stri
 
 TEST(TokenizerVectors, OfTheBundledTekkenAreEncodedAndDecodedAsTheReferenceDoes) {
   expect_vectors(std::string(GEMRING_TEST_DATA) + "/tokenizers/tekken-small", 98);
+}
+
+TEST(TokenizerProperties, AByteLevelTokenizerGivesAnyTextBackAndItsOffsetsAscendToItsEnd) {
+  const Tokenizer tokenizer = Tokenizer::load(std::string(GEMRING_TEST_DATA) + "/tokenizers/tekken-small");
+  std::mt19937 random(5);
+  for (int round = 0; round < 2000; ++round) {
+    std::string text;
+    for (int length = static_cast<int>(random() % 40); length > 0; --length) {
+      const char32_t limits[] = {0x80, 0x80, 0x300, 0x2100, 0xD800, 0x20000};
+      const char32_t code = random() % limits[random() % 6];
+      append_code_point(code >= 0xD800 && code < 0xE000 ? U' ' : code, text);
+    }
+    const Encoding encoding = tokenizer.encode(text);
+    ASSERT_EQ(tokenizer.decode(encoding.ids, true), text);
+    expect_ends_of(encoding, text);
+    std::string joined;
+    for (std::size_t i = 0; i < encoding.ids.size(); ++i) {
+      joined += tokenizer.bytes(encoding.ids[i]);
+      ASSERT_EQ(joined.size(), encoding.ends[i]) << text;
+    }
+  }
 }
 
 class SharedTokenizerVectors : public testing::TestWithParam<const char*> {};
