@@ -146,6 +146,7 @@ GgufSplit gguf_split(std::string_view name, const std::string& where) {
   const auto found = std::find_if(kKnown.begin(), kKnown.end(), [&](const Named& known) { return known.name == name; });
   if (found != kKnown.end()) return found->split();
   std::vector<std::string_view> names;
+  names.reserve(kKnown.size());
   for (const Named& known : kKnown) names.push_back(known.name);
   throw ConfigError({where, fmt::format("tokenizer.ggml.pre \"{}\" is not supported", name),
                      fmt::format("gemring knows {}", fmt::join(names, ", "))});

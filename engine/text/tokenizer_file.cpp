@@ -9,8 +9,8 @@ namespace gemring {
 
 void refuse(const std::string& where, const std::string& what) {
   throw ConfigError({where, what + " is not supported",
-                     "gemring reads BPE: byte-level, or SentencePiece with byte fallback; README, \"Tokenizers\", has "
-                     "the list"});
+                     "gemring reads BPE: byte-level (Split, Digits, Punctuation, Whitespace, ByteLevel) and "
+                     "SentencePiece's (Metaspace, or Prepend and Replace), with NFC where the file asks for it"});
 }
 
 void make_room(TokenizerFile& file, std::int64_t id, std::string_view content, std::size_t tokens,

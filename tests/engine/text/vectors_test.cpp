@@ -91,7 +91,7 @@ TEST(TokenizerProperties, AByteLevelTokenizerGivesAnyTextBackAndItsOffsetsAscend
     std::string text;
     for (int length = static_cast<int>(random() % 40); length > 0; --length) {
       const char32_t limits[] = {0x80, 0x80, 0x300, 0x2100, 0xD800, 0x20000};
-      const char32_t code = random() % limits[random() % 6];
+      const auto code = static_cast<char32_t>(random() % limits[random() % 6]);
       append_code_point(code >= 0xD800 && code < 0xE000 ? U' ' : code, text);
     }
     const Encoding encoding = tokenizer.encode(text);
