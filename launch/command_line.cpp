@@ -35,7 +35,11 @@ template <class Value>
 using Choices = std::vector<std::pair<std::string, Value>>;
 
 const Choices<DataType> kKvTypes = {{"f32", DataType::f32}, {"bf16", DataType::bf16}};
-const Choices<DataType> kWeightTypes = {{"f32", DataType::f32}, {"f16", DataType::f16}, {"bf16", DataType::bf16}};
+const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt},
+                                                       {"f32", DataType::f32},
+                                                       {"bf16", DataType::bf16},
+                                                       {"q8_0", DataType::q8_0},
+                                                       {"q4_0", DataType::q4_0}};
 
 template <class Value>
 std::string names(const Choices<Value>& choices) {
@@ -102,8 +106,8 @@ class Builder {
 
 void add_model(Builder& add, Options& options) {
   add.group("Model");
-  add.value("--model", options.model_directory, "DIR",
-            "directory with config.json, model.safetensors (or its shards) and tokenizer.json");
+  add.value("--model", options.model_directory, "PATH",
+            "directory with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file");
 }
 
 void add_prompt_ids(Builder& add, PromptOptions& prompt) {
@@ -111,8 +115,27 @@ void add_prompt_ids(Builder& add, PromptOptions& prompt) {
                "JSON array of token ids; nothing is added, and no tokenizer is needed");
 }
 
+void add_template(Builder& add, ChatOptions& chat) {
+  add.optional("--chat-template", chat.template_file, "FILE",
+               "a chat template (Jinja) that gemring knows, instead of the model's own");
+  add.optional("--date", chat.date, "YYYY-MM-DD", "what chat templates take for today's date. Unset: the clock's");
+}
+
+void add_chat(Builder& add, ChatOptions& chat, bool from_environment) {
+  add.group("Chat");
+  add.flag("--chat", chat.on,
+           "the prompt and behind it the question are the user's message in the model's chat format;\n"
+           "special tokens written in it stay text");
+  add.optional("--system", chat.system, "TEXT", "the system message. Unset: the template's own, where it has one");
+  add.use_environment(from_environment);
+  add.optional("--user-file", chat.user_file, "FILE", "the user's message, instead of --prompt-file");
+  add.use_environment(true);
+  add.optional("--answer-prefix", chat.answer_prefix, "TEXT", "how the answer begins; it goes on from there");
+  add_template(add, chat);
+}
+
 void add_prompt(Builder& add, PromptOptions& prompt, bool from_environment) {
-  add.group("Prompt (standard input where none of the first three is given)");
+  add.group("Prompt (standard input where none of the first three, and no --user-file, is given)");
   add.use_environment(from_environment);
   add.optional("--prompt", prompt.text, "TEXT", "the prompt itself");
   add.optional("--prompt-file", prompt.file, "FILE", "UTF-8 text; special tokens in it are recognised");
@@ -165,8 +188,12 @@ void add_cluster(Builder& add, RunOptions& run) {
 }
 
 void add_numbers(Builder& add, RunOptions& run) {
+  add.choice("--weights", run.weights, kWeightTypes,
+             "convert the model's matrices to this type as they are loaded (random ones: stored is bf16)");
   add.choice("--kv-type", run.kv_type, kKvTypes, "KV cache; bf16 halves it and rounds keys and values");
   add.choice("--message-type", run.message_type, kKvTypes, "activations and keys between ranks; bf16 halves them");
+  add.flag("--allow-extrapolation", run.allow_extrapolation,
+           "read prompts beyond the positions that the model was made for; answers may be nonsense");
 }
 
 void add_run(Builder& add, RunOptions& run) {
@@ -239,7 +266,6 @@ void add_bench(Builder& add, CLI::App& app, Options& options) {
   app.get_formatter()->label("Positionals", "Benchmark");
   add.optional("--random-weights", options.bench.random_weights, "CONFIG.json",
                "instead of --model: random weights of that shape, made in memory");
-  add.choice("--weights", options.bench.weights, kWeightTypes, "type of random weights");
   add.value("--tokens", options.bench.tokens, "N", "length of the prompt (pseudo-random ids)");
   add.value("--max-new-tokens", options.bench.decode_tokens, "TOKENS", "measured steps of `bench decode`");
   add.value("--repetitions", options.bench.repetitions, "N", "measured runs; the median counts");
@@ -251,12 +277,31 @@ void add_bench(Builder& add, CLI::App& app, Options& options) {
   add_output(add, options.output);
 }
 
+/// The commands on text, which need nothing of a model but its tokenizer's files.
+void add_text_command(Builder& add, Command command, Options& options) {
+  add.group("Model");
+  add.value("--model", options.model_directory, "PATH",
+            command == Command::render ? "directory with tokenizer_config.json or chat_template.jinja; or a GGUF file"
+                                       : "directory with tokenizer.json, that file itself, or a GGUF file");
+  add.group("Text");
+  if (command == Command::render) add_template(add, options.prompt.chat);
+  if (command == Command::tokenize) {
+    add.flag("--special", options.tokenize.special, "with the tokens that the tokenizer adds, such as BOS");
+  }
+  add.group("Output");
+  add_log(add, options.output);
+}
+
 void add_options(const CommandWords& words, CLI::App& app, Options& options, bool prompt_from_environment) {
   Builder add(app);
+  const bool text_command =
+      words.command == Command::render || words.command == Command::tokenize || words.command == Command::detokenize;
+  if (text_command) return add_text_command(add, words.command, options);
   add_model(add, options);
   switch (words.command) {
     case Command::generate:
       add_prompt(add, options.prompt, prompt_from_environment);
+      add_chat(add, options.prompt.chat, prompt_from_environment);
       add_filter(add, options.filter);
       add_generation(add, options.generate);
       add_run(add, options.run);
@@ -271,6 +316,10 @@ void add_options(const CommandWords& words, CLI::App& app, Options& options, boo
       return add_log(add, options.output);
     case Command::bench:
       return add_bench(add, app, options);
+    case Command::render:
+    case Command::tokenize:
+    case Command::detokenize:
+      return;
   }
 }
 

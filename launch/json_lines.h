@@ -18,7 +18,8 @@ namespace gemring {
 /// ResourceError (output that cannot be written).
 void answer_lines(int input, std::FILE* output, const std::function<std::string(std::string_view line)>& answer);
 
-/// `value` as a JSON text in double quotes, UTF-8 as it is.
+/// `value` as a JSON text in double quotes: UTF-8 as it is, but for what ends a line in some reader's eyes (U+0085,
+/// U+2028, U+2029).
 std::string json_text(std::string_view value);
 
 /// "[3,0,9]".

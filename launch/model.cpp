@@ -1,24 +1,42 @@
 #include "launch/model.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "distributed/comm/control.h"
 #include "engine/base/error.h"
+#include "engine/model/filter_layers.h"
 #include "engine/model/model_files.h"
 #include "engine/model/tensors.h"
 #include "engine/model/weights.h"
+#include "engine/weights/converted_tensors.h"
+#include "engine/weights/file.h"
+#include "engine/weights/gguf.h"
 #include "launch/start_up.h"
 
 namespace gemring {
 namespace {
+
+/// The embedding and the output matrix are what q4_0 is too coarse for, as llama.cpp finds.
+void convert(OpenModel& model, DataType type) {
+  const auto name_of = [&](TensorRole role) { return tensor_name(model.config.naming, role, LayerIndex(0)); };
+  const std::string embedding = name_of(TensorRole::embedding);
+  const std::string output = name_of(TensorRole::output);
+  ConvertedTensors converted = convert_tensors(
+      std::move(model.weights),
+      {.type = type, .is_sensitive = [=](std::string_view tensor) { return tensor == embedding || tensor == output; }});
+  model.weights = std::move(converted.tensors);
+  model.from_files = false;
+  if (converted.kept_bf16 > 0) {
+    log_info("{} matrices became bf16: their rows are no whole number of {} blocks", converted.kept_bf16, name(type));
+  }
+}
 
 OpenModel open_here(const Options& options) {
   OpenModel model;
   if (options.bench.random_weights) {
     model.name = *options.bench.random_weights;
     model.config = load_model_config_file(model.name);
-    model.weights = random_tensors(expected_tensors(model.config, options.bench.weights));
+    model.weights = random_tensors(expected_tensors(model.config, DataType::bf16));
     model.from_files = false;
   } else {
     model.name = options.model_directory;
@@ -27,6 +45,7 @@ OpenModel open_here(const Options& options) {
     model.weights = std::move(files.weights);
   }
   check_tensors(*model.weights, model.config);
+  if (options.run.weights) convert(model, *options.run.weights);
   return model;
 }
 
@@ -52,13 +71,12 @@ OpenModel open_model(const Job& job, const Options& options) {
   return model;
 }
 
-std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model_directory, bool needed) {
+std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model, bool needed) {
   std::optional<Tokenizer> tokenizer;
   agreed_on_first(job, [&] {
-    struct stat status {};
-    if (model_directory.empty() || stat((model_directory + "/tokenizer.json").c_str(), &status) != 0) return;
+    if (model.empty() || (!is_gguf_path(model) && !file_exists(path_in(model, "tokenizer.json")))) return;
     try {
-      tokenizer = Tokenizer::load(model_directory);
+      tokenizer = Tokenizer::load(model);
     } catch (const Error& error) {
       if (needed) throw;
       log_warn("no text without a tokenizer: {}", error.what());
@@ -82,6 +100,9 @@ FilterLayer choose_filter_layer(std::optional<std::int32_t> option, std::optiona
       throw ConfigError({"gemring.json", problem(profile->value()), "correct filter_layer or give --filter-layer"});
     }
     return {*profile, "gemring.json"};
+  }
+  if (const auto published = published_filter_layer(config)) {
+    return {published->layer, fmt::format("{} of {}", published->model, published->source)};
   }
   return {config.rule_of_thumb_filter_layer(), "rule of thumb"};
 }

@@ -15,26 +15,27 @@
 namespace gemring {
 
 struct OpenModel {
-  std::string name;  // directory, or the config of random weights: for the log
+  std::string name;  // directory, GGUF file, or the config of random weights: for the log
   ModelConfig config;
   std::unique_ptr<TensorSource> weights;
-  bool from_files = true;  // false: random weights, which every rank makes for itself
+  bool from_files = true;  // false: random or converted weights, which every rank has for itself
 };
 
 /// Throws AgreedError: a file that is missing or malformed on some rank (model_file, config), checkpoints that differ
 /// between ranks (peer).
 OpenModel open_model(const Job& job, const Options& options);
 
-/// The tokenizer of the directory, on rank 0; nothing where it has no tokenizer.json. `needed` false: one that cannot
-/// be read is a warning only (the prompt is token ids).
-std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model_directory, bool needed);
+/// The tokenizer of the directory or GGUF file, on rank 0; nothing where a directory has no tokenizer.json. `needed`
+/// false: one that cannot be read is a warning only (the prompt is token ids).
+std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model, bool needed);
 
 struct FilterLayer {
   LayerIndex layer;
-  std::string source;  // "--filter-layer", "gemring.json", "rule of thumb"
+  std::string source;  // "--filter-layer", "gemring.json", a paper, "rule of thumb"
 };
 
-/// From the option, else the profile, else 0.45 x layers. Throws UsageError or ConfigError outside 0..layers-1.
+/// From the option, else the profile, else the published table, else 0.45 x layers. Throws UsageError or ConfigError
+/// outside 0..layers-1.
 FilterLayer choose_filter_layer(std::optional<std::int32_t> option, std::optional<LayerIndex> profile,
                                 const ModelConfig& config);
 

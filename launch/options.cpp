@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "engine/base/error.h"
+#include "engine/text/chat_date.h"
 #include "launch/command_line.h"
 #include "launch/environment.h"
 
@@ -18,16 +20,30 @@ constexpr std::array kCommands = {
     CommandWords{Command::plan, "plan", "Show who owns what, and bytes and FLOP per rank; refuse what cannot fit."},
     CommandWords{Command::inspect, "inspect", "Show what is in a model directory."},
     CommandWords{Command::bench, "bench", "Measure prefill, decode or gemfilter."},
+    CommandWords{Command::render, "render",
+                 "Conversations to prompts: lines {\"messages\": [...]} in, JSON texts out."},
+    CommandWords{Command::tokenize, "tokenize",
+                 "Text to token ids: lines {\"text\": ...} in, a JSON array a line out."},
+    CommandWords{Command::detokenize, "detokenize", "Token ids to text: a JSON array a line in, {\"text\": ...} out."},
 };
 
 std::string general_help() {
   std::string text =
       "gemring answers questions over very long texts on CPU clusters.\n"
       "Usage: gemring COMMAND [OPTIONS], or mpirun -n RANKS gemring COMMAND [OPTIONS]\n\nCommands:\n";
-  for (const CommandWords& words : kCommands) text += fmt::format("  {:<10}{}\n", words.name, words.description);
+  for (const CommandWords& words : kCommands) text += fmt::format("  {:<12}{}\n", words.name, words.description);
   text +=
       "\n  gemring COMMAND --help   the command's options\n"
       "  gemring --version        version, compiler, MPI, BLAS, instruction sets\n";
+  return text;
+}
+
+/// "generate, logits, ... and detokenize".
+std::string command_names() {
+  std::string text(kCommands[0].name);
+  for (std::size_t i = 1; i < kCommands.size(); ++i) {
+    text += fmt::format("{}{}", i + 1 < kCommands.size() ? ", " : " and ", kCommands[i].name);
+  }
   return text;
 }
 
@@ -36,7 +52,7 @@ const CommandWords& command_named(const std::string& name) {
       std::find_if(kCommands.begin(), kCommands.end(), [&](const CommandWords& words) { return words.name == name; });
   if (found == kCommands.end()) {
     throw UsageError({"command line", fmt::format("'{}' is no command", name),
-                      "commands are generate, logits, plan, inspect and bench; gemring --help says more"});
+                      fmt::format("commands are {}; gemring --help says more", command_names())});
   }
   return *found;
 }
@@ -62,12 +78,34 @@ void check_numbers(const Options& options) {
   validate(options.generate.sampling);
 }
 
+/// Options that only mean something in a chat, and --chat with what it cannot be combined with.
+void check_chat(const Options& options) {
+  const ChatOptions& chat = options.prompt.chat;
+  if (chat.date) parse_date(*chat.date, "--date");
+  if (options.command == Command::render) return;
+  if (chat.on && options.prompt.ids_file) {
+    throw UsageError({"--chat", "makes a prompt of text, and --prompt-ids gives token ids",
+                      "give the text with --user-file, or the ids of the whole chat without --chat"});
+  }
+  const std::pair<const char*, bool> only_with_chat[] = {{"--system", chat.system.has_value()},
+                                                         {"--user-file", chat.user_file.has_value()},
+                                                         {"--answer-prefix", chat.answer_prefix.has_value()},
+                                                         {"--chat-template", chat.template_file.has_value()},
+                                                         {"--date", chat.date.has_value()}};
+  for (const auto& [option, given] : only_with_chat) {
+    if (given && !chat.on) throw UsageError({option, "means nothing without --chat", "add --chat, or leave it out"});
+  }
+}
+
 void check_combinations(const Options& options) {
   const PromptOptions& prompt = options.prompt;
-  if (prompt.text.has_value() + prompt.file.has_value() + prompt.ids_file.has_value() > 1) {
-    throw UsageError(
-        {"command line", "more than one prompt is given",
-         "give one of --prompt, --prompt-file and --prompt-ids, or none and the prompt on standard input"});
+  check_chat(options);
+  if (prompt.text.has_value() + prompt.file.has_value() + prompt.ids_file.has_value() +
+          prompt.chat.user_file.has_value() >
+      1) {
+    throw UsageError({"command line", "more than one prompt is given",
+                      "give one of --prompt, --prompt-file, --user-file and --prompt-ids, or none and the prompt on "
+                      "standard input"});
   }
   if (prompt.question && prompt.ids_file) {
     throw UsageError({"--question", "goes with a prompt of text, and --prompt-ids gives token ids",
@@ -79,8 +117,8 @@ void check_combinations(const Options& options) {
                         "--random-weights CONFIG.json makes a model of that shape in memory"});
     }
   } else if (options.model_directory.empty()) {
-    throw UsageError(
-        {"--model", "no model directory is given", "name the directory that holds config.json and model.safetensors"});
+    throw UsageError({"--model", "no model directory is given",
+                      "name the model's directory (gemring COMMAND --help says what it must hold)"});
   }
   if (options.command == Command::logits && !prompt.ids_file) {
     throw UsageError({"--prompt-ids", "no prompt is given", "name a file with a JSON array of token ids"});
@@ -94,7 +132,7 @@ void check_combinations(const Options& options) {
 bool names_a_prompt(const std::vector<std::string>& arguments) {
   return std::any_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
     const std::string name = argument.substr(0, argument.find('='));
-    return name == "--prompt" || name == "--prompt-file" || name == "--prompt-ids";
+    return name == "--prompt" || name == "--prompt-file" || name == "--prompt-ids" || name == "--user-file";
   });
 }
 

@@ -15,16 +15,27 @@
 
 namespace gemring {
 
-enum class Command : int { generate, logits, plan, inspect, bench };
+enum class Command : int { generate, logits, plan, inspect, bench, render, tokenize, detokenize };
 enum class Benchmark : int { prefill, decode, gemfilter };
 enum class ProgressMode : int { automatic, always, never };  // automatic: where stderr is a terminal
 
-/// Where the prompt comes from; at most one of text, file and ids_file. None: standard input.
+/// The prompt as a message to a chat model (--chat), and what `gemring render` takes of it.
+struct ChatOptions {
+  bool on = false;
+  std::optional<std::string> system;         // the system message; unset: the template's own, where it has one
+  std::optional<std::string> user_file;      // the user's message; instead of the other sources of a prompt
+  std::optional<std::string> answer_prefix;  // behind the opening of the assistant's turn; the answer goes on from it
+  std::optional<std::string> template_file;  // Jinja; unset: the model's
+  std::optional<std::string> date;           // YYYY-MM-DD, what templates take for today; unset: the clock
+};
+
+/// Where the prompt comes from; at most one of text, file, ids_file and chat.user_file. None: standard input.
 struct PromptOptions {
   std::optional<std::string> text;
   std::optional<std::string> file;
   std::optional<std::string> ids_file;  // JSON array of token ids: nothing is added, no tokenizer needed
   std::optional<std::string> question;  // put behind the prompt; its tokens are kept whatever their score
+  ChatOptions chat;
 };
 
 struct FilterOptions {
@@ -42,10 +53,12 @@ struct GenerateOptions {
 /// How the passes run, whatever is asked. The same for every command that computes.
 struct RunOptions {
   std::optional<std::string> cluster_file;  // unset: rank 0 filters, the others are stages
+  std::optional<DataType> weights;          // what matrices become as they are loaded; unset: as stored
   DataType kv_type = DataType::f32;         // bf16 halves the cache and rounds keys and values
   DataType message_type = DataType::f32;    // bf16 halves what travels between ranks
   std::optional<std::int32_t> threads;      // of each rank; unset: the node's cores shared among its ranks
   std::optional<std::int32_t> omp_threads;  // OMP_NUM_THREADS where it was set: an upper bound, only a hint
+  bool allow_extrapolation = false;         // prompts beyond the model's range
   std::string isa;                          // GEMRING_ISA; empty: the best that all ranks have
 };
 
@@ -70,7 +83,6 @@ struct PlanOptions {
 struct BenchOptions {
   Benchmark benchmark = Benchmark::prefill;
   std::optional<std::string> random_weights;  // config.json of the shape; instead of --model
-  DataType weights = DataType::bf16;          // type of random weights
   std::int32_t tokens = 4096;                 // length of the prompt
   std::int32_t repetitions = 3;               // measured runs; the median counts
   std::int32_t warmup = 1;                    // runs before them
@@ -78,9 +90,13 @@ struct BenchOptions {
   std::uint64_t seed = 1;                     // of the prompt's pseudo-random ids
 };
 
+struct TokenizeOptions {
+  bool special = false;  // with the tokens that the post-processor adds, such as BOS
+};
+
 struct Options {
   Command command = Command::generate;
-  std::string model_directory;
+  std::string model_directory;  // or a GGUF file
   PromptOptions prompt;
   FilterOptions filter;
   GenerateOptions generate;
@@ -89,6 +105,7 @@ struct Options {
   LogitsOptions logits;
   PlanOptions plan;
   BenchOptions bench;
+  TokenizeOptions tokenize;
 };
 
 /// What the command line asks for: a command to run, or a text to print (--help, --version asked apart).

@@ -29,8 +29,12 @@ void serialize(Archive& archive, std::optional<T>& value, unsigned version) {
 }
 
 template <class Archive>
+void serialize(Archive& archive, gemring::ChatOptions& options, unsigned /*version*/) {
+  archive& options.on& options.system& options.user_file& options.answer_prefix& options.template_file& options.date;
+}
+template <class Archive>
 void serialize(Archive& archive, gemring::PromptOptions& options, unsigned /*version*/) {
-  archive& options.text& options.file& options.ids_file& options.question;
+  archive& options.text& options.file& options.ids_file& options.question& options.chat;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::SelectionOptions& options, unsigned /*version*/) {
@@ -51,7 +55,7 @@ void serialize(Archive& archive, gemring::GenerateOptions& options, unsigned /*v
 template <class Archive>
 void serialize(Archive& archive, gemring::RunOptions& options, unsigned /*version*/) {
   archive& options.cluster_file& options.kv_type& options.message_type& options.threads& options.omp_threads;
-  archive& options.isa;
+  archive& options.isa& options.weights& options.allow_extrapolation;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::LogOptions& options, unsigned /*version*/) {
@@ -71,15 +75,19 @@ void serialize(Archive& archive, gemring::PlanOptions& options, unsigned /*versi
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::BenchOptions& options, unsigned /*version*/) {
-  archive& options.benchmark& options.random_weights& options.weights& options.tokens& options.repetitions;
+  archive& options.benchmark& options.random_weights& options.tokens& options.repetitions;
   archive& options.warmup& options.decode_tokens& options.seed;
+}
+template <class Archive>
+void serialize(Archive& archive, gemring::TokenizeOptions& options, unsigned /*version*/) {
+  archive& options.special;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::Options& options, unsigned /*version*/) {
   archive& options.command& options.model_directory& options.prompt& options.filter& options.generate;
-  archive& options.run& options.output& options.logits& options.plan& options.bench;
+  archive& options.run& options.output& options.logits& options.plan& options.bench& options.tokenize;
 }
 
 }  // namespace boost::serialization
 
-BOOST_CLASS_VERSION(gemring::Options, 1)
+BOOST_CLASS_VERSION(gemring::Options, 2)

@@ -13,20 +13,10 @@
 #include "engine/base/error.h"
 #include "engine/base/format.h"
 #include "engine/base/log.h"
+#include "launch/chat.h"
 
 namespace gemring {
 namespace {
-
-std::string read_file(const std::string& path, const char* option) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();  // an empty file sets failbit of `text` only
-  if (!in) {
-    throw UsageError(
-        {option, fmt::format("{} cannot be read: {}", path, std::strerror(errno)), "name a readable file"});
-  }
-  return std::move(text).str();
-}
 
 std::string read_standard_input() {
   log_info("reading the prompt from standard input");
@@ -43,8 +33,19 @@ void require_not_empty(std::size_t tokens) {
 
 }  // namespace
 
+std::string read_text_file(const std::string& path, const char* option) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  if (in) text << in.rdbuf();  // an empty file sets failbit of `text` only
+  if (!in) {
+    throw UsageError(
+        {option, fmt::format("{} cannot be read: {}", path, std::strerror(errno)), "name a readable file"});
+  }
+  return std::move(text).str();
+}
+
 PromptText join(std::string prompt, const std::optional<std::string>& question) {
-  PromptText result{std::move(prompt), std::nullopt};
+  PromptText result{std::move(prompt), std::nullopt, {}, true};
   if (!question) return result;
   if (!result.text.empty() && result.text.back() != '\n') result.text += '\n';
   result.question_begin = result.text.size();
@@ -54,7 +55,7 @@ PromptText join(std::string prompt, const std::optional<std::string>& question) 
 
 Prompt tokenize(const PromptText& text, const Tokenizer& tokenizer) {
   if (text.text.empty()) require_not_empty(0);
-  const Encoding encoding = tokenizer.encode(text.text);
+  const Encoding encoding = tokenizer.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
   require_not_empty(encoding.ids.size());
   Prompt prompt{encoding.ids, std::nullopt};
   if (text.question_begin) {
@@ -64,12 +65,11 @@ Prompt tokenize(const PromptText& text, const Tokenizer& tokenizer) {
   return prompt;
 }
 
-std::vector<TokenId> parse_ids(const std::string& json, const std::string& name, std::int32_t vocab) {
+std::vector<TokenId> ids_of_json(const std::string& json, const std::string& name, std::int32_t vocab) {
   const nlohmann::json ids = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
   if (!ids.is_array()) {
     throw UsageError({name, "is no JSON array", "write the token ids as [1, 2, 3]"});
   }
-  require_not_empty(ids.size());
   std::vector<TokenId> result;
   result.reserve(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -89,19 +89,32 @@ std::vector<TokenId> parse_ids(const std::string& json, const std::string& name,
   return result;
 }
 
-Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ModelConfig& config) {
+std::vector<TokenId> parse_ids(const std::string& json, const std::string& name, std::int32_t vocab) {
+  std::vector<TokenId> ids = ids_of_json(json, name, vocab);
+  require_not_empty(ids.size());
+  return ids;
+}
+
+Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
+                   const ModelConfig& config) {
   if (options.ids_file) {
-    return {parse_ids(read_file(*options.ids_file, "--prompt-ids"), *options.ids_file, config.vocab), std::nullopt};
+    return {parse_ids(read_text_file(*options.ids_file, "--prompt-ids"), *options.ids_file, config.vocab),
+            std::nullopt};
   }
   if (tokenizer == nullptr) {
     throw UsageError({"--model", "the directory has no tokenizer.json, so text cannot be read",
                       "give the prompt as token ids with --prompt-ids FILE"});
   }
-  std::string text = options.text   ? *options.text
-                     : options.file ? read_file(*options.file, "--prompt-file")
-                                    : read_standard_input();
-  if (text.empty()) require_not_empty(0);  // a question alone is no prompt
-  Prompt prompt = tokenize(join(std::move(text), options.question), *tokenizer);
+  std::string text = options.text             ? *options.text
+                     : options.file           ? read_text_file(*options.file, "--prompt-file")
+                     : options.chat.user_file ? read_text_file(*options.chat.user_file, "--user-file")
+                                              : read_standard_input();
+  if (text.empty() && (chat == nullptr || options.question.value_or("").empty())) {
+    require_not_empty(0);  // a question alone is no prompt, but it is a message
+  }
+  Prompt prompt = tokenize(chat == nullptr ? join(std::move(text), options.question)
+                                           : chat_prompt(*chat, options.chat, std::move(text), options.question),
+                           *tokenizer);
   for (std::size_t i = 0; i < prompt.ids.size(); ++i) {
     if (prompt.ids[i].value() < config.vocab) continue;
     throw ModelFileError({"tokenizer.json",
@@ -113,23 +126,28 @@ Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, con
 }
 
 void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const ResolvedSelection& selection,
-                  std::int32_t max_new_tokens, std::int32_t max_positions) {
+                  std::int32_t max_new_tokens, std::int32_t max_positions, bool allow_extrapolation) {
   require_not_empty(static_cast<std::size_t>(prompt_tokens));
   const auto count = [](std::int64_t tokens) { return grouped(static_cast<std::uint64_t>(tokens)); };
-  if (prompt_tokens > max_positions) {
-    throw ConfigError(
-        {"prompt",
-         fmt::format("has {} tokens, the model's limit is {} positions", count(prompt_tokens), count(max_positions)),
-         "shorten the prompt or take a model with a longer context"});
-  }
+  const auto beyond = [&](const std::string& problem, const std::string& advice) {
+    if (!allow_extrapolation) throw ConfigError({"prompt", problem, advice + ", or give --allow-extrapolation"});
+    log_warn("prompt {}: beyond its range a model may answer nonsense", problem);
+  };
   const bool filtered = filter.method == Method::gemfilter && !selection.keeps_everything(prompt_tokens);
   const std::int64_t kept = filtered ? selection.keep : prompt_tokens;
+  if (prompt_tokens > max_positions) {
+    beyond(fmt::format("has {} tokens, the model's limit is {} positions{}", count(prompt_tokens), count(max_positions),
+                       filtered ? fmt::format(" (the first pass reads all of them; the second needs {})",
+                                              count(kept + max_new_tokens))
+                                : ""),
+           "shorten the prompt, take a model with a longer context");
+    if (!filtered) return;
+  }
   if (kept + max_new_tokens <= max_positions) return;
-  throw ConfigError({"prompt",
-                     fmt::format("{} {} tokens and --max-new-tokens {} need {} positions, the model's limit is {}",
-                                 count(kept), filtered ? "kept" : "prompt", count(max_new_tokens),
-                                 count(kept + max_new_tokens), count(max_positions)),
-                     filtered ? "lower --keep or --max-new-tokens" : "lower --max-new-tokens or shorten the prompt"});
+  beyond(fmt::format("{} {} tokens and --max-new-tokens {} need {} positions, the model's limit is {}", count(kept),
+                     filtered ? "kept" : "prompt", count(max_new_tokens), count(kept + max_new_tokens),
+                     count(max_positions)),
+         filtered ? "lower --keep or --max-new-tokens" : "lower --max-new-tokens, shorten the prompt");
 }
 
 }  // namespace gemring

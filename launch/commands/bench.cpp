@@ -98,7 +98,8 @@ int run_bench(const Job& job, const Options& given) {
   agreed(job, [&] {
     if (options.filter.method == Method::gemfilter) selection = resolve(options.filter.selection, tokens, std::nullopt);
     request = request_of(options, filter_layer, selection);
-    check_length(tokens, options.filter, selection, request.stop.max_new_tokens, model.config.max_positions);
+    check_length(tokens, options.filter, selection, request.stop.max_new_tokens, model.config.max_positions,
+                 options.run.allow_extrapolation);
   });
 
   Workload workload;

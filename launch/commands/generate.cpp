@@ -1,10 +1,12 @@
 #include <fmt/format.h>
 
+#include <boost/serialization/vector.hpp>
 #include <optional>
 #include <sstream>
 
 #include "distributed/comm/control.h"
 #include "engine/base/format.h"
+#include "launch/chat.h"
 #include "launch/commands/commands.h"
 #include "launch/model.h"
 #include "launch/output_file.h"
@@ -21,11 +23,13 @@ namespace {
 struct PromptHeader {
   std::int32_t tokens = 0;
   std::uint64_t known_tokens = 0;
+  std::vector<std::int32_t> chat_end_tokens;
   ResolvedSelection selection;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& tokens& known_tokens& selection.keep& selection.pool_width& selection.keep_first& selection.keep_last;
+    archive& tokens& known_tokens& chat_end_tokens& selection.keep& selection.pool_width& selection
+        .keep_first& selection.keep_last;
   }
 };
 
@@ -34,14 +38,17 @@ PromptHeader agree_on_prompt(const Job& job, const Options& options, const OpenM
                              Prompt& prompt) {
   PromptHeader header;
   agreed_on_first(job, [&] {
-    prompt = load_prompt(options.prompt, tokenizer, model.config);
+    std::optional<ChatTemplate> chat;
+    if (options.prompt.chat.on) chat.emplace(open_chat_template(options.model_directory, options.prompt.chat));
+    prompt = load_prompt(options.prompt, tokenizer, chat ? &*chat : nullptr, model.config);
+    if (chat) header.chat_end_tokens = chat_end_tokens(*chat, *tokenizer);
     header.tokens = static_cast<std::int32_t>(prompt.ids.size());
     header.known_tokens = tokenizer == nullptr ? 0 : tokenizer->size();
     if (options.filter.method == Method::gemfilter) {
       header.selection = resolve(options.filter.selection, header.tokens, prompt.question_tokens);
     }
     check_length(header.tokens, options.filter, header.selection, options.generate.max_new_tokens,
-                 model.config.max_positions);
+                 model.config.max_positions, options.run.allow_extrapolation);
   });
   broadcast_control(job.world, header, 0);
   return header;
@@ -63,7 +70,9 @@ GenerationRequest request_of(const Options& options, const PromptHeader& header,
   request.filter_layer = filter_layer;
   request.selection = header.selection;
   request.sampling = options.generate.sampling;
-  request.stop = {model.config.end_tokens, options.generate.max_new_tokens, options.generate.ignore_eos};
+  std::vector<TokenId> end_tokens = model.config.end_tokens;
+  for (const std::int32_t id : header.chat_end_tokens) end_tokens.emplace_back(id);
+  request.stop = {std::move(end_tokens), options.generate.max_new_tokens, options.generate.ignore_eos};
   request.known_tokens = header.known_tokens;
   return request;
 }

@@ -29,10 +29,11 @@ int run_logits(const Job& job, const Options& options) {
   const OpenModel model = open_model(job, options);
   std::vector<TokenId> prompt;
   agreed_on_first(job, [&] {
-    prompt = load_prompt(options.prompt, nullptr, model.config).ids;
+    prompt = load_prompt(options.prompt, nullptr, nullptr, model.config).ids;
     FilterOptions full;
     full.method = Method::full;
-    check_length(static_cast<std::int32_t>(prompt.size()), full, {}, 0, model.config.max_positions);
+    check_length(static_cast<std::int32_t>(prompt.size()), full, {}, 0, model.config.max_positions,
+                 options.run.allow_extrapolation);
     check_rows(options.logits.last, prompt.size());
   });
   std::int32_t tokens = static_cast<std::int32_t>(prompt.size());

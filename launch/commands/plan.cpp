@@ -27,7 +27,8 @@ Workload workload_of(const Options& options, const ModelConfig& config, LayerInd
     selection = resolve(options.filter.selection, workload.prompt_tokens, std::nullopt);
     workload.keep = selection.keep;
   }
-  check_length(workload.prompt_tokens, options.filter, selection, workload.new_tokens, config.max_positions);
+  check_length(workload.prompt_tokens, options.filter, selection, workload.new_tokens, config.max_positions,
+               options.run.allow_extrapolation);
   return workload;
 }
 

@@ -15,6 +15,12 @@ int run_command(const Job& job, const Options& options) {
       return run_inspect(job, options);
     case Command::bench:
       return run_bench(job, options);
+    case Command::render:
+      return run_render(job, options);
+    case Command::tokenize:
+      return run_tokenize(job, options);
+    case Command::detokenize:
+      return run_detokenize(job, options);
   }
   GEMRING_CHECK(false, "command {}", static_cast<int>(options.command));
 }

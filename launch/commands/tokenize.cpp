@@ -23,9 +23,14 @@ void require_token(const Tokenizer& tokenizer, TokenId id) {
 int run_tokenize(const Job& job, const Options& options) {
   agreed_on_first(job, [&] {
     const Tokenizer tokenizer = Tokenizer::load(options.model_directory);
+    // A post-processor adds its tokens to any text, also to one that says them itself; a prompt would have them once.
+    std::vector<TokenId> added;
+    if (options.tokenize.special) added = tokenizer.encode("").ids;
     answer_lines(STDIN_FILENO, stdout, [&](std::string_view line) {
-      const Encoding encoding = tokenizer.encode(text_of_line(line), {.add_bos = options.tokenize.special});
-      return json_ids(encoding.ids);
+      std::vector<TokenId> ids = added;
+      const Encoding encoding = tokenizer.encode(text_of_line(line), {.add_bos = false});
+      ids.insert(ids.end(), encoding.ids.begin(), encoding.ids.end());
+      return json_ids(ids);
     });
   });
   return 0;

@@ -29,6 +29,18 @@ TEST(FilterLayer, TheRuleOfThumbIsNearlyHalfOfTheLayers) {
   EXPECT_EQ(choice.source, "rule of thumb");
 }
 
+TEST(FilterLayer, APaperWinsOverTheRuleOfThumb) {
+  ModelConfig llama31 = with_layers(32);
+  llama31.hidden = 4096;
+  llama31.ffn = 14336;
+  llama31.heads = 32;
+  llama31.kv_heads = 8;
+  llama31.vocab = 128256;
+  EXPECT_EQ(choose_filter_layer(std::nullopt, std::nullopt, llama31).layer, LayerIndex(13));
+  EXPECT_EQ(choose_filter_layer(std::nullopt, LayerIndex(3), llama31).source, "gemring.json");
+  EXPECT_EQ(choose_filter_layer(2, LayerIndex(3), llama31).source, "--filter-layer");
+}
+
 TEST(FilterLayer, LayersOutsideTheModelAreRefused) {
   EXPECT_THROW(choose_filter_layer(8, std::nullopt, with_layers(8)), UsageError);
   EXPECT_THROW(choose_filter_layer(-1, std::nullopt, with_layers(8)), UsageError);

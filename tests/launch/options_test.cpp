@@ -185,7 +185,7 @@ TEST(Options, BenchWantsAModelOrRandomWeightsButNotBoth) {
 
 TEST(Options, BenchHasTheDocumentedDefaults) {
   const BenchOptions bench = parse({"bench", "prefill", "--model", "m"}).bench;
-  EXPECT_EQ(bench.weights, DataType::bf16);
+  EXPECT_FALSE(parse({"bench", "prefill", "--model", "m"}).run.weights.has_value());
   EXPECT_EQ(bench.repetitions, 3);
   EXPECT_EQ(bench.warmup, 1);
   EXPECT_EQ(bench.decode_tokens, 32);
@@ -200,10 +200,10 @@ TEST(Options, LogitsWantsIdsAndAFile) {
 }
 
 TEST(Options, HelpOfEveryCommandNamesItsOptions) {
-  for (const char* command : {"generate", "logits", "plan", "inspect", "bench"}) {
+  for (const char* command : {"generate", "logits", "plan", "inspect", "bench", "render", "tokenize", "detokenize"}) {
     const ParsedCommandLine line = parse_command_line({command, "--help"});
     EXPECT_EQ(line.kind, ParsedCommandLine::Kind::help) << command;
-    EXPECT_NE(line.help.find("--model DIR"), std::string::npos) << command;
+    EXPECT_NE(line.help.find("--model PATH"), std::string::npos) << command;
   }
   EXPECT_NE(parse_command_line({"generate", "--help"}).help.find("--max-new-tokens TOKENS (256)"), std::string::npos);
   EXPECT_NE(parse_command_line({"--help"}).help.find("inspect"), std::string::npos);
@@ -218,7 +218,7 @@ TEST(Options, OtherRanksLogWarningsUnlessAskedForMore) {
 
 TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
   Options sent = parse({"bench", "gemfilter", "--random-weights", "c.json", "--keep", "5", "--selection", "paper",
-                        "--threads", "4", "--weights", "f16", "--log-format", "json", "--seed", "9"});
+                        "--threads", "4", "--weights", "q8_0", "--log-format", "json", "--seed", "9"});
   sent.plan.memory_gib = 1.5;
   std::ostringstream out(std::ios::binary);
   boost::archive::binary_oarchive(out) << sent;
@@ -228,7 +228,7 @@ TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
   EXPECT_EQ(received.command, Command::bench);
   EXPECT_EQ(received.bench.benchmark, Benchmark::gemfilter);
   EXPECT_EQ(received.bench.random_weights, "c.json");
-  EXPECT_EQ(received.bench.weights, DataType::f16);
+  EXPECT_EQ(received.run.weights, DataType::q8_0);
   EXPECT_EQ(received.bench.seed, 9u);
   EXPECT_EQ(received.filter.selection.keep, 5);
   EXPECT_FALSE(received.filter.selection.keep_last.has_value());

@@ -56,7 +56,7 @@ TEST(Prompt, AnEmptyPromptIsAUsageErrorEvenWithAQuestion) {
   PromptOptions options;
   options.text = "";
   options.question = "who?";
-  EXPECT_THROW(load_prompt(options, &demo_tokenizer(), {}), UsageError);
+  EXPECT_THROW(load_prompt(options, &demo_tokenizer(), nullptr, {}), UsageError);
   EXPECT_THROW(tokenize({"", std::nullopt}, demo_tokenizer()), UsageError);
   EXPECT_THROW(parse_ids("[]", "ids.json", 10), UsageError);
 }
@@ -64,7 +64,7 @@ TEST(Prompt, AnEmptyPromptIsAUsageErrorEvenWithAQuestion) {
 TEST(Prompt, TextNeedsATokenizer) {
   PromptOptions options;
   options.text = "hello";
-  EXPECT_THROW(load_prompt(options, nullptr, {}), UsageError);
+  EXPECT_THROW(load_prompt(options, nullptr, nullptr, {}), UsageError);
 }
 
 TEST(PromptIds, AnArrayIsTakenAsItIs) {
@@ -90,30 +90,35 @@ TEST(PromptIds, WhatIsNoWholeNumberIsRefused) {
 TEST(PromptLength, AFullPassNeedsPromptAndNewTokens) {
   FilterOptions full;
   full.method = Method::full;
-  EXPECT_EQ(problem([&] { check_length(90, full, {}, 10, 100); }), "no error");
-  EXPECT_EQ(problem([&] { check_length(91, full, {}, 10, 100); }),
+  EXPECT_EQ(problem([&] { check_length(90, full, {}, 10, 100, false); }), "no error");
+  EXPECT_EQ(problem([&] { check_length(91, full, {}, 10, 100, false); }),
             "prompt: 91 prompt tokens and --max-new-tokens 10 need 101 positions, the model's limit is 100");
-  EXPECT_EQ(problem([&] { check_length(2000, full, {}, 10, 1000); }),
+  EXPECT_EQ(problem([&] { check_length(2000, full, {}, 10, 1000, false); }),
             "prompt: has 2,000 tokens, the model's limit is 1,000 positions");
 }
 
 TEST(PromptLength, AFilteredPassNeedsThePromptThenTheKeptAndNewTokens) {
   const FilterOptions filter;
-  EXPECT_EQ(problem([&] { check_length(100, filter, {20, 5, 4, 4}, 80, 100); }), "no error");
+  EXPECT_EQ(problem([&] { check_length(100, filter, {20, 5, 4, 4}, 80, 100, false); }), "no error");
   EXPECT_EQ(problem([&] {
-              check_length(100, filter, {20, 5, 4, 4}, 81, 100);
+              check_length(100, filter, {20, 5, 4, 4}, 81, 100, false);
             }),
             "prompt: 20 kept tokens and --max-new-tokens 81 need 101 positions, the model's limit is 100");
   EXPECT_EQ(problem([&] {
-              check_length(101, filter, {20, 5, 4, 4}, 1, 100);
+              check_length(101, filter, {20, 5, 4, 4}, 1, 100, false);
             }),
-            "prompt: has 101 tokens, the model's limit is 100 positions");
+            "prompt: has 101 tokens, the model's limit is 100 positions (the first pass reads all of them; the second "
+            "needs 21)");
+}
+
+TEST(PromptLength, ExtrapolationIsAllowedWhereAskedFor) {
+  EXPECT_EQ(problem([] { check_length(101, FilterOptions{}, {20, 5, 4, 4}, 200, 100, true); }), "no error");
 }
 
 TEST(PromptLength, WhereEverythingIsKeptThePromptCounts) {
   const FilterOptions filter;
   EXPECT_EQ(problem([&] {
-              check_length(50, filter, {1024, 5, 4, 4}, 51, 100);
+              check_length(50, filter, {1024, 5, 4, 4}, 51, 100, false);
             }),
             "prompt: 50 prompt tokens and --max-new-tokens 51 need 101 positions, the model's limit is 100");
 }
