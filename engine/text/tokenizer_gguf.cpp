@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <optional>
 
@@ -22,6 +23,12 @@ constexpr std::size_t kLongestToken = 1024;  // bytes: a bound for the work on o
 
 // tokenizer.ggml.token_type (llama.h, enum llama_token_type).
 enum class Type { undefined = 0, normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+
+// Tokens that end a turn or a text. Some converters give them another type; llama.cpp takes them for control tokens all
+// the same (src/llama-vocab.cpp, 2025), and so they are in no message's content.
+constexpr std::array<std::string_view, 12> kEndings = {
+    "<|eot_id|>",      "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>",      "<|endoftext|>",
+    "<|end_of_text|>", "<EOT>",      "_<EOT>",     "[EOT]",   "<end_of_utterance>", "<｜end▁of▁sentence｜>"};
 
 bool is_control(Type type) {
   return type == Type::control || type == Type::unknown;
@@ -81,6 +88,7 @@ class GgufTokenizer {
     const auto [other, is_new] = vocabulary_.emplace(text, TokenId(id));
     if (!is_new) fail(fmt::format("token \"{}\" has ids {} and {}", text, other->second.value(), id));
     file_.bytes[id] = text;
+    if (std::find(kEndings.begin(), kEndings.end(), text) != kEndings.end()) types_[id] = Type::control;
     if (!is_control(types_[id]) && types_[id] != Type::user_defined) return;
     AddedToken token;
     token.id = TokenId(id);
@@ -118,7 +126,7 @@ class GgufTokenizer {
       if (split.ignore_merges && !bytes->empty()) file_.bpe.whole_words.emplace(*bytes, TokenId(id));
       file_.bytes[id] = *std::move(bytes);
     }
-    add_bos(split.add_bos, /*default_id=*/11);
+    add_bos(split.add_bos, /*default_id=*/std::nullopt);
   }
 
   TokenId token_of(std::string_view entry) const {
@@ -210,7 +218,7 @@ class GgufTokenizer {
     fail(fmt::format("{} is {}, which no token has; there are {}", key, value, tokens_.size()));
   }
 
-  void add_bos(bool by_default, std::uint64_t default_id) {
+  void add_bos(bool by_default, std::optional<std::uint64_t> default_id) {
     if (metadata_.boolean("tokenizer.ggml.add_eos_token").value_or(false)) {
       refuse(where_, "tokenizer.ggml.add_eos_token true (it would end the prompt)");
     }

@@ -126,6 +126,12 @@ TEST(GgufSentencePiece, UserDefinedTokensAreFoundInAnyText) {
   EXPECT_EQ(ids(load_gguf(file).encode("a<tool>a", options)), (Ids{3, 4, 7, 3, 4}));
 }
 
+TEST(GgufSentencePiece, WhatEndsATurnIsAControlTokenWhateverItsTypeSays) {
+  const Tokenizer tokenizer = load_gguf(spm(with_abc({{"<|im_end|>", 0, kUserDefined}, {"<|end|>", 0, kNormal}})));
+  EXPECT_TRUE(tokenizer.is_special(TokenId(7)));
+  EXPECT_EQ(ids(tokenizer.encode("a<|end|>")), (Ids{1, 3, 4, 8}));
+}
+
 TEST(GgufSentencePiece, BosAndTheSpaceInFrontAreOnUnlessTheFileSaysOtherwise) {
   EXPECT_EQ(ids(load_gguf(spm(kAbc)).encode("a")), (Ids{1, 3, 4}));
   GgufBuilder file = spm(kAbc);
@@ -204,6 +210,8 @@ TEST(GgufTokenizerRefusals, FilesThatContradictThemselvesAreModelFileErrors) {
   expect_error<ModelFileError>(spm({{std::string(2000, 'a')}}), "2000 bytes");
   GgufBuilder bos = spm(kAbc);
   expect_error<ModelFileError>(bos.count("tokenizer.ggml.bos_token_id", 99), "bos_token_id is 99");
+  GgufBuilder no_bos = byte_level({});
+  expect_error<ModelFileError>(no_bos.text("tokenizer.ggml.pre", "llama-bpe"), "no tokenizer.ggml.bos_token_id");
   GgufBuilder merges = byte_level({});
   merges = vocabulary("gpt2", {{"a"}});
   expect_error<ModelFileError>(merges, "no tokenizer.ggml.merges");
