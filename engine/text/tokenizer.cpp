@@ -164,6 +164,7 @@ Encoding Tokenizer::encode(std::string_view text, const EncodeOptions& options) 
       }
     }
   }
+  if (out.ends.size() > prefix) out.ends.back() = text.size();  // whatever was dropped behind the last token
   if (prefix > 0) drop_doubled_prefix(prefix, out);
   return out;
 }

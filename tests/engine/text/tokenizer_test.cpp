@@ -58,6 +58,14 @@ TEST(Tokenizer, EndsCountTheOriginalTextWhereASpaceIsPutInFront) {
   EXPECT_EQ(ids(load(file).encode(" ox")), (Ids{259, 'x'}));
 }
 
+TEST(Tokenizer, WhatIsDroppedAtTheEndBelongsToTheLastToken) {
+  nlohmann::json file = tiny_tokenizer({});
+  file["model"]["vocab"].erase("x");
+  EXPECT_EQ(ids(load(file).encode("axbx")), (Ids{'a', 'b'}));
+  EXPECT_EQ(load(file).encode("axbx").ends, (Ends{1, 4}));
+  EXPECT_TRUE(load(file).encode("x").ends.empty());
+}
+
 TEST(Tokenizer, TheTokensOfAQuestionAreThoseThatEndBehindItsFirstByte) {
   // "...\nhello" + " o?": the question begins at byte 8.
   const std::string prompt = "ab\nhello", question = " o?";
