@@ -4,8 +4,8 @@
 #include <array>
 #include <span>
 
-#include "engine/text/chat_template_lexer.h"
 #include "engine/base/hash.h"
+#include "engine/text/chat_template_lexer.h"
 
 namespace gemring {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
-#include "engine/weights/finite.h"
 #include "engine/base/hash.h"
+#include "engine/weights/finite.h"
 #include "engine/weights/json_file.h"
 #include "engine/weights/mapping.h"
 #include "engine/weights/safetensors.h"

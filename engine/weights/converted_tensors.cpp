@@ -11,11 +11,11 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "engine/base/format.h"
+#include "engine/base/hash.h"
 #include "engine/kernels/kernel_table.h"
 #include "engine/kernels/quantise.h"
 #include "engine/tensor/buffer.h"
 #include "engine/weights/finite.h"
-#include "engine/base/hash.h"
 
 namespace gemring {
 namespace {

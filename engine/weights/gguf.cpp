@@ -12,11 +12,11 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "engine/base/format.h"
+#include "engine/base/hash.h"
 #include "engine/weights/file.h"
 #include "engine/weights/finite.h"
 #include "engine/weights/gguf_header.h"
 #include "engine/weights/gguf_types.h"
-#include "engine/base/hash.h"
 #include "engine/weights/mapping.h"
 #include "engine/weights/sample.h"
 

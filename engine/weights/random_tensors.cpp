@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "engine/base/check.h"
-#include "engine/tensor/buffer.h"
 #include "engine/base/hash.h"
+#include "engine/tensor/buffer.h"
 #include "engine/weights/tensor_source.h"
 
 namespace gemring {
