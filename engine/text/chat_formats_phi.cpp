@@ -37,6 +37,25 @@ void render_phi3_small(const ChatInput& in, ChatWriter& out) {
   out.write(in.add_generation_prompt ? "<|assistant|>\n" : in.eos());
 }
 
+void render_phi4_mini(const ChatInput& in, ChatWriter& out) {
+  for (const ChatMessage& message : in.messages) {
+    out.write("<|", Literal{message.role}, "|>", Literal{message.content}, "<|end|>");
+  }
+  out.write(in.add_generation_prompt ? "<|assistant|>" : in.eos());
+}
+
+/// Phi-4: every question opens the assistant's turn; roles it does not know are left out.
+void render_phi4(const ChatInput& in, ChatWriter& out) {
+  for (const ChatMessage& message : in.messages) {
+    const Literal content{message.content};
+    if (message.role == "system") out.write("<|im_start|>system<|im_sep|>", content, "<|im_end|>");
+    if (message.role == "user") {
+      out.write("<|im_start|>user<|im_sep|>", content, "<|im_end|><|im_start|>assistant<|im_sep|>");
+    }
+    if (message.role == "assistant") out.write(content, "<|im_end|>");
+  }
+}
+
 /// Zephyr and TinyLlama: the model's end token ends a message.
 void render_zephyr(const ChatInput& in, ChatWriter& out) {
   for (const ChatMessage& message : in.messages) {
@@ -58,6 +77,8 @@ constexpr std::array kTemplates = {
                   [](const ChatInput& in, ChatWriter& out) { render_phi3_first(in, out, false); }, "<|end|>"},
     KnownTemplate{0x1e5fa10ba95dd25du, "phi3 (Phi-3-small)", render_phi3_small, "<|end|>"},
     KnownTemplate{0x52cac4bbe11bc240u, "zephyr (Zephyr, TinyLlama)", render_zephyr, ""},
+    KnownTemplate{0x27736016bfd665bbu, "phi4 (Phi-4-mini)", render_phi4_mini, "<|end|>"},
+    KnownTemplate{0xb9920b4aa11ed842u, "phi4 (Phi-4)", render_phi4, "<|im_end|>"},
 };
 
 }  // namespace

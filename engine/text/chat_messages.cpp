@@ -57,9 +57,11 @@ class ConversationReader : public nlohmann::json_sax<nlohmann::json> {
   bool string(string_t& text) override {
     if (place_ != Place::message) refuse_value("text");
     ChatMessage& message = conversation_.messages.back();
-    if (key_ == "role") message.role = std::move(text);
-    if (key_ == "content") message.content = std::move(text);
-    if (key_ == "reasoning_content") message.reasoning = std::move(text);
+    if (key_ == "reasoning_content") {
+      message.reasoning = std::move(text);
+    } else {
+      (key_ == "role" ? message.role : message.content) = std::move(text);
+    }
     return true;
   }
 
