@@ -83,7 +83,7 @@ def longest_prompt(tokenizer, text, facts, question, wanted):
     sentence_ends = [match.end() for match in re.finditer(r"[.!?]['\"]?(?=\s)", text)]
 
     def with_sentences(count):
-        prompt = demo_prompt.OPENING + hide(text[:sentence_ends[count - 1]], facts)
+        prompt = "<|im_start|>user\n" + demo_prompt.OPENING + hide(text[:sentence_ends[count - 1]], facts)
         return prompt, tokenizer.ends(f"{prompt}\n{question}")
 
     low, high = 1, len(sentence_ends)  # `low` sentences always fit

@@ -1,7 +1,7 @@
-"""Writes the demo's prompt: a book with facts hidden in it, in the layout that the demo's model was trained on
-(launch/demo-data/model/README.md).
+"""Writes the demo's prompt: a book with facts hidden in it, a question about one of them and the beginning of the answer, in the
+words that the demo's model was trained on (launch/demo-data/model/README.md); generate --chat puts them together.
 
-usage: demo_prompt.py BOOK.txt DIRECTORY      writes prompt.txt, question.txt and facts.json there
+usage: demo_prompt.py BOOK.txt DIRECTORY      writes user.txt, question.txt, answer.txt and facts.json there
 """
 
 import json
@@ -26,7 +26,7 @@ ASKED = {
     "question": "What is the special magic number for golden-candle?",
     "begin": "The special magic number for golden-candle is:",
 }
-OPENING = ("<|im_start|>user\nSome facts are hidden within the following text. Make sure to memorize them. "
+OPENING = ("Some facts are hidden within the following text. Make sure to memorize them. "
            "I will quiz you about them afterwards.\n")
 
 
@@ -48,12 +48,12 @@ def hide(text, facts):
 def main(book, directory):
     with open(book, encoding="utf-8") as file:
         prompt = OPENING + hide(flowing(file.read()), FACTS)
-    question = f"{ASKED['question']}<|im_end|>\n<|im_start|>assistant\n{ASKED['begin']}"
     facts = dict(ASKED, facts=[{"depth": depth, "sentence": sentence} for depth, sentence in FACTS])
-    for name, text in (("prompt.txt", prompt), ("question.txt", question), ("facts.json", json.dumps(facts, indent=1))):
+    for name, text in (("user.txt", prompt), ("question.txt", ASKED["question"]), ("answer.txt", ASKED["begin"]),
+                       ("facts.json", json.dumps(facts, indent=1))):
         with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
             file.write(text)
-    print(f"prompt: {os.path.join(directory, 'prompt.txt')}, {len(prompt):,} characters of {os.path.basename(book)} with "
+    print(f"prompt: {os.path.join(directory, 'user.txt')}, {len(prompt):,} characters of {os.path.basename(book)} with "
           f"{len(FACTS)} facts hidden in it")
     print(f"question: {ASKED['question']}   (the fact: \"{ASKED['needle']}\", {FACTS[5][0]:.0%} into the book)")
 
