@@ -136,16 +136,16 @@ const Merge* BpeEncoder::merge_of(std::int32_t left, std::int32_t right) const {
 void BpeEncoder::push_candidate(std::int32_t left, std::int32_t right) {
   if (left < 0 || right < 0) return;
   if (const Merge* merge = merge_of(left, right)) {
-    heap_.push_back({merge->rank, left, merge->merged});
+    heap_.emplace_back(*merge, left);
     std::push_heap(heap_.begin(), heap_.end());
   }
 }
 
 void BpeEncoder::apply(const Candidate& best) {
-  Symbol& left = symbols_[static_cast<std::size_t>(best.left)];
+  Symbol& left = symbols_[static_cast<std::size_t>(best.left())];
   if (left.merged_away || left.next < 0) return;
   // The pair may have changed since it was pushed.
-  const Merge* merge = merge_of(best.left, left.next);
+  const Merge* merge = merge_of(best.left(), left.next);
   if (merge == nullptr || merge->merged != best.merged) return;
 
   Symbol& right = symbols_[static_cast<std::size_t>(left.next)];
@@ -153,9 +153,27 @@ void BpeEncoder::apply(const Candidate& best) {
   left.end = right.end;
   left.next = right.next;
   right.merged_away = true;
-  if (left.next >= 0) symbols_[static_cast<std::size_t>(left.next)].previous = best.left;
-  push_candidate(left.previous, best.left);
-  push_candidate(best.left, left.next);
+  if (left.next >= 0) symbols_[static_cast<std::size_t>(left.next)].previous = best.left();
+  push_candidate(left.previous, best.left());
+  push_candidate(best.left(), left.next);
+}
+
+void BpeEncoder::merge_all() {
+  first_.clear();
+  const auto count = static_cast<std::int32_t>(symbols_.size());
+  for (std::int32_t i = 0; i + 1 < count; ++i) {
+    if (const Merge* merge = merge_of(i, i + 1)) first_.emplace_back(*merge, i);
+  }
+  std::sort(first_.begin(), first_.end());
+  heap_.clear();
+  while (!first_.empty() || !heap_.empty()) {
+    const bool from_heap = first_.empty() || (!heap_.empty() && first_.back() < heap_.front());
+    if (from_heap) std::pop_heap(heap_.begin(), heap_.end());
+    std::vector<Candidate>& from = from_heap ? heap_ : first_;
+    const Candidate best = from.back();
+    from.pop_back();
+    apply(best);
+  }
 }
 
 void BpeEncoder::encode(std::string_view word, std::vector<BpeToken>& out) {
@@ -167,18 +185,7 @@ void BpeEncoder::encode(std::string_view word, std::vector<BpeToken>& out) {
     }
   }
   fill_symbols(word);
-  heap_.clear();
-  const auto count = static_cast<std::int32_t>(symbols_.size());
-  for (std::int32_t i = 0; i + 1 < count; ++i) {
-    if (const Merge* merge = merge_of(i, i + 1)) heap_.push_back({merge->rank, i, merge->merged});
-  }
-  std::make_heap(heap_.begin(), heap_.end());
-  while (!heap_.empty()) {
-    std::pop_heap(heap_.begin(), heap_.end());
-    const Candidate best = heap_.back();
-    heap_.pop_back();
-    apply(best);
-  }
+  merge_all();
   give(word, out);
 }
 

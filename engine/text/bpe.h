@@ -105,12 +105,12 @@ class BpeEncoder {
     bool merged_away;
   };
   struct Candidate {
-    std::uint32_t rank;
-    std::int32_t left;
+    std::uint64_t key;  // the rank above the place of the left symbol: the lowest is next
     TokenId merged;
-    bool operator<(const Candidate& other) const {  // a heap's top is its largest: the lowest rank, then the leftmost
-      return rank != other.rank ? rank > other.rank : left > other.left;
-    }
+    Candidate(const Merge& merge, std::int32_t left)
+        : key(std::uint64_t{merge.rank} << 32 | static_cast<std::uint32_t>(left)), merged(merge.merged) {}
+    std::int32_t left() const { return static_cast<std::int32_t>(key & 0xFFFFFFFFu); }
+    bool operator<(const Candidate& other) const { return key > other.key; }  // a heap's top is its largest
   };
   void fill_symbols(std::string_view word);
   void fill_from_bytes(std::string_view word);
@@ -120,13 +120,15 @@ class BpeEncoder {
   void give(std::string_view word, std::vector<BpeToken>& out) const;
   void append_symbol(TokenId id, std::size_t end);
   const Merge* merge_of(std::int32_t left, std::int32_t right) const;
+  void merge_all();
   void apply(const Candidate& best);
   void push_candidate(std::int32_t left, std::int32_t right);
 
   const BpeModel& model_;
   std::vector<Symbol> symbols_;
   bool after_unknown_ = false;
-  std::vector<Candidate> heap_;
+  std::vector<Candidate> first_;  // pairs of the word as it stands, the next one last: sorting is cheaper than a heap
+  std::vector<Candidate> heap_;   // pairs that merging made
 };
 
 }  // namespace gemring
