@@ -140,6 +140,11 @@ class ConversationReader : public nlohmann::json_sax<nlohmann::json> {
 
 Conversation parse_messages(std::string_view json) {
   ConversationReader reader;
+  // nlohmann takes a zero byte for the end of the text.
+  if (const auto zero = json.find('\0'); zero != std::string_view::npos) {
+    throw UsageError(
+        {"messages", fmt::format("hold a zero byte at byte {}", zero), "write \\u0000 where one is meant"});
+  }
   nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
   return reader.take();
 }

@@ -181,6 +181,10 @@ class DocumentReader : public nlohmann::json_sax<Json> {
 
 TokenizerDocument parse_tokenizer_document(std::string_view json, const std::string& where) {
   DocumentReader reader(where);
+  // nlohmann takes a zero byte for the end of the text.
+  if (const auto zero = json.find('\0'); zero != std::string_view::npos) {
+    throw ModelFileError({where, fmt::format("holds a zero byte at byte {}", zero), "get the file again"});
+  }
   if (!Json::sax_parse(json.begin(), json.end(), &reader)) {
     throw ModelFileError({where, "is no valid tokenizer file", "get the file again"});
   }

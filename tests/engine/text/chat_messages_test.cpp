@@ -70,6 +70,11 @@ TEST(ChatMessages, BrokenJsonIsNamedWithItsPlace) {
   }
 }
 
+TEST(ChatMessages, AZeroByteIsNotTheEnd) {
+  using namespace std::string_literals;
+  EXPECT_EQ(problem("{\"messages\": []}\0{}"s), "messages: hold a zero byte at byte 16");
+}
+
 TEST(ChatMessages, DeepNestingEndsWhereItBegins) {
   EXPECT_EQ(problem("{\"messages\": [" + std::string(1 << 20, '[')), "messages: holds a list, not an object");
 }

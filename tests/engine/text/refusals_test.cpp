@@ -157,6 +157,12 @@ TEST(TokenizerRefusals, AFileCutShortAnywhereIsAModelFileError) {
   }
 }
 
+TEST(TokenizerRefusals, AZeroByteIsNotTheEnd) {
+  const TemporaryDirectory directory;
+  directory.write("tokenizer.json", tiny_tokenizer({}).dump() + std::string(1, '\0') + "{}");
+  EXPECT_THROW(Tokenizer::load(directory.path()), ModelFileError);
+}
+
 TEST(TokenizerRefusals, WhatBlowsUpInMemoryIsAModelFileError) {
   const TemporaryDirectory directory;
   directory.write("tokenizer.json", std::string(100, '[') + std::string(100, ']'));
