@@ -15,7 +15,12 @@ using Json = nlohmann::json;
 
 void append_parts(const Json& part, const char* list, int depth, std::vector<Json>& out) {
   if (depth > 16) throw ConfigError({list, "a Sequence nested deeper than 16 is not supported", ""});
-  if (type_of(part) != "Sequence") return out.push_back(part);
+  if (type_of(part) != "Sequence") {
+    constexpr std::size_t kMostParts = 64;  // published files have up to 5; each takes scratch and a level of recursion
+    if (out.size() == kMostParts)
+      throw ConfigError({list, fmt::format("more than {} are not supported", kMostParts), ""});
+    return out.push_back(part);
+  }
   for (const Json& inner : part.at(list)) append_parts(inner, list, depth + 1, out);
 }
 

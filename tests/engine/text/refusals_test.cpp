@@ -157,6 +157,12 @@ TEST(TokenizerRefusals, AFileCutShortAnywhereIsAModelFileError) {
   }
 }
 
+TEST(TokenizerRefusals, AThousandPartsAreRefused) {
+  const nlohmann::json splits(1000, {{"type", "WhitespaceSplit"}});
+  expect_load_error<ConfigError>(with("pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", splits}}),
+                                 "more than 64");
+}
+
 TEST(TokenizerRefusals, AZeroByteIsNotTheEnd) {
   const TemporaryDirectory directory;
   directory.write("tokenizer.json", tiny_tokenizer({}).dump() + std::string(1, '\0') + "{}");
