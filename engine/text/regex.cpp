@@ -149,9 +149,12 @@ Regex::Regex(std::string_view pattern) : code_(std::make_unique<Code>()) {
   const std::string spelled = translate_pattern(pattern);
   int error = 0;
   PCRE2_SIZE offset = 0;
-  code_->compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
-                                  PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE, &error, &offset,
-                                  nullptr);  // MULTILINE: $ and ^ of Oniguruma's Ruby syntax stand at every line
+  code_->compiled =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
+                    // MULTILINE: $ and ^ of Oniguruma's Ruby syntax stand at every line.
+                    // NEVER_BACKSLASH_C: \C would end matches within a UTF-8 sequence.
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C, &error,
+                    &offset, nullptr);
   if (code_->compiled == nullptr) {
     throw ConfigError({std::string(pattern),
                        fmt::format("PCRE2 does not accept this pattern of the tokenizer: {}", pcre2_message(error)),
@@ -200,6 +203,9 @@ std::optional<Match> Matcher::find(std::string_view subject, std::size_t from) {
                          "check the text for a run of millions of characters without a break"});
   }
   const PCRE2_SIZE* ends = pcre2_get_ovector_pointer(scratch_->data);
+  // A \K in a group that a look-around calls by its name moves the beginning anywhere.
+  if (ends[0] < from || ends[0] > ends[1])
+    throw ConfigError({"tokenizer", "a pattern whose matches begin outside of themselves (\\K) is not supported", ""});
   return Match{ends[0], ends[1]};
 }
 

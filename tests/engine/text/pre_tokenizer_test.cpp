@@ -135,6 +135,13 @@ TEST(PreTokenizer, PatternsThatDoNotCompileAreNamed) {
   EXPECT_THROW(words({stage("(a")}, "a"), ConfigError);
 }
 
+TEST(PreTokenizer, AMatchNeverEndsInsideAUtf8SequenceNorBeginsOutsideOfItself) {
+  EXPECT_THROW(words({stage("\\C")}, "\u00e9"), ConfigError);
+  EXPECT_THROW(words({stage("(?=(?&n))(?(DEFINE)(?<n>aa\\K))")}, "aaab"), ConfigError);
+  EXPECT_THROW(words({stage("(?<=(?&n))b|(?<n>a\\Ka)")}, "aab"), ConfigError);
+  EXPECT_EQ(words({stage("a\\Kb")}, "aab"), (Words{"aa", "b"}));
+}
+
 TEST(PreTokenizer, GivingUpIsAnErrorAndNoMissingMatch) {
   EXPECT_THROW(words({stage("(a|aa)+[bc]")}, std::string(60, 'a')), ResourceError);
 }
