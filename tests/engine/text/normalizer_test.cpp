@@ -94,6 +94,15 @@ TEST(Normalizer, ReplacesPatternsByContent) {
   EXPECT_THROW(normalized({{Kind::replace, "x", "", false}}, "a"), ConfigError);
 }
 
+TEST(Normalizer, WhatMakesATextManyTimesLongerIsRefused) {
+  const std::vector<NormalizerStep> doubling(40, {Kind::replace, "aa", "a", false});
+  EXPECT_THROW(normalized(doubling, "a"), UsageError);
+  const NormalizerStep long_content{Kind::replace, std::string(5000, 'b'), "a", false};
+  EXPECT_THROW(normalized({long_content}, std::string(1 << 20, 'a')), UsageError);
+  EXPECT_THROW(normalized({{Kind::prepend, std::string(5000, 'b'), "", false}}, "a"), UsageError);
+  EXPECT_EQ(normalized({kSpaces}, std::string(10'000, ' ')).size(), 30'000u);
+}
+
 TEST(Normalizer, DroppedBytesAtTheFrontMoveTheBeginning) {
   Ends ends;
   EXPECT_EQ(normalized({{Kind::replace, "", " ", false}}, " a", &ends), "a");
