@@ -102,7 +102,8 @@ class DecoderReader {
 
   void strip(const Json& part) {
     const auto content = part.at("content").get<std::string>();
-    const auto start = part.at("start").get<std::uint64_t>(), stop = part.at("stop").get<std::uint64_t>();
+    const std::uint64_t start = natural_number(part.at("start"), where_);
+    const std::uint64_t stop = natural_number(part.at("stop"), where_);
     if (content.empty() || utf8_sequence(content).length != content.size()) {
       throw ModelFileError({where_, fmt::format("decoder Strip: content \"{}\" is not one character", content), ""});
     }

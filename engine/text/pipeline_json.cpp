@@ -131,6 +131,14 @@ std::string type_of(const Json& part) {
   return part.at("type").get<std::string>();
 }
 
+std::uint64_t natural_number(const Json& value, const std::string& where) {
+  if (value.is_number_integer() && (value.is_number_unsigned() || value.get<std::int64_t>() >= 0))
+    return value.get<std::uint64_t>();
+  const std::string found = value.is_number() ? value.dump() : value.type_name();
+  throw ModelFileError(
+      {where, fmt::format("has {} where a whole number from 0 on should stand", found), "get it again"});
+}
+
 std::vector<Json> parts_of(const Json& root, const char* key, const char* list) {
   std::vector<Json> parts;
   if (!absent(root, key)) append_parts(root[key], list, 0, parts);

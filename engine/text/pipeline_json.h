@@ -1,6 +1,7 @@
 // What stands around the model in a tokenizer.json: normalizer, pre_tokenizer, decoder. Private to engine/text.
 #pragma once
 
+#include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
@@ -12,6 +13,10 @@ namespace gemring {
 bool absent(const nlohmann::json& object, const char* key);
 
 std::string type_of(const nlohmann::json& part);
+
+/// Throws ModelFileError for anything but a whole number that is not negative; nlohmann would cut a fraction off, and
+/// do anything with one beyond 64 bits.
+std::uint64_t natural_number(const nlohmann::json& value, const std::string& where);
 
 /// The parts of root[key]: those of its `list` where it is a Sequence (also in a Sequence), itself where it is none.
 std::vector<nlohmann::json> parts_of(const nlohmann::json& root, const char* key, const char* list);

@@ -22,9 +22,9 @@ constexpr std::uint64_t kLargestFile = 256u << 20;  // the largest vocabularies 
 
 AddedToken read_added_token(const Json& entry, const std::string& where) {
   AddedToken token;
-  const auto id = entry.at("id").get<std::int64_t>();
+  const std::uint64_t id = natural_number(entry.at("id"), where);
   token.content = entry.at("content").get<std::string>();
-  if (id < 0 || id > std::numeric_limits<std::int32_t>::max()) {
+  if (id > std::numeric_limits<std::int32_t>::max()) {
     throw ModelFileError({where, fmt::format("added token \"{}\" has id {}", token.content, id), "get the file again"});
   }
   token.id = TokenId(id);
@@ -87,8 +87,8 @@ std::vector<TokenId> template_prefix(const Json& processor, const std::string& w
     const auto name = item.at("SpecialToken").at("id").get<std::string>();
     if (after_text) refuse(where, fmt::format("a post_processor that puts {} behind the prompt", name));
     for (const Json& id : processor.at("special_tokens").at(name).at("ids")) {
-      const auto value = id.get<std::int64_t>();
-      const bool fits = value >= 0 && value <= std::numeric_limits<std::int32_t>::max();
+      const std::uint64_t value = natural_number(id, where);
+      const bool fits = value <= std::numeric_limits<std::int32_t>::max();
       prefix.emplace_back(fits ? static_cast<std::int32_t>(value) : -1);
     }
   }

@@ -119,6 +119,24 @@ TEST(TokenizerRefusals, IdsThatAreDoubledOrAbsurdAreModelFileErrors) {
       with("added_tokens", json_array({added_token(300, "<s>"), added_token(301, "<s>")})), "given twice");
 }
 
+TEST(TokenizerRefusals, FiguresThatAreNoWholeNumbersAreModelFileErrors) {
+  const auto with_bos = [](const nlohmann::json& id) {
+    nlohmann::json post_processor = bos_template(65, "<s>");
+    post_processor["special_tokens"]["<s>"]["ids"][0] = id;
+    return with("post_processor", post_processor);
+  };
+  const nlohmann::json beyond_64_bits = nlohmann::json::parse("118446744073709551615");
+  expect_load_error<ModelFileError>(with_bos(beyond_64_bits), "has 1.1844674407370955e+20 where a whole number");
+  expect_load_error<ModelFileError>(with_bos(65.5), "has 65.5 where a whole number");
+  expect_load_error<ModelFileError>(with_bos(-1), "has -1 where a whole number");
+  expect_load_error<ModelFileError>(with_bos("65"), "has string where a whole number");
+  nlohmann::json added = added_token(300, "<s>");
+  added["id"] = 300.5;
+  expect_load_error<ModelFileError>(with("added_tokens", json_array({added})), "has 300.5 where a whole number");
+  const nlohmann::json strip = {{"type", "Strip"}, {"content", " "}, {"start", beyond_64_bits}, {"stop", 0}};
+  expect_load_error<ModelFileError>(with("decoder", strip), "where a whole number");
+}
+
 TEST(TokenizerRefusals, DoubledKeysAreModelFileErrors) {
   const std::string whole = tiny_tokenizer({}).dump();
   for (const char* key : {"\"vocab\":{},", "\"merges\":[],", "\"type\":\"BPE\",\"type\":\"BPE\","}) {
