@@ -152,6 +152,7 @@ ModelConfig load_model_config_file(const std::string& config_json) {
   model.weight_type = read_weight_type(config);
   model.rope = read_rope(config, model);
   model.max_positions = stretched_positions(model.rope, model.max_positions);
+  check_numbers(model, config_json);
   read_windows(config, family, model);
   add_end_tokens(config, model);
   return model;

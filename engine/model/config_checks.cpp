@@ -3,15 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "engine/base/error.h"
 #include "engine/base/log.h"
+#include "engine/model/rope.h"
 
 namespace gemring {
 namespace {
 
-constexpr std::int32_t kMaxLayers = 10'000;  // published models have up to a few hundred
+constexpr std::int32_t kMaxLayers = 10'000;   // published models have up to a few hundred
+constexpr std::int32_t kMaxHeadDim = 65'536;  // and heads of up to 256
 
 }  // namespace
 
@@ -35,6 +38,22 @@ void check_shape(const ModelConfig& model, const std::string& file, bool head_di
     refuse(fmt::format("{} heads of {} are {} wide together, beyond 2147483647", model.heads, model.head_dim,
                        query_width));
   }
+}
+
+void check_numbers(const ModelConfig& model, const std::string& file) {
+  const auto refuse = [&](const std::string& problem) {
+    throw ModelFileError({file, problem, "the file is damaged or another program's; download it again"});
+  };
+  if (model.head_dim > kMaxHeadDim)
+    refuse(fmt::format("heads are {} wide; at most {} are accepted", model.head_dim, kMaxHeadDim));
+  if (!std::isfinite(model.norm_epsilon)) refuse("the epsilon of the norms is beyond f32");
+  bool finite = std::isfinite(static_cast<float>(model.rope.attention_factor));
+  for (const std::int32_t pass_tokens : {1, std::numeric_limits<std::int32_t>::max()}) {  // both lists of longrope
+    for (const float frequency : inverse_frequencies(model.rope, model.head_dim, pass_tokens))
+      finite = finite && std::isfinite(frequency * static_cast<float>(model.max_positions));
+  }
+  if (!finite)
+    refuse(fmt::format("the rotary embedding, {}, gives angles or factors beyond f32", describe(model.rope)));
 }
 
 void add_end_token(std::uint64_t id, const std::string& file, ModelConfig& model) {

@@ -12,6 +12,10 @@ namespace gemring {
 /// file gives none, it is hidden / heads.
 void check_shape(const ModelConfig& model, const std::string& file, bool head_dim_is_derived);
 
+/// Throws ModelFileError naming `file` where figures that are possible by themselves are not together: a head so wide,
+/// or a rotary embedding or an epsilon beyond what f32 holds, which would make every result NaN.
+void check_numbers(const ModelConfig& model, const std::string& file);
+
 /// Adds an end token that `file` names, once. Warns of one beyond the vocabulary, which never comes.
 void add_end_token(std::uint64_t id, const std::string& file, ModelConfig& model);
 

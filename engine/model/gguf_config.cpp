@@ -229,6 +229,7 @@ ModelConfig read_gguf_config(const GgufMetadata& metadata, const TensorSource& t
     model.windows.assign(static_cast<std::size_t>(model.layers), *window);
   }
   model.max_positions = stretched_positions(model.rope, model.max_positions);
+  check_numbers(model, metadata.file());
   read_end_tokens(metadata, model);
   return model;
 }

@@ -216,6 +216,30 @@ TEST(ModelConfig, EveryImpossibleFigureIsRefusedWithItsFieldAndValue) {
   }
 }
 
+TEST(ModelConfig, FiguresThatWouldMakeEveryResultNanAreRefused) {
+  const std::string longrope = R"("rope_scaling":{"type":"longrope","long_factor":[1,1,1,1,1,1,1,1],"short_factor":)";
+  const Refused table[] = {
+      {R"("head_dim":65538)", "heads are 65538 wide; at most 65536"},
+      {R"("rms_norm_eps":1e300)", "epsilon of the norms is beyond f32"},
+      {R"("rope_theta":1e-300)", "beyond f32"},
+      {R"("rope_theta":1,"rope_scaling":{"type":"yarn","factor":4.0})", "beyond f32"},
+      {longrope + R"([1,1,1,1,1,1,1,1]},"original_max_position_embeddings":1)", "beyond f32"},
+      {longrope + R"([1e-38,1,1,1,1,1,1,1]})", "beyond f32"},
+      {longrope + R"([1,1,1,1,1,1,1,1],"attention_factor":1e300})", "beyond f32"},
+  };
+  for (const Refused& refused : table) {
+    EXPECT_TRUE(contains(error_of<ModelFileError>([&] { load(config(refused.more)); }), refused.problem))
+        << refused.more;
+  }
+}
+
+TEST(ModelConfig, ACutFileIsRefusedWhereverItIsCut) {
+  const std::string whole = config();
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_TRUE(contains(error_of<ModelFileError>([&] { load(whole.substr(0, length)); }), "is not valid JSON"));
+  }
+}
+
 TEST(ModelConfig, MissingAndBrokenFilesAreNamed) {
   const TemporaryDirectory directory;
   EXPECT_TRUE(

@@ -135,6 +135,7 @@ TEST(GgufConfig, WhatIsNotSupportedIsNamed) {
 }
 
 TEST(GgufConfig, ImpossibleFiguresAreRefused) {
+  EXPECT_TRUE(contains(problem(smallest().pair("llama.rope.freq_base", test::kF64, bytes_of(1e-300))), "beyond f32"));
   EXPECT_TRUE(contains(problem(smallest("phi3").count("phi3.attention.head_count_kv", 3)), "must divide"));
   EXPECT_TRUE(contains(problem(smallest().count("llama.attention.head_count_kv", 0)), "head_count_kv is 0"));
   EXPECT_TRUE(contains(problem(smallest().tensor("rope_freqs.weight", {3}, 0, floats({1, 2, 3}))), "half of a head"));
