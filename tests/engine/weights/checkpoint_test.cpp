@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 
 #include "engine/weights/tensor_source.h"
@@ -70,6 +71,16 @@ TEST(Checkpoint, TypesThatAreNotComputedWithAreRefusedOnlyWhenAskedFor) {
   const std::string problem = "tensor ids has type I64; gemring computes with F32, F16 and BF16";
   EXPECT_TRUE(contains(error_of<ModelFileError>([&] { source->find("ids"); }), problem));
   EXPECT_TRUE(contains(error_of<ModelFileError>([&] { source->load({"ids", DataType::f32, {1}, 8}); }), problem));
+}
+
+TEST(Checkpoint, ANormThatIsNoNumberIsRefused) {
+  const TemporaryDirectory directory;
+  for (const float bad : {std::nanf(""), -INFINITY}) {
+    directory.write("model.safetensors", one_tensor("norm", bad));
+    const auto source = open_checkpoint(directory.path());
+    EXPECT_TRUE(contains(error_of<ModelFileError>([&] { source->load(*source->find("norm")); }),
+                         "tensor norm has NaN or an infinity as element 0"));
+  }
 }
 
 TEST(Checkpoint, ShardsOfAnIndexAreOneCheckpoint) {

@@ -112,6 +112,19 @@ TEST(Safetensors, EveryBrokenFileIsRefusedWithItsReason) {
   }
 }
 
+TEST(Safetensors, AFileThatIsCutAnywhereIsRefused) {
+  const std::string whole =
+      safetensors(R"({"__metadata__":{"format":"pt"},"v":{"dtype":"F32","shape":[1],"data_offsets":)"
+                  R"([0,4]},"w":{"dtype":"BF16","shape":[2,2],"data_offsets":[4,12]}})",
+                  "0123456789ab");
+  const TemporaryDirectory directory;
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    const std::string path = directory.write("cut.safetensors", whole.substr(0, length));
+    ASSERT_TRUE(contains(error_of<ModelFileError>([&] { open_safetensors(path); }), "the file is cut short")) << length;
+  }
+  EXPECT_EQ(open_safetensors(directory.write("whole.safetensors", whole)).tensors.size(), 2u);
+}
+
 TEST(Safetensors, ACutFileNamesTheTensorAndBothEnds) {
   const TemporaryDirectory directory;
   std::string header = R"({"w":{"dtype":"F32","shape":[1000],"data_offsets":[0,4000]}})";
