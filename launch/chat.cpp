@@ -27,11 +27,13 @@ PromptText chat_prompt(const ChatTemplate& chat, const ChatOptions& options, std
   PromptText prompt;
   prompt.adds_special_tokens = false;  // the template writes those that the model wants
   if (question && !question->empty()) {
-    // The user's message is the last one, so what it holds is the last that is literal; templates may trim its end.
+    // The user's message is the last one, so what it holds is the last that is literal; templates may trim its ends.
     GEMRING_CHECK(!rendered.literal.empty(), "no message in the text of template {}", chat.name());
     const ByteRange message = rendered.literal.back();
     const std::string_view content = std::string_view(rendered.text).substr(message.begin, message.end - message.begin);
-    const std::string_view asked = content.ends_with(*question) ? *question : python_rstrip(*question);
+    std::string_view asked = *question;
+    if (!content.ends_with(asked)) asked = python_rstrip(asked);
+    if (!content.ends_with(asked)) asked = python_lstrip(asked);  // nothing stands before it
     GEMRING_CHECK(content.ends_with(asked), "the user's message is not the last in the text of template {}",
                   chat.name());
     prompt.question_begin = message.end - asked.size();

@@ -97,10 +97,14 @@ void place_matrix(const ModelConfig& config, TensorRole role, const StoredMatrix
 
 void place_vector(TensorRole role, std::vector<float> loaded, LayerWeights& layer) {
   for (const NormRole& norm : kNorms) {
-    if (norm.role == role) layer.*norm.place = std::move(loaded);
+    if (norm.role != role) continue;
+    layer.*norm.place = std::move(loaded);
+    return;
   }
   for (const ProjectionRoles& projection : kProjections) {
-    if (projection.bias == role) (layer.*projection.place).bias = std::move(loaded);
+    if (projection.bias != role) continue;
+    (layer.*projection.place).bias = std::move(loaded);
+    return;
   }
 }
 

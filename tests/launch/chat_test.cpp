@@ -58,6 +58,9 @@ TEST(ChatPrompt, ATemplateThatTrimsLeavesTheQuestionFindable) {
   const PromptText prompt = chat_prompt(trims, {}, " a", "b \n");
   EXPECT_EQ(prompt.text, "<|im_start|>user\na\nb<|im_end|>\n");
   EXPECT_EQ(prompt.question_begin, prompt.text.find('b'));
+  const PromptText alone = chat_prompt(trims, {}, "", " b ");
+  EXPECT_EQ(alone.text, "<|im_start|>user\nb<|im_end|>\n");
+  EXPECT_EQ(alone.question_begin, alone.text.find('b'));
 }
 
 TEST(ChatPrompt, NoUserClosesATurn) {
