@@ -13,8 +13,9 @@ namespace {
 
 constexpr const char* kFooter =
     "\nEvery option may also come from the environment: GEMRING_MAX_NEW_TOKENS for --max-new-tokens; the command line\n"
-    "wins. GEMRING_ISA=portable|avx2|avx512 chooses the kernels. Under mpirun rank 0's command line and environment\n"
-    "count for all ranks.";
+    "wins. GEMRING_ISA=portable|avx2|avx512|avx512vnni|avx512bf16|amx chooses the kernels. Under mpirun rank 0's "
+    "command\n"
+    "line and environment count for all ranks.";
 
 /// `  --keep K` and `  --pool N (default 5)`: CLI11's own form puts the environment variable into every line.
 class HelpFormatter : public CLI::Formatter {

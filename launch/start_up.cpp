@@ -127,7 +127,7 @@ Isa choose_isa(const std::vector<Isa>& detected, const std::vector<std::string>&
   const std::optional<Isa> isa = parse_isa(wanted);
   if (!isa) {
     throw UsageError(
-        {"GEMRING_ISA", fmt::format("'{}' is no instruction set", wanted), "use portable, avx2 or avx512"});
+        {"GEMRING_ISA", fmt::format("'{}' is no instruction set", wanted), fmt::format("use one of {}", isa_names())});
   }
   if (*isa <= *weakest) return *isa;
   const auto rank = static_cast<std::size_t>(weakest - detected.begin());

@@ -1,23 +1,38 @@
 #include "engine/kernels/kernel_table.h"
 
+#include <algorithm>
+#include <array>
+
 #include "engine/base/check.h"
 
 namespace gemring {
 
-// One per instruction set folder.
+// One per instruction set folder: a whole table, or what replaces entries of the table below it.
 extern const KernelTable kPortableKernels;
 #if defined(GEMRING_X86_KERNELS)
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
 #endif
 
-const KernelTable& kernels_of(Isa isa) {
-  GEMRING_CHECK(isa <= detected_isa(), "{} on a machine with {}", name(isa), name(detected_isa()));
+namespace {
+
+std::array<KernelTable, std::size(kEveryIsa)> all_tables() {
+  std::array<KernelTable, std::size(kEveryIsa)> tables{};
+  tables.fill(kPortableKernels);
 #if defined(GEMRING_X86_KERNELS)
-  if (isa == Isa::avx512) return kAvx512Kernels;
-  if (isa == Isa::avx2) return kAvx2Kernels;
+  const auto from = [&](Isa isa) { return tables.begin() + static_cast<int>(isa); };
+  std::fill(from(Isa::avx2), tables.end(), kAvx2Kernels);
+  std::fill(from(Isa::avx512), tables.end(), kAvx512Kernels);
 #endif
-  return kPortableKernels;
+  return tables;
+}
+
+}  // namespace
+
+const KernelTable& kernels_of(Isa isa) {
+  static const auto tables = all_tables();
+  GEMRING_CHECK(isa <= detected_isa(), "{} on a machine with {}", name(isa), name(detected_isa()));
+  return tables[static_cast<std::size_t>(isa)];
 }
 
 const KernelTable& kernels() {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "engine/kernels/kernel_table.h"
@@ -21,9 +22,10 @@ TEST(FmaProbe, ARoundIsOneMultiplicationAndOneAdditionInEachLaneOfEachChain) {
 }
 
 TEST(FmaProbe, WiderRegistersDoMoreInARound) {
-  const auto isas = test::isas_of_this_machine();
-  for (std::size_t i = 1; i < isas.size(); ++i) {
-    EXPECT_EQ(kernels_of(isas[i]).fma_probe_flop, 2 * kernels_of(isas[i - 1]).fma_probe_flop) << name(isas[i]);
+  const Isa best = std::min(detected_isa(), Isa::avx512);  // those above it have no wider ones
+  for (int isa = 1; isa <= static_cast<int>(best); ++isa) {
+    EXPECT_EQ(kernels_of(static_cast<Isa>(isa)).fma_probe_flop,
+              2 * kernels_of(static_cast<Isa>(isa - 1)).fma_probe_flop);
   }
 }
 
