@@ -98,7 +98,7 @@ void measure_linear(const LinearShape& shape, const KernelOptions& options) {
   const Buffer<float> w = random_floats(shape.outputs * shape.inputs, 2);
   const Buffer<std::uint16_t> w16 = as_bf16(w);
   Buffer<float> out(tokens * shape.outputs);
-  LinearScratch scratch(shape.inputs);
+  LinearScratch scratch({options.tokens, shape.inputs});
 
   // As many calls as make a measurement of a large shape: a small one alone is shorter than other processes' turns.
   const double gflop_of_call = 2e-9 * static_cast<double>(tokens * shape.inputs * shape.outputs);

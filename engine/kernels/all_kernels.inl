@@ -4,6 +4,8 @@
 //
 #include "engine/kernels/blocks.inl"
 //
+#include "engine/kernels/activation.inl"
+//
 #include "engine/kernels/elementwise.inl"
 //
 #include "engine/kernels/rotary.inl"
@@ -23,6 +25,7 @@ const KernelTable GEMRING_KERNEL_TABLE = {
     .attention_few = attention_few,
     .dot_rows = dot_rows,
     .score_keys = score_keys,
+    .tiles = {},
     .widen = widen,
     .to_bf16 = to_bf16,
     .rms_norm = rms_norm,

@@ -87,13 +87,6 @@ void rms_norm(const float* x, const float* weight, float epsilon, float* out, st
   for (; i < count; ++i) out[i] = x[i] * scale * weight[i];
 }
 
-/// x / (1 + e^-x). The exponent is capped at 2^128, infinity: the quotient is then -0, also for the largest -x.
-inline Floats silu(Floats x) {
-  const Floats exponent = x * -1.44269504f;
-  const Floats cap = splat(128.0f);
-  return x / (exp2_of(exponent > cap ? cap : exponent) + 1.0f);
-}
-
 void silu_times(float* gate, const float* up, std::size_t count) {
   std::size_t i = 0;
   for (; i + W <= count; i += W) store(gate + i, silu(load(gate + i)) * load(up + i));

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/kernels/isa.h"
+#include "engine/kernels/tile_product.h"
 #include "engine/tensor/data_type.h"
 
 namespace gemring {
@@ -71,6 +72,8 @@ struct KernelTable {
   // head_dim]
   void (*score_keys)(const float* q, std::size_t heads, const float* keys, std::size_t count, std::size_t kv_heads,
                      std::size_t head_dim, float* scores);
+
+  TileKernels tiles;  // bf16 products of many tokens
 
   void (*widen)(DataType from, const void* in, float* out, std::size_t count);  // any stored type, whole blocks
   void (*to_bf16)(const float* in, std::uint16_t* out, std::size_t count);      // round to nearest even

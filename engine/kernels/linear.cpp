@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/kernels/elementwise.h"
 
 namespace gemring {
 namespace {
@@ -52,24 +53,73 @@ void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<fl
   }
 }
 
+/// Products of one token are limited by memory, whatever the others run in.
+bool runs_on_tiles(std::size_t tokens) {
+  return active_compute().many == ComputeType::bf16 && tokens > 1;
+}
+
+void check_shapes(const LinearInput& x, const WeightMatrix& w) {
+  GEMRING_CHECK(x.inputs() == w.cols, "{} inputs, weights [{}, {}]", x.inputs(), w.rows, w.cols);
+  GEMRING_CHECK(w.cols % block_elements(w.type) == 0, "rows of {} elements of {}", w.cols, name(w.type));
+}
+
 }  // namespace
 
-LinearScratch::LinearScratch(std::size_t max_cols)
-    : elements_((max_cols * kPanelRows + 1023) / 1024 * 1024),
-      memory_(elements_ * static_cast<std::size_t>(omp_get_max_threads())) {}
+LinearScratch::LinearScratch(const LinearSizes& sizes) {
+  const auto threads = static_cast<std::size_t>(omp_get_max_threads());
+  const bool tiles = runs_on_tiles(sizes.tokens);
+  const std::size_t rows = tiles ? 1 : sizes.tokens;  // that are multiplied in f32
+  gate_ = Buffer<float>(rows * sizes.gated);
+  up_ = Buffer<float>(rows * sizes.gated);
+  const std::size_t inputs = std::max(sizes.inputs, sizes.gated);
+  if (tiles) {
+    input_tiles_ = Buffer<std::uint16_t>(TokenTiles::elements(sizes.tokens, sizes.inputs));
+    gated_tiles_ = Buffer<std::uint16_t>(TokenTiles::elements(sizes.tokens, sizes.gated));
+    tiles_ = TileScratch(sizes.tokens, inputs);
+  } else {
+    panel_elements_ = (inputs * kPanelRows + 1023) / 1024 * 1024;
+    panels_ = Buffer<float>(panel_elements_ * threads);
+  }
+}
+
+LinearInput linear_input(MatrixView<const float> x, LinearScratch& scratch) {
+  if (runs_on_tiles(x.rows())) return {{}, pack_tiles(x, scratch.input_tiles())};
+  return {x, {}};
+}
+
+void linear(const LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output,
+            LinearScratch& scratch) {
+  check_shapes(x, weights);
+  GEMRING_CHECK(out.cols() == weights.rows && out.rows() == x.tokens(), "{} tokens, weights [{}, {}], out [{}, {}]",
+                x.tokens(), weights.rows, weights.cols, out.rows(), out.cols());
+  const bool add = output == Output::add;
+  if (x.tokens() == 0) return;
+  if (x.tiled())
+    multiply_tiles(x.tiles, weights, out, add, scratch.tiles());
+  else if (x.tokens() < kFewTokens)
+    linear_few(x.rows, weights, out, add);
+  else
+    linear_many(x.rows, weights, out, add, scratch);
+}
 
 void linear(MatrixView<const float> x, const WeightMatrix& weights, MatrixView<float> out, Output output,
             LinearScratch& scratch) {
-  GEMRING_CHECK(x.cols() == weights.cols && out.cols() == weights.rows && out.rows() == x.rows(),
-                "x [{}, {}], weights [{}, {}], out [{}, {}]", x.rows(), x.cols(), weights.rows, weights.cols,
-                out.rows(), out.cols());
-  GEMRING_CHECK(weights.cols % block_elements(weights.type) == 0, "rows of {} elements of {}", weights.cols,
-                name(weights.type));
-  if (x.rows() == 0) return;
-  if (x.rows() < kFewTokens)
-    linear_few(x, weights, out, output == Output::add);
-  else
-    linear_many(x, weights, out, output == Output::add, scratch);
+  linear(linear_input(x, scratch), weights, out, output, scratch);
+}
+
+LinearInput gated(const LinearInput& x, const GatedWeights& weights, LinearScratch& scratch) {
+  check_shapes(x, weights.gate);
+  check_shapes(x, weights.up);
+  GEMRING_CHECK(weights.gate.rows == weights.up.rows, "{} and {} rows", weights.gate.rows, weights.up.rows);
+  if (x.tiled()) return {{}, multiply_gated_tiles(x.tiles, weights, scratch.gated_tiles(), scratch.tiles())};
+  const auto gate = scratch.gate(x.tokens(), weights.gate.rows);
+  const auto up = scratch.up(x.tokens(), weights.gate.rows);
+  linear(x, weights.gate, gate, Output::overwrite, scratch);
+  linear(x, weights.up, up, Output::overwrite, scratch);
+  if (!weights.gate_bias.empty()) add_bias(gate, weights.gate_bias);
+  if (!weights.up_bias.empty()) add_bias(up, weights.up_bias);
+  silu_times(gate, up);
+  return {gate, {}};
 }
 
 }  // namespace gemring

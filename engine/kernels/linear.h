@@ -2,34 +2,77 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
+#include "engine/kernels/compute.h"
 #include "engine/kernels/kernel_table.h"
+#include "engine/kernels/linear_tiles.h"
 #include "engine/tensor/buffer.h"
 #include "engine/tensor/view.h"
 
 namespace gemring {
 
-/// Per-thread f32 panels for weights that are stored in other types. Allocated once per phase.
-class LinearScratch {
- public:
-  /// For matrices of at most `max_cols` inputs.
-  explicit LinearScratch(std::size_t max_cols);
-  LinearScratch() = default;
-
-  static constexpr std::size_t kPanelRows = 256;  // outputs per panel, see bench/README.md
-  float* panel(int thread) { return memory_.data() + static_cast<std::size_t>(thread) * elements_; }
-
- private:
-  std::size_t elements_ = 0;
-  Buffer<float> memory_;
+/// The largest products of a phase.
+struct LinearSizes {
+  std::size_t tokens = 0;
+  std::size_t inputs = 0;
+  std::size_t gated = 0;  // outputs of gated(); 0: it is not called
 };
 
-/// out <- x W^T, or out <- out + x W^T.   x: [tokens, cols], out: [tokens, rows]; W as stored: [rows, cols].
-/// Few tokens (decode): dot products on the stored rows (blocks are unpacked 256 elements at a time). More: panels of W
-/// are converted to f32 one at a time and multiplied by OpenBLAS, one panel per task of the OpenMP threads. Relative
-/// error: that of f32 dot products.
+/// Scratch of products: what active_compute() asks for. Allocated once per phase.
+class LinearScratch {
+ public:
+  LinearScratch() = default;
+  explicit LinearScratch(const LinearSizes& sizes);
+
+  static constexpr std::size_t kPanelRows = 256;  // outputs per f32 panel, see bench/README.md
+  float* panel(int thread) { return panels_.data() + static_cast<std::size_t>(thread) * panel_elements_; }
+  MatrixView<float> gate(std::size_t tokens, std::size_t outputs) { return {gate_.data(), tokens, outputs}; }
+  MatrixView<float> up(std::size_t tokens, std::size_t outputs) { return {up_.data(), tokens, outputs}; }
+  std::uint16_t* input_tiles() { return input_tiles_.data(); }
+  std::uint16_t* gated_tiles() { return gated_tiles_.data(); }
+  TileScratch& tiles() { return tiles_; }
+
+ private:
+  std::size_t panel_elements_ = 0;
+  Buffer<float> panels_;  // [threads, kPanelRows, inputs]
+  Buffer<float> gate_;    // [tokens, gated]
+  Buffer<float> up_;      // [tokens, gated]
+  Buffer<std::uint16_t> input_tiles_;
+  Buffer<std::uint16_t> gated_tiles_;
+  TileScratch tiles_;
+};
+
+/// Activations as products want them: rows in f32, or tiles of bf16. Views memory of the caller or of a scratch.
+struct LinearInput {
+  MatrixView<const float> rows;  // [tokens, inputs]; empty where there are tiles
+  TokenTiles tiles;
+
+  bool tiled() const { return tiles.data != nullptr; }
+  std::size_t tokens() const { return tiled() ? tiles.tokens : rows.rows(); }
+  std::size_t inputs() const { return tiled() ? tiles.inputs : rows.cols(); }
+};
+
+/// x for any number of products; converted once where they run in another type. Valid until the next call with the same
+/// scratch, and as long as x.   x: [tokens, inputs]
+LinearInput linear_input(MatrixView<const float> x, LinearScratch& scratch);
+
+/// out <- x W^T, or out <- out + x W^T.   x: [tokens, inputs], out: [tokens, rows]; W as stored: [rows, inputs].
+/// One token, with f32 fewer than 12 (decode): dot products on the stored rows (blocks are unpacked 256 elements at a
+/// time). More: with active_compute().many bf16 tiles of both operands, rounded to bf16 (linear_tiles.h); else panels
+/// of W are converted to f32 one at a time and multiplied by OpenBLAS, one panel per task of the OpenMP threads.
+/// Relative error: that of f32 dot products of the rounded operands.
 enum class Output { overwrite, add };
+void linear(const LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output,
+            LinearScratch& scratch);
+
+/// The same for an x of one product.
 void linear(MatrixView<const float> x, const WeightMatrix& weights, MatrixView<float> out, Output output,
             LinearScratch& scratch);
+
+/// silu(x G^T + g) * (x U^T + u), the input of an MLP's last product.   x: [tokens, inputs]; result: [tokens, G's
+/// rows]. Valid until the next call with the same scratch.
+LinearInput gated(const LinearInput& x, const GatedWeights& weights, LinearScratch& scratch);
 
 }  // namespace gemring

@@ -16,7 +16,7 @@ void for_blocks(std::size_t rows, Step step) {
 }
 
 /// out <- x W^T + bias, or out <- out + x W^T + bias.   x: [tokens, inputs], out: [tokens, outputs]
-void project(MatrixView<const float> x, const Projection& projection, MatrixView<float> out, Output output,
+void project(const LinearInput& x, const Projection& projection, MatrixView<float> out, Output output,
              LayerWorkspace& work) {
   linear(x, projection.weight.matrix, out, output, work.linear());
   if (!projection.bias.empty()) add_bias(out, projection.bias);
@@ -24,7 +24,7 @@ void project(MatrixView<const float> x, const Projection& projection, MatrixView
 
 /// heads <- rotate(norm(normed W^T + bias)); `head_norm` of each head where the family has one.
 /// normed: [tokens, hidden], heads: [tokens, heads, head_dim]
-void project_rotated(MatrixView<const float> normed, const Projection& projection, std::span<const float> head_norm,
+void project_rotated(const LinearInput& normed, const Projection& projection, std::span<const float> head_norm,
                      const ModelConfig& config, const RopeRows& rope, std::size_t begin, HeadsView<float> heads,
                      LayerWorkspace& work) {
   project(normed, projection, heads.matrix(), Output::overwrite, work);
@@ -48,14 +48,12 @@ LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows)
       kv_heads_(static_cast<std::size_t>(config.kv_heads)),
       head_dim_(static_cast<std::size_t>(config.head_dim)),
       ffn_(static_cast<std::size_t>(config.ffn)),
-      queries_(max_rows * heads_ * head_dim_),
-      linear_(std::max({hidden_, ffn_, heads_ * head_dim_})) {
+      queries_(max_rows * heads_ * head_dim_) {
   const std::size_t block = std::min(kTokenBlock, std::max<std::size_t>(max_rows, 1));
+  linear_ = LinearScratch({block, std::max(hidden_, heads_ * head_dim_), ffn_});
   normed_ = Buffer<float>(block * hidden_);
   keys_ = Buffer<float>(block * kv_heads_ * head_dim_);
   values_ = Buffer<float>(block * kv_heads_ * head_dim_);
-  gate_ = Buffer<float>(block * ffn_);
-  up_ = Buffer<float>(block * ffn_);
 }
 
 DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
@@ -68,8 +66,9 @@ void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& 
     const auto k = work.keys(end - begin);
     const auto v = work.values(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(normed, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
-    project(normed, weights_->v, v.matrix(), Output::overwrite, work);
+    const LinearInput input = linear_input(normed, work.linear());
+    project_rotated(input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
+    project(input, weights_->v, v.matrix(), Output::overwrite, work);
     attention.write(layer_, begin, k, v);
   });
 }
@@ -80,12 +79,13 @@ void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attentio
   for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
     const auto normed = work.normed(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(normed, weights_->q, weights_->q_norm, config_, rows.rope, begin, q.tokens(begin, end), work);
+    project_rotated(linear_input(normed, work.linear()), weights_->q, weights_->q_norm, config_, rows.rope, begin,
+                    q.tokens(begin, end), work);
   });
   attention.attend(layer_, q, rows.positions, config_.window(layer_));
   for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
     const auto block = x.rows(begin, end);
-    project(q.tokens(begin, end).matrix(), weights_->o, block, Output::add, work);
+    project(linear_input(q.tokens(begin, end).matrix(), work.linear()), weights_->o, block, Output::add, work);
     add_mlp(block, work);
   });
 }
@@ -93,13 +93,10 @@ void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attentio
 /// x <- x + down(silu(gate(norm(x))) * up(norm(x)))
 void DecoderLayer::add_mlp(MatrixView<float> x, LayerWorkspace& work) const {
   const auto normed = work.normed(x.rows());
-  const auto gate = work.gate(x.rows());
-  const auto up = work.up(x.rows());
   rms_norm(x, weights_->mlp_norm, config_.norm_epsilon, normed);
-  project(normed, weights_->gate, gate, Output::overwrite, work);
-  project(normed, weights_->up, up, Output::overwrite, work);
-  silu_times(gate, up);
-  project(gate, weights_->down, x, Output::add, work);
+  const GatedWeights first{weights_->gate.weight.matrix, weights_->up.weight.matrix, weights_->gate.bias,
+                           weights_->up.bias};
+  project(gated(linear_input(normed, work.linear()), first, work.linear()), weights_->down, x, Output::add, work);
 }
 
 ScoringLayer::ScoringLayer(const ModelConfig& config, std::shared_ptr<const LayerWeights> weights)
@@ -112,7 +109,8 @@ void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::sp
   rms_norm(x, weights_->input_norm, config_.norm_epsilon, normed);
   const HeadsView<float> heads(query.data(), 1, static_cast<std::size_t>(config_.heads),
                                static_cast<std::size_t>(config_.head_dim));
-  project_rotated(normed, weights_->q, weights_->q_norm, config_, row.rope, 0, heads, work);
+  project_rotated(linear_input(normed, work.linear()), weights_->q, weights_->q_norm, config_, row.rope, 0, heads,
+                  work);
 }
 
 void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
@@ -121,7 +119,8 @@ void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::s
     const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(normed, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
+    project_rotated(linear_input(normed, work.linear()), weights_->k, weights_->k_norm, config_, rows.rope, begin, k,
+                    work);
     score_keys(query, k, scores.subspan(begin, end - begin));
   });
 }

@@ -28,8 +28,6 @@ class LayerWorkspace {
   MatrixView<float> normed(std::size_t tokens) { return {normed_.data(), tokens, hidden_}; }
   HeadsView<float> keys(std::size_t tokens) { return {keys_.data(), tokens, kv_heads_, head_dim_}; }
   HeadsView<float> values(std::size_t tokens) { return {values_.data(), tokens, kv_heads_, head_dim_}; }
-  MatrixView<float> gate(std::size_t tokens) { return {gate_.data(), tokens, ffn_}; }
-  MatrixView<float> up(std::size_t tokens) { return {up_.data(), tokens, ffn_}; }
   HeadsView<float> queries(std::size_t rows) {
     return {queries_.data(), rows, heads_, head_dim_};
   }  // of the whole step
@@ -40,8 +38,6 @@ class LayerWorkspace {
   Buffer<float> normed_;   // [kTokenBlock, hidden]
   Buffer<float> keys_;     // [kTokenBlock, kv_width]
   Buffer<float> values_;   // [kTokenBlock, kv_width]
-  Buffer<float> gate_;     // [kTokenBlock, ffn]
-  Buffer<float> up_;       // [kTokenBlock, ffn]
   Buffer<float> queries_;  // [max_rows, query_width]
   LinearScratch linear_;
 };

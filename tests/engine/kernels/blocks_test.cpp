@@ -202,7 +202,7 @@ TEST(Blocks, PartOfABlockIsABug) {
   const Bytes block(34);
   std::vector<float> out(32);
   EXPECT_THROW(widen(DataType::q8_0, block.data(), out.data(), 31), InternalError);
-  LinearScratch scratch(31);
+  LinearScratch scratch({1, 31});
   EXPECT_THROW(linear({out.data(), 1, 31}, {DataType::q8_0, block.data(), 1, 31}, {out.data(), 1, 1}, Output::overwrite,
                       scratch),
                InternalError);
@@ -223,7 +223,7 @@ void expect_product(DataType type, std::size_t tokens, std::size_t rows, std::si
     }
   }
   test::with_every_isa([&] {
-    LinearScratch scratch(cols);
+    LinearScratch scratch({tokens, cols});
     std::vector<float> out(tokens * rows, 55);
     linear({x.data(), tokens, cols}, {type, w.data(), rows, cols}, {out.data(), tokens, rows}, Output::overwrite,
            scratch);

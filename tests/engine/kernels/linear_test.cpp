@@ -46,7 +46,7 @@ void expect_product(const Shape& shape) {
     std::vector<double> added = expected;
     for (std::size_t i = 0; i < added.size(); ++i) added[i] += static_cast<double>(before[i]);
     test::with_every_isa([&] {
-      LinearScratch scratch(cols);
+      LinearScratch scratch({tokens, cols});
       std::vector<float> out(tokens * rows, 55);
       linear({x.data(), tokens, cols}, {type, w.data(), rows, cols}, {out.data(), tokens, rows}, Output::overwrite,
              scratch);
@@ -65,7 +65,7 @@ TEST(Linear, AWorkedProduct) {
     for (const std::size_t tokens : {2u, 20u}) {  // dot products; panels
       std::vector<float> x;
       for (std::size_t t = 0; t < tokens; ++t) x.insert(x.end(), {static_cast<float>(t), 10});
-      LinearScratch scratch(2);
+      LinearScratch scratch({tokens, 2});
       std::vector<float> out(3 * tokens);
       linear({x.data(), tokens, 2}, {DataType::bf16, w.data(), 3, 2}, {out.data(), tokens, 3}, Output::overwrite,
              scratch);
@@ -90,7 +90,7 @@ TEST(Linear, OddRowsAndColumns) {
 
 TEST(Linear, NoTokensAreNoWork) {
   const Stored w(DataType::f32, {1, 2});
-  LinearScratch scratch(2);
+  LinearScratch scratch({1, 2});
   linear({nullptr, 0, 2}, {DataType::f32, w.data(), 1, 2}, {nullptr, 0, 1}, Output::overwrite, scratch);
 }
 
@@ -103,7 +103,7 @@ TEST(Linear, WeightsMayLieAtAnyAddress) {
     for (const std::size_t tokens : {2u, 20u}) {
       const std::vector<float> x = numbers(tokens * 37, 5);
       test::with_every_isa([&] {
-        LinearScratch scratch(37);
+        LinearScratch scratch({tokens, 37});
         std::vector<float> expected(tokens * 40), out(tokens * 40);
         linear({x.data(), tokens, 37}, {type, w.data(), 40, 37}, {expected.data(), tokens, 40}, Output::overwrite,
                scratch);
@@ -125,7 +125,7 @@ TEST(Linear, RowsOfLargerMatricesLeaveTheRestAlone) {
                     x.begin() + static_cast<std::ptrdiff_t>(t) * 8 + 5);
     const std::vector<double> expected = product(packed, w.values(), tokens, 9, 5);
     test::with_every_isa([&] {
-      LinearScratch scratch(5);
+      LinearScratch scratch({tokens, 5});
       std::vector<float> out(tokens * 12, 55);  // rows of 12, of which 9 are written
       linear({x.data(), tokens, 5, 8}, {DataType::f16, w.data(), 9, 5}, {out.data(), tokens, 9, 12}, Output::overwrite,
              scratch);
@@ -141,7 +141,7 @@ TEST(Linear, RowsOfLargerMatricesLeaveTheRestAlone) {
 TEST(Linear, ShapesThatDoNotFitAreABug) {
   const Stored w(DataType::f32, {1, 2, 3, 4});
   std::vector<float> x(4), out(4);
-  LinearScratch scratch(2);
+  LinearScratch scratch({1, 2});
   EXPECT_THROW(
       linear({x.data(), 1, 3}, {DataType::f32, w.data(), 2, 2}, {out.data(), 1, 2}, Output::overwrite, scratch),
       InternalError);
