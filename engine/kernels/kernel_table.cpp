@@ -12,6 +12,9 @@ extern const KernelTable kPortableKernels;
 #if defined(GEMRING_X86_KERNELS)
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
+extern void use_avx512vnni_probe(KernelTable& table);
+extern void use_avx512bf16_probe(KernelTable& table);
+extern void use_amx_kernels(KernelTable& table);
 #endif
 
 namespace {
@@ -23,6 +26,11 @@ std::array<KernelTable, std::size(kEveryIsa)> all_tables() {
   const auto from = [&](Isa isa) { return tables.begin() + static_cast<int>(isa); };
   std::fill(from(Isa::avx2), tables.end(), kAvx2Kernels);
   std::fill(from(Isa::avx512), tables.end(), kAvx512Kernels);
+  use_avx512vnni_probe(*from(Isa::avx512vnni));
+  std::fill(from(Isa::avx512bf16), tables.end(), *from(Isa::avx512vnni));
+  use_avx512bf16_probe(*from(Isa::avx512bf16));
+  *from(Isa::amx) = *from(Isa::avx512bf16);
+  use_amx_kernels(*from(Isa::amx));
 #endif
   return tables;
 }
