@@ -18,12 +18,12 @@ float int8_probe(std::size_t rounds) {
 #pragma GCC unroll 12
     for (auto& chain : chains) chain = _mm512_dpbusd_epi32(chain, ones, ones);
   }
-  __m512i sum = _mm512_setzero_si512();
-  for (const __m512i& chain : chains) sum = _mm512_add_epi32(sum, chain);
-  alignas(64) std::int32_t lanes[16];
-  _mm512_store_si512(lanes, sum);
+  __m512 sum = _mm512_setzero_ps();  // of all chains: too much for an integer
+  for (const __m512i& chain : chains) sum = _mm512_add_ps(sum, _mm512_cvtepi32_ps(chain));
+  alignas(64) float lanes[16];
+  _mm512_store_ps(lanes, sum);
   float total = 0;
-  for (const std::int32_t lane : lanes) total += static_cast<float>(lane);
+  for (const float lane : lanes) total += lane;
   return total;
 }
 
