@@ -23,6 +23,8 @@ const KernelTable GEMRING_KERNEL_TABLE = {
     .attention_scratch = attention_scratch,
     .attention_tile = attention_tile,
     .attention_few = attention_few,
+    .attention_scratch_bf16 = nullptr,
+    .attention_tile_bf16 = nullptr,
     .dot_rows = dot_rows,
     .score_keys = score_keys,
     .tiles = {},
@@ -34,6 +36,10 @@ const KernelTable GEMRING_KERNEL_TABLE = {
     .rotate_interleaved = rotate_interleaved,
     .fma_probe = fma_probe,
     .fma_probe_flop = kFlopPerRound,
+    .bf16_probe = nullptr,
+    .bf16_probe_flop = 0,
+    .int8_probe = nullptr,
+    .int8_probe_op = 0,
 };
 
 }  // namespace gemring

@@ -63,6 +63,10 @@ struct KernelTable {
   void (*attention_tile)(const AttentionTile& tile, float* scratch);
   // the same for few query heads (decode): no panels; scratch as above
   void (*attention_few)(const AttentionTile& tile, float* scratch);
+  // attention_tile in products of bf16: queries, keys, values and exponentials are rounded, sums are f32. Null where
+  // the set has no kernel for it.
+  std::size_t (*attention_scratch_bf16)(std::size_t rows, std::size_t head_dim);
+  void (*attention_tile_bf16)(const AttentionTile& tile, float* scratch);
 
   // out[t, row] = weights[row] . x[t] for rows [begin, end) and `tokens` rows of x; out has stride out_stride; added
   // where add
@@ -83,9 +87,14 @@ struct KernelTable {
   void (*rotate)(float* x, const float* cos, const float* sin, std::size_t half);
   void (*rotate_interleaved)(float* x, const float* cos, const float* sin, std::size_t half);  // x[2 i], x[2 i + 1]
 
-  // one thread's work of measure_f32_fma_gflops(), and FLOP of one of its rounds
+  // one thread's work of measure_f32_fma_gflops(), and FLOP of one of its rounds; so too of the dot products of bf16
+  // and of bytes (each in tiles where the set has them), null where the set has none
   float (*fma_probe)(std::size_t rounds);
   std::size_t fma_probe_flop;
+  float (*bf16_probe)(std::size_t rounds);
+  std::size_t bf16_probe_flop;
+  float (*int8_probe)(std::size_t rounds);
+  std::size_t int8_probe_op;
 };
 
 /// The table of active_isa().

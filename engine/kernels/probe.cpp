@@ -21,25 +21,38 @@ double now() {
 }
 
 /// Seconds until every thread has done its rounds.
-double probe_seconds(std::size_t rounds) {
-  const KernelTable& table = kernels();
+double probe_seconds(float (*probe)(std::size_t), std::size_t rounds) {
   float sum = 0;
   const double start = now();
 #pragma omp parallel reduction(+ : sum)
-  sum += table.fma_probe(rounds);
+  sum += probe(rounds);
   const double seconds = now() - start;
   GEMRING_CHECK(sum > 0, "the probe's sums are {}", sum);
   return seconds;
 }
 
+/// Operations of all threads together, 1e9 / s.
+double giga_rate(float (*probe)(std::size_t), std::size_t operations_a_round) {
+  const double first = probe_seconds(probe, kFirstRounds);
+  const auto rounds = static_cast<std::size_t>(kFirstRounds * std::max(kWantedSeconds / first, 1.0));
+  const double seconds = probe_seconds(probe, rounds);
+  return static_cast<double>(operations_a_round * rounds) * omp_get_max_threads() / seconds / 1e9;
+}
+
 }  // namespace
 
 double measure_f32_fma_gflops() {
-  const double first = probe_seconds(kFirstRounds);
-  const auto rounds = static_cast<std::size_t>(kFirstRounds * std::max(kWantedSeconds / first, 1.0));
-  const double seconds = probe_seconds(rounds);
-  const double flop = static_cast<double>(kernels().fma_probe_flop * rounds) * omp_get_max_threads();
-  return flop / seconds / 1e9;
+  return giga_rate(kernels().fma_probe, kernels().fma_probe_flop);
+}
+
+std::optional<double> measure_bf16_gflops() {
+  if (kernels().bf16_probe == nullptr) return std::nullopt;
+  return giga_rate(kernels().bf16_probe, kernels().bf16_probe_flop);
+}
+
+std::optional<double> measure_int8_gops() {
+  if (kernels().int8_probe == nullptr) return std::nullopt;
+  return giga_rate(kernels().int8_probe, kernels().int8_probe_op);
 }
 
 double measure_sgemm_seconds(MatrixView<const float> x, MatrixView<const float> w, MatrixView<float> out) {

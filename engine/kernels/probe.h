@@ -1,6 +1,8 @@
 // What kernels are measured against (bench/): the machine's own limits, taken in the same minutes.
 #pragma once
 
+#include <optional>
+
 #include "engine/tensor/view.h"
 
 namespace gemring {
@@ -8,6 +10,12 @@ namespace gemring {
 /// f32 fused multiply-adds of all OpenMP threads together, GFLOP/s, over about a tenth of a second: the limit of any
 /// f32 kernel of active_isa().
 double measure_f32_fma_gflops();
+
+/// The same of dot products of bf16 in f32 (AVX-512 BF16, AMX tiles); nothing where active_isa() has none.
+std::optional<double> measure_bf16_gflops();
+
+/// The same of dot products of bytes in int32 (AVX-512 VNNI, AMX tiles), GOP/s.
+std::optional<double> measure_int8_gops();
 
 /// Seconds of one plain OpenBLAS sgemm, out <- x w^T, with as many OpenBLAS threads as OpenMP would use; afterwards
 /// OpenBLAS is single-threaded again.   x: [tokens, cols], w: [rows, cols], out: [tokens, rows]

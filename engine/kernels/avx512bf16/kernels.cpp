@@ -62,8 +62,11 @@ void multiply(const TileProduct& product) {
 
 }  // namespace
 
-void use_avx512bf16_kernels(KernelTable& table);
+extern void use_avx512bf16_probe(KernelTable& table);
+
+extern void use_avx512bf16_kernels(KernelTable& table);
 void use_avx512bf16_kernels(KernelTable& table) {
+  use_avx512bf16_probe(table);
   table.tiles = {pack_tokens, pack_weights, multiply, store, store_gated};
 }
 

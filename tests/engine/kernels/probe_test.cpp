@@ -33,6 +33,32 @@ TEST(FmaProbe, GivesARate) {
   EXPECT_GT(measure_f32_fma_gflops(), 0.0);
 }
 
+// Ones times ones: a sum grows by as many products as it has terms in a round, and FLOP are two per product. Tiles add
+// up the first sum of each accumulator (16 x 16 sums), vectors all sums.
+TEST(DotProductProbes, ARoundAddsOneForEachProductOfASum) {
+  test::with_every_isa([] {
+    const KernelTable& table = kernels();
+    const std::size_t sums = active_isa() == Isa::amx ? 16 * 16 : 1;
+    if (table.bf16_probe != nullptr) {
+      EXPECT_EQ(table.bf16_probe(0), 0.0f);
+      EXPECT_EQ(table.bf16_probe(3), 3.0f * static_cast<float>(table.bf16_probe_flop / 2 / sums));
+    }
+    if (table.int8_probe != nullptr) {
+      EXPECT_EQ(table.int8_probe(0), 0.0f);
+      EXPECT_EQ(table.int8_probe(3), 3.0f * static_cast<float>(table.int8_probe_op / 2 / sums));
+    }
+  });
+}
+
+TEST(DotProductProbes, GiveARateWhereTheSetHasSuchProducts) {
+  test::with_every_isa([] {
+    EXPECT_EQ(measure_bf16_gflops().has_value(), active_isa() >= Isa::avx512bf16);
+    EXPECT_EQ(measure_int8_gops().has_value(), active_isa() >= Isa::avx512vnni);
+    EXPECT_GT(measure_bf16_gflops().value_or(1), 0.0);
+    EXPECT_GT(measure_int8_gops().value_or(1), 0.0);
+  });
+}
+
 TEST(SgemmProbe, MultipliesByTheTransposedWeights) {
   const std::vector<float> x = {1, 2, 3, 4};         // [2, 2]
   const std::vector<float> w = {1, 10, 0, 1, 5, 0};  // [3, 2]

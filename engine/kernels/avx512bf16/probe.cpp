@@ -1,0 +1,40 @@
+// What the dot products of bf16 pairs can do at best: sums that do not wait for each other. See probe.h.
+#include <immintrin.h>
+
+#include "engine/kernels/kernel_table.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::size_t kChains = 12;  // at least latency x units, 6 x 2
+
+/// kChains dot products a round, of ones, each with sums of its own; all of them added up in the end.
+float bf16_probe(std::size_t rounds) {
+  const __m512i pattern = _mm512_set1_epi16(0x3f80);
+  __m512bh ones;
+  __builtin_memcpy(&ones, &pattern, sizeof(ones));
+  __m512 chains[kChains];
+#pragma GCC unroll 12
+  for (auto& chain : chains) chain = _mm512_setzero_ps();
+  for (std::size_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 12
+    for (auto& chain : chains) chain = _mm512_dpbf16_ps(chain, ones, ones);
+  }
+  __m512 sum = _mm512_setzero_ps();
+  for (const __m512& chain : chains) sum = _mm512_add_ps(sum, chain);
+  alignas(64) float lanes[16];
+  _mm512_store_ps(lanes, sum);
+  float total = 0;
+  for (const float lane : lanes) total += lane;
+  return total;
+}
+
+}  // namespace
+
+extern void use_avx512bf16_probe(KernelTable& table);
+void use_avx512bf16_probe(KernelTable& table) {
+  table.bf16_probe = bf16_probe;
+  table.bf16_probe_flop = 2 * 32 * kChains;
+}
+
+}  // namespace gemring

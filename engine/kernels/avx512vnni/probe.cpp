@@ -1,0 +1,39 @@
+// What the dot products of bytes can do at best: sums that do not wait for each other. See probe.h.
+#include <immintrin.h>
+
+#include "engine/kernels/kernel_table.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::size_t kChains = 12;  // at least latency x units, 5 x 2
+
+/// kChains dot products a round, of ones, each with sums of its own; all of them added up in the end.
+float int8_probe(std::size_t rounds) {
+  const __m512i ones = _mm512_set1_epi8(1);
+  __m512i chains[kChains];
+#pragma GCC unroll 12
+  for (auto& chain : chains) chain = _mm512_setzero_si512();
+  for (std::size_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 12
+    for (auto& chain : chains) chain = _mm512_dpbusd_epi32(chain, ones, ones);
+  }
+  __m512 sum =
+      _mm512_setzero_ps();  // of all chains: too much for an integer. The plain conversion draws g++ 12's false warning
+  for (const __m512i& chain : chains) sum = _mm512_add_ps(sum, _mm512_maskz_cvtepi32_ps(0xffff, chain));
+  alignas(64) float lanes[16];
+  _mm512_store_ps(lanes, sum);
+  float total = 0;
+  for (const float lane : lanes) total += lane;
+  return total;
+}
+
+}  // namespace
+
+extern void use_avx512vnni_probe(KernelTable& table);
+void use_avx512vnni_probe(KernelTable& table) {
+  table.int8_probe = int8_probe;
+  table.int8_probe_op = 2 * 64 * kChains;
+}
+
+}  // namespace gemring
