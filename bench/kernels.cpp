@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <span>
 #include <thread>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "engine/kernels/kernel_table.h"
 #include "engine/kernels/linear.h"
 #include "engine/kernels/probe.h"
+#include "engine/kernels/quantise.h"
 #include "engine/tensor/buffer.h"
 #include "launch/prepare_process.h"
 #include "launch/report.h"
@@ -136,6 +138,54 @@ void measure_linear(const LinearShape& shape, const KernelOptions& options) {
              gflop / median(f32), gflop / median(bf16), median(blas) / median(f32), median(blas) / median(bf16));
 }
 
+/// Weights of any type; k-quants, which nothing here quantises to, from random bytes with scales of about 1e-3.
+Buffer<std::byte> stored_weights(DataType type, const Buffer<float>& w) {
+  Buffer<std::byte> stored(row_bytes(type, w.size()));
+  if (can_quantise_to(type)) {
+    quantise(w.data(), type, stored.data(), w.size());
+  } else if (type == DataType::bf16) {
+    kernels().to_bf16(w.data(), reinterpret_cast<std::uint16_t*>(stored.data()), w.size());
+  } else {
+    std::memcpy(stored.data(), w.data(), stored.size());
+    const std::uint16_t scale = to_float16(1e-3f).bits;
+    for (std::size_t at = 0; at < stored.size(); at += block_bytes(type)) {
+      std::memcpy(stored.data() + at, &scale, sizeof(scale));
+      std::memcpy(stored.data() + at + 2, &scale, sizeof(scale));
+    }
+  }
+  return stored;
+}
+
+/// Products of many tokens on tiles of bf16, weights as stored, against the limit of the type.
+void measure_tiles(const LinearShape& shape, const KernelOptions& options) {
+  const std::size_t tokens = options.tokens;
+  const Buffer<float> x = random_floats(tokens * shape.inputs, 1);
+  const Buffer<float> w = random_floats(shape.outputs * shape.inputs, 2);
+  Buffer<float> out(tokens * shape.outputs);
+  LinearScratch scratch({tokens, shape.inputs});
+  const double gflop_of_call = 2e-9 * static_cast<double>(tokens * shape.inputs * shape.outputs);
+  const int calls = std::max(1, static_cast<int>(4 * kGflopPerMeasurement / gflop_of_call));
+  fmt::print("| {} ", shape.name);
+  double limit = *measure_bf16_gflops();
+  std::string cells;
+  for (const DataType type : {DataType::bf16, DataType::q8_0, DataType::q4_0, DataType::q4_k}) {
+    const Buffer<std::byte> stored = stored_weights(type, w);
+    const WeightMatrix weights{type, stored.data(), shape.outputs, shape.inputs};
+    const LinearInput input = linear_input({x.data(), tokens, shape.inputs}, scratch);
+    std::vector<double> rates;
+    for (int run = -1; run < options.repetitions; ++run) {
+      const double seconds = seconds_of([&] {
+        for (int call = 0; call < calls; ++call)
+          linear(input, weights, {out.data(), tokens, shape.outputs}, Output::overwrite, scratch);
+      });
+      limit = std::max(limit, *measure_bf16_gflops());
+      if (run >= 0) rates.push_back(gflop_of_call * calls / seconds);
+    }
+    cells += fmt::format("| {:.0f} ({:.2f}) ", median(rates), median(rates) / limit);
+  }
+  fmt::print("| {:.0f} {}|\n", limit, cells);
+}
+
 void measure_attention(const HeadsShape& shape, DataType type, const KernelOptions& options) {
   const std::size_t n = options.attention_tokens;
   const std::size_t width = shape.heads * shape.head_dim;
@@ -188,6 +238,13 @@ int run(const KernelOptions& options) {
              options.tokens);
   fmt::print("|---|---|---|---|---|---|\n");
   for (const LinearShape& shape : kLinearShapes) measure_linear(shape, options);
+  if (kernels().tiles.multiply != nullptr) {
+    set_active_compute({ComputeType::bf16, ComputeType::f32});
+    fmt::print("\n| linear layer, {} tokens, bf16 products | limit | bf16 | q8_0 | q4_0 | q4_k |\n", options.tokens);
+    fmt::print("|---|---|---|---|---|---|\n");
+    for (const LinearShape& shape : kLinearShapes) measure_tiles(shape, options);
+    set_active_compute({});
+  }
   fmt::print("\n| attention, {} tokens, causal | f32 FMA limit | ours | share |\n|---|---|---|---|\n",
              options.attention_tokens);
   for (const HeadsShape& shape : kHeadsShapes) {

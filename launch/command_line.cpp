@@ -41,6 +41,8 @@ const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt},
                                                        {"bf16", DataType::bf16},
                                                        {"q8_0", DataType::q8_0},
                                                        {"q4_0", DataType::q4_0}};
+const Choices<std::optional<ComputeType>> kComputeTypes = {
+    {"auto", std::nullopt}, {"f32", ComputeType::f32}, {"bf16", ComputeType::bf16}, {"int8", ComputeType::int8}};
 
 template <class Value>
 std::string names(const Choices<Value>& choices) {
@@ -191,6 +193,10 @@ void add_cluster(Builder& add, RunOptions& run) {
 void add_numbers(Builder& add, RunOptions& run) {
   add.choice("--weights", run.weights, kWeightTypes,
              "convert the model's matrices to this type as they are loaded (random ones: stored is bf16)");
+  add.choice(
+      "--compute", run.compute, kComputeTypes,
+      "type of activations in matrix products. f32: exact; bf16: rounded to it in products of many tokens;\n"
+      "int8: rounded to 8 bits in those of one token with weights in blocks; auto: what the machine does fastest");
   add.choice("--kv-type", run.kv_type, kKvTypes, "KV cache; bf16 halves it and rounds keys and values");
   add.choice("--message-type", run.message_type, kKvTypes, "activations and keys between ranks; bf16 halves them");
   add.flag("--allow-extrapolation", run.allow_extrapolation,

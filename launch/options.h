@@ -11,6 +11,7 @@
 #include "engine/base/log.h"
 #include "engine/generation/sampler.h"
 #include "engine/selection/selection.h"
+#include "engine/kernels/compute.h"
 #include "engine/tensor/data_type.h"
 
 namespace gemring {
@@ -54,6 +55,7 @@ struct GenerateOptions {
 struct RunOptions {
   std::optional<std::string> cluster_file;  // unset: rank 0 filters, the others are stages
   std::optional<DataType> weights;          // what matrices become as they are loaded; unset: as stored
+  std::optional<ComputeType> compute;       // of matrix products; unset: the fastest of the machine
   DataType kv_type = DataType::f32;         // bf16 halves the cache and rounds keys and values
   DataType message_type = DataType::f32;    // bf16 halves what travels between ranks
   std::optional<std::int32_t> threads;      // of each rank; unset: the node's cores shared among its ranks

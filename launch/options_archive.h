@@ -55,7 +55,7 @@ void serialize(Archive& archive, gemring::GenerateOptions& options, unsigned /*v
 template <class Archive>
 void serialize(Archive& archive, gemring::RunOptions& options, unsigned /*version*/) {
   archive& options.cluster_file& options.kv_type& options.message_type& options.threads& options.omp_threads;
-  archive& options.isa& options.weights& options.allow_extrapolation;
+  archive& options.isa& options.weights& options.compute& options.allow_extrapolation;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::LogOptions& options, unsigned /*version*/) {

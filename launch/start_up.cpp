@@ -64,8 +64,9 @@ void log_placements(const std::vector<Placement>& placements, const std::vector<
   for (const std::string& warning : warnings) log_warn("{}", warning);
 }
 
-void log_kernels(Isa isa, const std::vector<ComputeFacts>& ranks) {
-  log_info("kernels {}; OpenBLAS core type {}", name(isa), ranks[0].blas_core);
+void log_kernels(Isa isa, Compute compute, const std::vector<ComputeFacts>& ranks) {
+  log_info("kernels {}; products of many tokens in {}, of few in {}; OpenBLAS core type {}", name(isa),
+           name(compute.many), name(compute.few), ranks[0].blas_core);
   for (std::size_t i = 1; i < ranks.size(); ++i) {
     if (ranks[i].blas_core == ranks[0].blas_core) continue;
     log_warn(
@@ -127,7 +128,7 @@ Isa choose_isa(const std::vector<Isa>& detected, const std::vector<std::string>&
   const std::optional<Isa> isa = parse_isa(wanted);
   if (!isa) {
     throw UsageError(
-        {"GEMRING_ISA", fmt::format("'{}' is no instruction set", wanted), fmt::format("use one of {}", isa_names())});
+        {"GEMRING_ISA", fmt::format("'{}' is no instruction set", wanted), fmt::format("use {}", isa_names())});
   }
   if (*isa <= *weakest) return *isa;
   const auto rank = static_cast<std::size_t>(weakest - detected.begin());
@@ -135,6 +136,13 @@ Isa choose_isa(const std::vector<Isa>& detected, const std::vector<std::string>&
       {"GEMRING_ISA",
        fmt::format("asks for {}, and rank {} on {} has {} at most", wanted, rank, hosts.at(rank), name(*weakest)),
        "unset GEMRING_ISA: the best set that all ranks have is taken"});
+}
+
+void use_kernels(const std::vector<Isa>& detected, const std::vector<std::string>& hosts, const RunOptions& options) {
+  const Isa isa = choose_isa(detected, hosts, options.isa);
+  const Compute compute = choose_compute(options.compute, isa);
+  set_active_isa(isa);
+  set_active_compute(compute);
 }
 
 void prepare_compute(const Job& job, const RunOptions& options) {
@@ -149,11 +157,11 @@ void prepare_compute(const Job& job, const RunOptions& options) {
     detected.push_back(static_cast<Isa>(rank.isa));
     cores.push_back({rank.host, static_cast<CoreSource>(rank.core_source), rank.cores});
   }
-  agreed(job, [&] { set_active_isa(choose_isa(detected, job.hosts, options.isa)); });
+  agreed(job, [&] { use_kernels(detected, job.hosts, options); });
   const std::vector<Placement> placements = place(cores, {options.threads, options.omp_threads});
   apply(placements[static_cast<std::size_t>(job.world.member())]);
   if (job.first()) {
-    log_kernels(active_isa(), ranks);
+    log_kernels(active_isa(), active_compute(), ranks);
     log_placements(placements, job.hosts);
   }
 }

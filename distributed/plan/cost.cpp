@@ -7,13 +7,13 @@
 #include <string_view>
 
 #include "engine/base/check.h"
+#include "engine/kernels/linear.h"
 #include "engine/model/tensors.h"
 
 namespace gemring {
 namespace {
 
 constexpr std::uint64_t kFixedBytes = 100'000'000;  // program, MPI, BLAS buffers: measured on small models
-constexpr std::uint64_t kPanelBytes = 4 << 20;      // f32 panel of weights of each thread
 
 std::uint64_t bytes_of(std::int64_t rows, std::int64_t cols, DataType type = DataType::f32) {
   return static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols) * bytes_per_element(type);
@@ -127,8 +127,11 @@ class Coster {
   /// LayerWorkspace and x for steps of `rows` rows, rotations of `positions` positions.
   std::uint64_t workspace(std::int64_t rows, std::int64_t positions) const {
     return bytes_of(rows, model_.hidden) + bytes_of(rows, model_.query_width()) + bytes_of(positions, model_.head_dim) +
-           bytes_of(inputs_.token_block, model_.hidden + 2 * model_.ffn + 2 * model_.kv_width()) +
-           static_cast<std::uint64_t>(inputs_.threads_per_rank) * kPanelBytes;
+           bytes_of(inputs_.token_block, model_.hidden + 2 * model_.kv_width()) +
+           linear_scratch_bytes({static_cast<std::size_t>(inputs_.token_block),
+                                 static_cast<std::size_t>(std::max(model_.hidden, model_.query_width())),
+                                 static_cast<std::size_t>(model_.ffn)},
+                                inputs_.compute, static_cast<std::size_t>(inputs_.threads_per_rank));
   }
 
   /// o, m, l of softmax states that are not finished.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "distributed/plan/cluster_plan.h"
+#include "engine/kernels/compute.h"
 #include "engine/model/config.h"
 #include "engine/tensor/data_type.h"
 #include "engine/weights/tensor_source.h"
@@ -23,6 +24,7 @@ struct PlanInputs {
   DataType kv_type = DataType::f32;
   DataType message_type = DataType::f32;  // of ring blocks and of activations between stages
   std::int32_t threads_per_rank = 1;
+  Compute compute;                 // types that products run in
   std::int32_t token_block = 512;  // tokens a layer works on at a time outside of attention
 };
 

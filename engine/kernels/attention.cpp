@@ -6,13 +6,15 @@
 #include <cmath>
 
 #include "engine/base/check.h"
+#include "engine/kernels/compute.h"
 
 namespace gemring {
 namespace {
 
 constexpr std::size_t kTileRowsWanted =
     192;  // query heads per tile: a multiple of every panel; K and V are converted once for all
-constexpr std::size_t kFewRows = 8;       // not more than the smallest panel
+constexpr std::size_t kTileRowsWantedBf16 = 1024;  // packing K and V as tiles costs more than converting them
+constexpr std::size_t kFewRows = 8;                // not more than the smallest panel
 constexpr std::size_t kSplitKeys = 1024;  // keys per task of a single query; a multiple of the kernels' key block
 
 KeysValues keys_from(const KeysValues& kv, std::size_t begin, std::size_t count) {
@@ -24,8 +26,21 @@ KeysValues keys_from(const KeysValues& kv, std::size_t begin, std::size_t count)
   return part;
 }
 
-std::size_t tokens_per_tile(std::size_t group) {
-  return std::max<std::size_t>(kTileRowsWanted / group, 1);
+std::size_t tokens_per_tile(std::size_t group, std::size_t rows_wanted) {
+  return std::max<std::size_t>(rows_wanted / group, 1);
+}
+
+/// The kernel of tiles, and how many query heads a tile of it wants.
+struct TileKernel {
+  void (*attend)(const AttentionTile&, float*);
+  std::size_t rows;
+};
+
+TileKernel tile_kernel() {
+  const KernelTable& table = kernels();
+  if (active_compute().many == ComputeType::bf16 && table.attention_tile_bf16 != nullptr)
+    return {table.attention_tile_bf16, kTileRowsWantedBf16};
+  return {table.attention_tile, kTileRowsWanted};
 }
 
 AttentionTile tile_of(HeadsView<const float> q, const KeysValues& kv, const PartialSoftmax& state) {
@@ -91,8 +106,11 @@ AttentionScratch::AttentionScratch(std::size_t heads, std::size_t kv_heads, std:
     : heads_(heads), head_dim_(head_dim) {
   const std::size_t group = heads / kv_heads;
   for (int isa = 0; isa <= static_cast<int>(detected_isa()); ++isa) {
-    elements_ = std::max(elements_,
-                         kernels_of(static_cast<Isa>(isa)).attention_scratch(tokens_per_tile(group) * group, head_dim));
+    const KernelTable& table = kernels_of(static_cast<Isa>(isa));
+    const auto rows = [&](std::size_t wanted) { return tokens_per_tile(group, wanted) * group; };
+    elements_ = std::max(elements_, table.attention_scratch(rows(kTileRowsWanted), head_dim));
+    if (table.attention_scratch_bf16 == nullptr) continue;
+    elements_ = std::max(elements_, table.attention_scratch_bf16(rows(kTileRowsWantedBf16), head_dim));
   }
   elements_ = (elements_ + 1023) / 1024 * 1024;
   memory_ = Buffer<float>(elements_ * static_cast<std::size_t>(omp_get_max_threads()));
@@ -113,8 +131,8 @@ void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyR
                 kv.head_dim, seen.size());
   if (q.tokens() == 0) return;
   if (q.tokens() == 1) return attend_one(q, kv, seen[0], state, use, scratch);
-  const KernelTable& table = kernels();
-  const std::size_t step = tokens_per_tile(q.heads() / kv.kv_heads);
+  const TileKernel kernel = tile_kernel();
+  const std::size_t step = tokens_per_tile(q.heads() / kv.kv_heads, kernel.rows);
   const std::size_t blocks = (q.tokens() + step - 1) / step;
   // The last tokens see the most keys: the longest tasks first.
 #pragma omp parallel for schedule(dynamic)
@@ -127,7 +145,7 @@ void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyR
     tile.seen = seen.data() + begin;
     tile.first = use != StateUse::carry_on;
     tile.last = use == StateUse::start_and_finish;
-    table.attention_tile(tile, scratch.of_thread(omp_get_thread_num()));
+    kernel.attend(tile, scratch.of_thread(omp_get_thread_num()));
   }
 }
 

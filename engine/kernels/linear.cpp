@@ -54,9 +54,21 @@ void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<fl
 }
 
 /// Products of one token are limited by memory, whatever the others run in.
-bool runs_on_tiles(std::size_t tokens) {
-  return active_compute().many == ComputeType::bf16 && tokens > 1;
+bool runs_on_tiles(std::size_t tokens, Compute compute) {
+  return compute.many == ComputeType::bf16 && tokens > 1;
 }
+
+/// Elements of a scratch's parts.
+struct ScratchSizes {
+  std::size_t gate, panel, input_tiles, gated_tiles, inputs;
+
+  ScratchSizes(const LinearSizes& sizes, bool tiles)
+      : gate((tiles ? 1 : sizes.tokens) * sizes.gated),
+        panel(tiles ? 0 : (std::max(sizes.inputs, sizes.gated) * LinearScratch::kPanelRows + 1023) / 1024 * 1024),
+        input_tiles(tiles ? TokenTiles::elements(sizes.tokens, sizes.inputs) : 0),
+        gated_tiles(tiles ? TokenTiles::elements(sizes.tokens, sizes.gated) : 0),
+        inputs(std::max(sizes.inputs, sizes.gated)) {}
+};
 
 void check_shapes(const LinearInput& x, const WeightMatrix& w) {
   GEMRING_CHECK(x.inputs() == w.cols, "{} inputs, weights [{}, {}]", x.inputs(), w.rows, w.cols);
@@ -65,25 +77,28 @@ void check_shapes(const LinearInput& x, const WeightMatrix& w) {
 
 }  // namespace
 
+std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std::size_t threads) {
+  const bool tiles = runs_on_tiles(sizes.tokens, compute);
+  const ScratchSizes parts(sizes, tiles);
+  return (2 * parts.gate + threads * parts.panel) * sizeof(float) +
+         (parts.input_tiles + parts.gated_tiles) * sizeof(std::uint16_t) +
+         (tiles ? TileScratch::bytes(sizes.tokens, parts.inputs, threads) : 0);
+}
+
 LinearScratch::LinearScratch(const LinearSizes& sizes) {
-  const auto threads = static_cast<std::size_t>(omp_get_max_threads());
-  const bool tiles = runs_on_tiles(sizes.tokens);
-  const std::size_t rows = tiles ? 1 : sizes.tokens;  // that are multiplied in f32
-  gate_ = Buffer<float>(rows * sizes.gated);
-  up_ = Buffer<float>(rows * sizes.gated);
-  const std::size_t inputs = std::max(sizes.inputs, sizes.gated);
-  if (tiles) {
-    input_tiles_ = Buffer<std::uint16_t>(TokenTiles::elements(sizes.tokens, sizes.inputs));
-    gated_tiles_ = Buffer<std::uint16_t>(TokenTiles::elements(sizes.tokens, sizes.gated));
-    tiles_ = TileScratch(sizes.tokens, inputs);
-  } else {
-    panel_elements_ = (inputs * kPanelRows + 1023) / 1024 * 1024;
-    panels_ = Buffer<float>(panel_elements_ * threads);
-  }
+  const bool tiles = runs_on_tiles(sizes.tokens, active_compute());
+  const ScratchSizes parts(sizes, tiles);
+  panel_elements_ = parts.panel;
+  panels_ = Buffer<float>(parts.panel * static_cast<std::size_t>(omp_get_max_threads()));
+  gate_ = Buffer<float>(parts.gate);
+  up_ = Buffer<float>(parts.gate);
+  input_tiles_ = Buffer<std::uint16_t>(parts.input_tiles);
+  gated_tiles_ = Buffer<std::uint16_t>(parts.gated_tiles);
+  if (tiles) tiles_ = TileScratch(sizes.tokens, parts.inputs);
 }
 
 LinearInput linear_input(MatrixView<const float> x, LinearScratch& scratch) {
-  if (runs_on_tiles(x.rows())) return {{}, pack_tiles(x, scratch.input_tiles())};
+  if (runs_on_tiles(x.rows(), active_compute())) return {{}, pack_tiles(x, scratch.input_tiles())};
   return {x, {}};
 }
 

@@ -20,6 +20,9 @@ struct LinearSizes {
   std::size_t gated = 0;  // outputs of gated(); 0: it is not called
 };
 
+/// Bytes of a LinearScratch whose products run in `compute` on so many threads.
+std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std::size_t threads);
+
 /// Scratch of products: what active_compute() asks for. Allocated once per phase.
 class LinearScratch {
  public:
@@ -36,9 +39,9 @@ class LinearScratch {
 
  private:
   std::size_t panel_elements_ = 0;
-  Buffer<float> panels_;  // [threads, kPanelRows, inputs]
-  Buffer<float> gate_;    // [tokens, gated]
-  Buffer<float> up_;      // [tokens, gated]
+  Buffer<float> panels_;  // [threads, kPanelRows, inputs]; none where tokens go in tiles, whose few others need none
+  Buffer<float> gate_;    // [tokens, gated]; one token where the others go in tiles
+  Buffer<float> up_;      // the same
   Buffer<std::uint16_t> input_tiles_;
   Buffer<std::uint16_t> gated_tiles_;
   TileScratch tiles_;

@@ -13,8 +13,8 @@ constexpr std::size_t tiles_of(std::size_t count) {
   return (count + kTileSide - 1) / kTileSide;
 }
 
-constexpr std::size_t even(std::size_t count) {
-  return (count + 1) / 2 * 2;
+constexpr std::size_t pairs_of(std::size_t count) {
+  return (count + 1) / 2;
 }
 
 /// 16 rows of a matrix, fewer at its end, none beyond it.
@@ -25,54 +25,58 @@ struct RowTile {
   std::size_t rows() const { return first_row < matrix->rows ? std::min(kTileSide, matrix->rows - first_row) : 0; }
 };
 
-/// Inputs [begin, begin + depth) tiles of a row tile into tiles.
-void pack_row_tile(const RowTile& tile, std::size_t begin, std::size_t depth, float* widened, std::uint16_t* tiles) {
+/// A chunk of a row tile, from input `first` on. tiles: the row tile's own in the first pair of the chunk
+void pack_chunk(const RowTile& tile, std::size_t first, std::uint16_t* tiles) {
   const WeightMatrix& w = *tile.matrix;
   const std::size_t rows = tile.rows();
-  const std::size_t first = begin * kTileInputs;
-  const std::size_t inputs = std::min(depth * kTileInputs, w.cols - first);
+  const std::size_t inputs = std::min(kChunkInputs, w.cols - first);
   const auto* stored = static_cast<const std::byte*>(w.data) + row_bytes(w.type, first);
-  const TileKernels& kernel = kernels().tiles;
   for (std::size_t r = 0; r < rows; ++r) {
     const std::byte* row = stored + (tile.first_row + r) * row_bytes(w.type, w.cols);
-    kernel.pack_weights(w.type, row, inputs, widened, tiles + r * kTileInputs);
+    kernels().tiles.pack_weights(w.type, row, inputs, tiles + r * kTileInputs);
   }
   for (std::size_t r = rows; r < kTileSide; ++r) {
-    for (std::size_t i = 0; i < depth; ++i) std::fill_n(tiles + i * kTileElements + r * kTileInputs, kTileInputs, 0);
+    for (std::size_t i = 0; i < input_tiles(inputs); ++i)
+      std::fill_n(tiles + i * kPairElements + r * kTileInputs, kTileInputs, 0);
   }
 }
 
-/// Row tiles per panel: at least two panels a thread, so that one that is held up does not hold up all.
-std::size_t panel_tiles(std::size_t row_tiles) {
-  const std::size_t half_share = row_tiles / (2 * static_cast<std::size_t>(omp_get_max_threads()));
-  return std::clamp<std::size_t>(half_share / 2 * 2, 2, TileScratch::kPanelTiles);
+/// Pairs of row tiles per panel: at least two panels a thread, so that one that is held up does not hold up all.
+std::size_t panel_pairs(std::size_t row_pairs) {
+  const std::size_t half_share = row_pairs / (2 * static_cast<std::size_t>(omp_get_max_threads()));
+  return std::clamp<std::size_t>(half_share, 1, TileScratch::kPanelPairs);
 }
 
-/// Sums of all row tiles with all token tiles. row_tile(i) -> RowTile; consume(i, t, sums) gets row tiles i and i + 1
-/// with token tiles t and t + 1 when all inputs are summed up.
+/// Sums of all row tiles with all token tiles. row_tile(i) -> RowTile; consume(p, t, sums) gets pair p of row tiles
+/// with pair t of token tiles when all inputs are summed up.
 template <class RowTileOf, class Consume>
 void for_each_sum(const TokenTiles& x, std::size_t row_tiles, TileScratch& scratch, RowTileOf row_tile,
                   Consume consume) {
-  const TileKernels& kernel = kernels().tiles;
   const std::size_t depth = input_tiles(x.inputs);
-  const std::size_t token_tiles = even(tiles_of(x.tokens));
-  const std::size_t step = panel_tiles(row_tiles);
-  const std::size_t sums_of_pair = depth > TileScratch::kDepth ? sums_offset(TileScratch::kPanelTiles, 0) : 0;
+  const std::size_t token_pairs = pairs_of(tiles_of(x.tokens));
+  const std::size_t row_pairs = pairs_of(row_tiles);
+  const std::size_t step = panel_pairs(row_pairs);
+  const std::size_t sums_of_pair = depth > TileScratch::kDepth ? sums_offset(2 * TileScratch::kPanelPairs, 0) : 0;
 #pragma omp parallel for schedule(dynamic)
-  for (std::size_t first = 0; first < row_tiles; first += step) {
+  for (std::size_t first = 0; first < row_pairs; first += step) {
     const TileScratch::Thread memory = scratch.of_thread(omp_get_thread_num());
-    const std::size_t count = std::min(step, even(row_tiles - first));
+    const std::size_t count = std::min(step, row_pairs - first);
     for (std::size_t begin = 0; begin < depth; begin += TileScratch::kDepth) {
       const std::size_t part = std::min(TileScratch::kDepth, depth - begin);
-      for (std::size_t i = 0; i < count; ++i) {
-        pack_row_tile(row_tile(first + i), begin, part, memory.widened, memory.weights + i * part * kTileElements);
+      std::uint16_t* tiles = memory.weights;
+      for (std::size_t chunk = 0; chunk < part; chunk += kChunkTiles) {
+        for (std::size_t i = 0; i < count; ++i, tiles += kChunkTiles * kPairElements) {
+          pack_chunk(row_tile(2 * (first + i)), (begin + chunk) * kTileInputs, tiles);
+          pack_chunk(row_tile(2 * (first + i) + 1), (begin + chunk) * kTileInputs, tiles + kTileElements);
+        }
       }
-      for (std::size_t t = 0; t < token_tiles; t += kTokenTilesAtOnce) {
-        float* sums = memory.sums + t / kTokenTilesAtOnce * sums_of_pair;
-        kernel.multiply({memory.weights, part * kTileElements, x.data + t * x.stride() + begin * kTileElements,
-                         x.stride(), count, part, sums, begin == 0});
+      for (std::size_t t = 0; t < token_pairs; ++t) {
+        float* sums = memory.sums + t * sums_of_pair;
+        const std::uint16_t* tokens = x.token_tile(2 * t) + begin * kPairElements;
+        const std::uint16_t* next = t + 1 < token_pairs ? tokens + depth * kPairElements : nullptr;
+        kernels().tiles.multiply({memory.weights, tokens, count, part, sums, begin == 0, next});
         if (begin + part < depth) continue;
-        for (std::size_t i = 0; i < count; i += 2) consume(first + i, t, sums + sums_offset(i, 0));
+        for (std::size_t i = 0; i < count; ++i) consume(first + i, t, sums + sums_offset(2 * i, 0));
       }
     }
   }
@@ -89,31 +93,37 @@ const float* bias_of(std::span<const float> bias, std::size_t first, float* padd
 }  // namespace
 
 std::size_t TokenTiles::elements(std::size_t tokens, std::size_t inputs) {
-  return even(tiles_of(tokens)) * input_tiles(inputs) * kTileElements;
+  return pairs_of(tiles_of(tokens)) * input_tiles(inputs) * kPairElements;
 }
 
-TileScratch::TileScratch(std::size_t tokens, std::size_t inputs) {
-  const std::size_t pairs = input_tiles(inputs) > kDepth ? even(tiles_of(tokens)) / 2 : 1;
-  sums_ = pairs * sums_offset(kPanelTiles, 0);
+std::size_t TileScratch::sums_of_thread(std::size_t tokens, std::size_t inputs) {
+  const std::size_t pairs = input_tiles(inputs) > kDepth ? pairs_of(tiles_of(tokens)) : 1;
+  return pairs * sums_offset(2 * kPanelPairs, 0);
+}
+
+std::size_t TileScratch::bytes(std::size_t tokens, std::size_t inputs, std::size_t threads) {
+  return threads * (kPanelElements * sizeof(std::uint16_t) + sums_of_thread(tokens, inputs) * sizeof(float));
+}
+
+TileScratch::TileScratch(std::size_t tokens, std::size_t inputs) : sums_(sums_of_thread(tokens, inputs)) {
   const auto threads = static_cast<std::size_t>(omp_get_max_threads());
-  weights_ = Buffer<std::uint16_t>(threads * kPanelTiles * kDepth * kTileElements);
-  floats_ = Buffer<float>(threads * (sums_ + kDepth * kTileInputs));
+  weights_ = Buffer<std::uint16_t>(threads * kPanelElements);
+  all_sums_ = Buffer<float>(threads * sums_);
 }
 
 TileScratch::Thread TileScratch::of_thread(int thread) {
   const auto index = static_cast<std::size_t>(thread);
-  float* floats = floats_.data() + index * (sums_ + kDepth * kTileInputs);
-  return {weights_.data() + index * kPanelTiles * kDepth * kTileElements, floats, floats + sums_};
+  return {weights_.data() + index * kPanelElements, all_sums_.data() + index * sums_};
 }
 
 TokenTiles pack_tiles(MatrixView<const float> x, std::uint16_t* tiles) {
   const TokenTiles packed{tiles, x.rows(), x.cols()};
-  const std::size_t token_tiles = even(tiles_of(x.rows()));
+  const std::size_t token_tiles = 2 * pairs_of(tiles_of(x.rows()));
 #pragma omp parallel for schedule(static)
   for (std::size_t t = 0; t < token_tiles; ++t) {
     const std::size_t begin = std::min(t * kTileSide, x.rows());
     const std::size_t count = std::min(kTileSide, x.rows() - begin);
-    kernels().tiles.pack_tokens(x.row(begin), x.stride(), count, x.cols(), tiles + t * packed.stride());
+    kernels().tiles.pack_tokens(x.row(begin), x.stride(), count, x.cols(), packed.token_tile(t));
   }
   return packed;
 }
@@ -121,13 +131,13 @@ TokenTiles pack_tiles(MatrixView<const float> x, std::uint16_t* tiles) {
 void multiply_tiles(const TokenTiles& x, const WeightMatrix& weights, MatrixView<float> out, bool add,
                     TileScratch& scratch) {
   const auto row_tile = [&](std::size_t i) { return RowTile{&weights, i * kTileSide}; };
-  for_each_sum(x, tiles_of(weights.rows), scratch, row_tile, [&](std::size_t i, std::size_t t, const float* sums) {
-    for (std::size_t pair = 0; pair < 2 * kTokenTilesAtOnce; ++pair) {
-      const std::size_t tile = i + pair / 2;
-      const std::size_t token = (t + pair % 2) * kTileSide;
+  for_each_sum(x, tiles_of(weights.rows), scratch, row_tile, [&](std::size_t p, std::size_t t, const float* sums) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::size_t tile = 2 * p + i / 2;
+      const std::size_t token = (2 * t + i % 2) * kTileSide;
       const std::size_t rows = row_tile(tile).rows();
       if (rows == 0 || token >= x.tokens) continue;
-      kernels().tiles.store({sums + pair * kTileSums, out.row(token) + tile * kTileSide, out.stride(), rows,
+      kernels().tiles.store({sums + i * kTileSums, out.row(token) + tile * kTileSide, out.stride(), rows,
                              std::min(kTileSide, x.tokens - token), add});
     }
   });
@@ -136,21 +146,20 @@ void multiply_tiles(const TokenTiles& x, const WeightMatrix& weights, MatrixView
 TokenTiles multiply_gated_tiles(const TokenTiles& x, const GatedWeights& weights, std::uint16_t* result,
                                 TileScratch& scratch) {
   const std::size_t outputs = weights.gate.rows;
+  const std::size_t tiles = tiles_of(outputs);
   const TokenTiles gated{result, x.tokens, outputs};
-  const auto row_tile = [&](std::size_t i) {  // in turns
+  const auto row_tile = [&](std::size_t i) {  // in turns, so that a pair holds the same rows of both
     return RowTile{i % 2 == 0 ? &weights.gate : &weights.up, i / 2 * kTileSide};
   };
-  for_each_sum(x, 2 * tiles_of(outputs), scratch, row_tile, [&](std::size_t i, std::size_t t, const float* sums) {
-    const std::size_t tile = i / 2;
-    float gate_bias[kTileSide];
-    float up_bias[kTileSide];
-    const float* g = bias_of(weights.gate_bias, tile * kTileSide, gate_bias);
-    const float* u = bias_of(weights.up_bias, tile * kTileSide, up_bias);
-    for (std::size_t u_tile = 0; u_tile < kTokenTilesAtOnce; ++u_tile) {
-      std::uint16_t* to = result + (t + u_tile) * gated.stride() + tile * (kTileElements / 2);
-      kernels().tiles.store_gated({sums + sums_offset(0, u_tile), sums + sums_offset(1, u_tile), g, u, to});
-      // The last half tile of an odd number of them.
-      if (tile + 1 == tiles_of(outputs) && tile % 2 == 0) std::fill_n(to + kTileElements / 2, kTileElements / 2, 0);
+  for_each_sum(x, 2 * tiles, scratch, row_tile, [&](std::size_t p, std::size_t t, const float* sums) {
+    float padded_gate[kTileSide];
+    float padded_up[kTileSide];
+    const float* gate_bias = bias_of(weights.gate_bias, p * kTileSide, padded_gate);
+    const float* up_bias = bias_of(weights.up_bias, p * kTileSide, padded_up);
+    for (std::size_t i = 0; i < 2; ++i) {
+      std::uint16_t* half = gated.token_tile(2 * t + i) + p / 2 * kPairElements + p % 2 * (kTileElements / 2);
+      kernels().tiles.store_gated({sums + sums_offset(0, i), sums + sums_offset(1, i), gate_bias, up_bias, half});
+      if (p + 1 == tiles && p % 2 == 0) std::fill_n(half + kTileElements / 2, kTileElements / 2, 0);  // no inputs there
     }
   });
   return gated;

@@ -20,38 +20,44 @@ struct GatedWeights {
   std::span<const float> up_bias;
 };
 
-/// Activations in tiles: [token tiles, an even number][input_tiles(inputs)][16 input pairs][16 tokens][2].
+/// Activations in tiles: [pairs of token tiles][input_tiles(inputs)][2 token tiles][16 input pairs][16 tokens][2].
 struct TokenTiles {
   std::uint16_t* data = nullptr;
   std::size_t tokens = 0;
   std::size_t inputs = 0;
 
-  /// Elements from one token tile to the next.
-  std::size_t stride() const { return input_tiles(inputs) * kTileElements; }
+  /// The first tile of a token tile (in the second of the pair's every other one).
+  std::uint16_t* token_tile(std::size_t index) const {
+    return data + index / 2 * input_tiles(inputs) * kPairElements + index % 2 * kTileElements;
+  }
   static std::size_t elements(std::size_t tokens, std::size_t inputs);
 };
 
-/// Per-thread scratch: a panel of weights in tiles, sums, one widened row.
+/// Per-thread scratch: a panel of weights in tiles, sums.
 class TileScratch {
  public:
   TileScratch() = default;
-  /// For products of at most so many tokens and inputs.
+  /// For products of at most so many tokens and inputs by the threads of OpenMP.
   TileScratch(std::size_t tokens, std::size_t inputs);
 
+  static std::size_t bytes(std::size_t tokens, std::size_t inputs, std::size_t threads);
+
   struct Thread {
-    std::uint16_t* weights;  // [kPanelTiles, kDepth tiles]
-    float* sums;             // [token tile pairs, or one where all inputs are taken at once][kPanelTiles, 2 tiles]
-    float* widened;          // [kDepth * 32]
+    std::uint16_t* weights;  // [kDepth / 8][kPanelPairs][8][2] tiles
+    float* sums;             // [pairs of token tiles, or one where all inputs are taken at once][kPanelPairs] x 4 tiles
   };
   Thread of_thread(int thread);
 
-  static constexpr std::size_t kPanelTiles = 16;  // row tiles of a panel; even
-  static constexpr std::size_t kDepth = 64;       // input tiles of a panel: 1 MiB of weights, half of an L2
+  static constexpr std::size_t kPanelPairs = 8;  // pairs of row tiles of a panel
+  static constexpr std::size_t kDepth = 64;      // input tiles of a panel: 1 MiB of weights, half of an L2
+  static constexpr std::size_t kPanelElements = kPanelPairs * kDepth * kPairElements;
 
  private:
-  std::size_t sums_ = 0;  // f32 of a thread
+  static std::size_t sums_of_thread(std::size_t tokens, std::size_t inputs);  // f32
+
+  std::size_t sums_ = 0;
   Buffer<std::uint16_t> weights_;
-  Buffer<float> floats_;
+  Buffer<float> all_sums_;
 };
 
 /// Threads of OpenMP share the token tiles.   x: [tokens, inputs]; tiles: TokenTiles::elements()

@@ -7,6 +7,7 @@
 #include "launch/commands/commands.h"
 #include "launch/model.h"
 #include "launch/prompt.h"
+#include "launch/start_up.h"
 #include "launch/text_output.h"
 #include "launch/workload.h"
 
@@ -53,6 +54,7 @@ int run_plan(const Job& job, const Options& options) {
   const ClusterPlan plan = agree_on_plan(job, options.run, options.filter.method, model.config.layers, ranks);
   const std::vector<HostMemory> memory = machines(job, options.plan, ranks);
   agreed_on_first(job, [&] {
+    use_kernels({detected_isa()}, {job.host()}, options.run);
     const Workload workload = workload_of(options, model.config, filter_layer);
     const auto threads = static_cast<std::int32_t>(allowed_cores().size());
     const PlanInputs inputs = plan_inputs(options.run, model, workload, threads);

@@ -5,13 +5,27 @@
 namespace gemring {
 namespace {
 
-// Two row tiles, two token tiles and their four tiles of sums fill the eight registers. Depth is cut so that what the
-// token tiles hold of it stays in L1 while all rows pass by.
-constexpr std::size_t kDepthAtOnce = 8;
+constexpr std::size_t kLine = 32;  // bf16 of a cache line
+constexpr std::size_t kPairLines = kPairElements / kLine;
 
-/// Two row tiles and two token tiles over `depth` input tiles.
-inline void multiply_pair(const std::uint16_t* w0, const std::uint16_t* w1, const std::uint16_t* x0,
-                          const std::uint16_t* x1, std::size_t depth, float* sums, bool first) {
+/// Fetches what the next product reads a few lines at a time, since the processor does not foresee it.
+class FetchAhead {
+ public:
+  FetchAhead(const std::uint16_t* from, std::size_t row_pairs)
+      : at_(from), lines_(from == nullptr ? 0 : (kPairLines + row_pairs - 1) / row_pairs) {}
+
+  void step() {
+    for (std::size_t i = 0; i < lines_; ++i, at_ += kLine) __builtin_prefetch(at_, 0, 2);
+  }
+
+ private:
+  const std::uint16_t* at_;
+  std::size_t lines_;  // a step: all of it in one step of every row pair
+};
+
+/// Two row tiles, two token tiles and their four tiles of sums fill the eight registers.
+inline void multiply_pair(const std::uint16_t* weights, const std::uint16_t* tokens, std::size_t depth, float* sums,
+                          bool first, FetchAhead& ahead) {
   if (first) {
     zero_tile<0>();
     zero_tile<1>();
@@ -23,13 +37,14 @@ inline void multiply_pair(const std::uint16_t* w0, const std::uint16_t* w1, cons
     load_tile<2>(sums + 2 * kTileSums);
     load_tile<3>(sums + 3 * kTileSums);
   }
-  for (std::size_t i = 0; i < depth * kTileElements; i += kTileElements) {
-    load_tile<4>(w0 + i);
-    load_tile<6>(x0 + i);
+  for (std::size_t i = 0; i < depth; ++i, weights += kPairElements, tokens += kPairElements) {
+    ahead.step();
+    load_tile<4>(weights);
+    load_tile<6>(tokens);
     multiply_bf16_tiles<0, 4, 6>();
-    load_tile<7>(x1 + i);
+    load_tile<7>(tokens + kTileElements);
     multiply_bf16_tiles<1, 4, 7>();
-    load_tile<5>(w1 + i);
+    load_tile<5>(weights + kTileElements);
     multiply_bf16_tiles<2, 5, 6>();
     multiply_bf16_tiles<3, 5, 7>();
   }
@@ -41,14 +56,14 @@ inline void multiply_pair(const std::uint16_t* w0, const std::uint16_t* w1, cons
 
 void multiply(const TileProduct& product) {
   const TilesInUse tiles;
-  for (std::size_t begin = 0; begin < product.depth; begin += kDepthAtOnce) {
+  FetchAhead ahead(product.next_tokens, product.row_pairs);
+  const std::uint16_t* weights = product.weights;
+  for (std::size_t begin = 0; begin < product.depth; begin += kChunkTiles) {
     const std::size_t left = product.depth - begin;
-    const std::size_t depth = left < kDepthAtOnce ? left : kDepthAtOnce;
-    const std::uint16_t* x = product.tokens + begin * kTileElements;
-    for (std::size_t tile = 0; tile < product.row_tiles; tile += 2) {
-      const std::uint16_t* w = product.weights + tile * product.weights_stride + begin * kTileElements;
-      multiply_pair(w, w + product.weights_stride, x, x + product.tokens_stride, depth,
-                    product.sums + sums_offset(tile, 0), product.first && begin == 0);
+    const std::size_t depth = left < kChunkTiles ? left : kChunkTiles;
+    for (std::size_t pair = 0; pair < product.row_pairs; ++pair, weights += kChunkTiles * kPairElements) {
+      multiply_pair(weights, product.tokens + begin * kPairElements, depth, product.sums + sums_offset(2 * pair, 0),
+                    product.first && begin == 0, ahead);
     }
   }
 }

@@ -17,45 +17,48 @@ namespace {
 
 constexpr std::size_t kRowsAtOnce = 8;  // 8 x 2 sums, two vectors of tokens and a broadcast row fill 32 registers
 
-/// Rows [first, first + 8) of a row tile with two token tiles.
-void multiply_rows(const TileProduct& product, const std::uint16_t* weights, std::size_t first, float* sums) {
-  __m512 sum[kRowsAtOnce][kTokenTilesAtOnce];
+/// Eight rows with two token tiles. weights: of the first row, in the first of `depth` pairs of tiles; sums: of the
+/// first row and token tile
+void multiply_rows(const std::uint16_t* weights, const std::uint16_t* tokens, std::size_t depth, float* sums,
+                   bool first) {
+  __m512 sum[kRowsAtOnce][2];
 #pragma GCC unroll 8
   for (std::size_t row = 0; row < kRowsAtOnce; ++row) {
-#pragma GCC unroll 2
-    for (std::size_t t = 0; t < kTokenTilesAtOnce; ++t) {
-      const float* from = sums + t * kTileSums + (first + row) * kTileSide;
-      sum[row][t] = product.first ? _mm512_setzero_ps() : _mm512_loadu_ps(from);
-    }
+    sum[row][0] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(sums + row * kTileSide);
+    sum[row][1] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(sums + kTileSums + row * kTileSide);
   }
-  for (std::size_t pair = 0; pair < product.depth * kTileSide; ++pair) {
-    const std::uint16_t* tokens = product.tokens + pair * kTileInputs;
-    const auto x0 = (__m512bh)_mm512_loadu_si512(tokens);
-    const auto x1 = (__m512bh)_mm512_loadu_si512(tokens + product.tokens_stride);
-    const std::uint16_t* w = weights + pair / kTileSide * kTileElements + first * kTileInputs + pair % kTileSide * 2;
+  for (std::size_t i = 0; i < depth; ++i, weights += kPairElements, tokens += kPairElements) {
+    for (std::size_t pair = 0; pair < kTileInputs; pair += 2) {
+      const auto x0 = (__m512bh)_mm512_loadu_si512(tokens + pair * kTileSide);
+      const auto x1 = (__m512bh)_mm512_loadu_si512(tokens + kTileElements + pair * kTileSide);
 #pragma GCC unroll 8
-    for (std::size_t row = 0; row < kRowsAtOnce; ++row) {
-      int both;
-      __builtin_memcpy(&both, w + row * kTileInputs, 4);
-      const auto inputs = (__m512bh)_mm512_set1_epi32(both);
-      sum[row][0] = _mm512_dpbf16_ps(sum[row][0], inputs, x0);
-      sum[row][1] = _mm512_dpbf16_ps(sum[row][1], inputs, x1);
+      for (std::size_t row = 0; row < kRowsAtOnce; ++row) {
+        int both;
+        __builtin_memcpy(&both, weights + row * kTileInputs + pair, 4);
+        const auto inputs = (__m512bh)_mm512_set1_epi32(both);
+        sum[row][0] = _mm512_dpbf16_ps(sum[row][0], inputs, x0);
+        sum[row][1] = _mm512_dpbf16_ps(sum[row][1], inputs, x1);
+      }
     }
   }
 #pragma GCC unroll 8
   for (std::size_t row = 0; row < kRowsAtOnce; ++row) {
-#pragma GCC unroll 2
-    for (std::size_t t = 0; t < kTokenTilesAtOnce; ++t) {
-      _mm512_storeu_ps(sums + t * kTileSums + (first + row) * kTileSide, sum[row][t]);
-    }
+    _mm512_storeu_ps(sums + row * kTileSide, sum[row][0]);
+    _mm512_storeu_ps(sums + kTileSums + row * kTileSide, sum[row][1]);
   }
 }
 
 void multiply(const TileProduct& product) {
-  for (std::size_t tile = 0; tile < product.row_tiles; ++tile) {
-    const std::uint16_t* weights = product.weights + tile * product.weights_stride;
-    for (std::size_t first = 0; first < kTileSide; first += kRowsAtOnce) {
-      multiply_rows(product, weights, first, product.sums + sums_offset(tile, 0));
+  const std::uint16_t* weights = product.weights;
+  for (std::size_t begin = 0; begin < product.depth; begin += kChunkTiles) {
+    const std::size_t left = product.depth - begin;
+    const std::size_t depth = left < kChunkTiles ? left : kChunkTiles;
+    for (std::size_t tile = 0; tile < 2 * product.row_pairs; ++tile) {
+      for (std::size_t row = 0; row < kTileSide; row += kRowsAtOnce) {
+        multiply_rows(weights + row * kTileInputs, product.tokens + begin * kPairElements, depth,
+                      product.sums + sums_offset(tile, 0) + row * kTileSide, product.first && begin == 0);
+      }
+      weights += tile % 2 == 0 ? kTileElements : kChunkTiles * kPairElements - kTileElements;
     }
   }
 }

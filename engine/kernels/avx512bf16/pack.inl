@@ -50,7 +50,7 @@ inline __m512i load_32_as_bf16(const float* x, std::size_t count) {
 }
 
 void pack_tokens(const float* x, std::size_t stride, std::size_t tokens, std::size_t inputs, std::uint16_t* tiles) {
-  for (std::size_t i = 0; i < inputs; i += kTileInputs, tiles += kTileElements) {
+  for (std::size_t i = 0; i < inputs; i += kTileInputs, tiles += kPairElements) {
     __m512i rows[16];
     for (std::size_t t = 0; t < kTileSide; ++t) {
       rows[t] = t < tokens ? load_32_as_bf16(x + t * stride + i, inputs - i) : _mm512_setzero_si512();
@@ -81,34 +81,35 @@ inline __m256i nibbles(const unsigned char* q) {
 }
 
 void pack_q8_0(const unsigned char* block, std::size_t inputs, std::uint16_t* tiles) {
-  for (std::size_t i = 0; i < inputs; i += 32, block += 34, tiles += kTileElements) {
+  for (std::size_t i = 0; i < inputs; i += 32, block += 34, tiles += kPairElements) {
     const __m256i q = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(block + 2));
     _mm512_storeu_si512(tiles, scaled_bytes(q, _mm512_set1_ps(half_to_float(block))));
   }
 }
 
 void pack_q4_0(const unsigned char* block, std::size_t inputs, std::uint16_t* tiles) {
-  for (std::size_t i = 0; i < inputs; i += 32, block += 18, tiles += kTileElements) {
+  for (std::size_t i = 0; i < inputs; i += 32, block += 18, tiles += kPairElements) {
     const __m256i q = _mm256_sub_epi8(nibbles(block + 2), _mm256_set1_epi8(8));
     _mm512_storeu_si512(tiles, scaled_bytes(q, _mm512_set1_ps(half_to_float(block))));
   }
 }
 
 void pack_bf16(const unsigned char* stored, std::size_t inputs, std::uint16_t* tiles) {
-  for (std::size_t i = 0; i < inputs; i += kTileInputs, stored += 64, tiles += kTileElements) {
+  for (std::size_t i = 0; i < inputs; i += kTileInputs, stored += 64, tiles += kPairElements) {
     const std::size_t left = inputs - i;
     const __mmask32 mask = left >= 32 ? 0xffffffffu : (1u << left) - 1;
     _mm512_storeu_si512(tiles, _mm512_maskz_loadu_epi16(mask, stored));
   }
 }
 
-void pack_weights(DataType type, const void* stored, std::size_t inputs, float* widened, std::uint16_t* tiles) {
+void pack_weights(DataType type, const void* stored, std::size_t inputs, std::uint16_t* tiles) {
   const auto* bytes = static_cast<const unsigned char*>(stored);
   if (type == DataType::bf16) return pack_bf16(bytes, inputs, tiles);
   if (type == DataType::q8_0) return pack_q8_0(bytes, inputs, tiles);
   if (type == DataType::q4_0) return pack_q4_0(bytes, inputs, tiles);
+  float widened[kChunkInputs];
   kAvx512Kernels.widen(type, stored, widened, inputs);
-  for (std::size_t i = 0; i < inputs; i += kTileInputs, tiles += kTileElements) {
+  for (std::size_t i = 0; i < inputs; i += kTileInputs, tiles += kPairElements) {
     _mm512_storeu_si512(tiles, load_32_as_bf16(widened + i, inputs - i));
   }
 }

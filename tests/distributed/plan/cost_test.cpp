@@ -1,5 +1,5 @@
 // Per token and layer of the small model: K or V 128 FLOP, q 256, o 256, MLP 480, in all 1248; attention 64 per query
-// and key. Scratch of a token block: 5 x (8 + 2 x 10 + 2 x 8) x 4 = 880 bytes; one thread's panel 4194304.
+// and key. Scratch of a token block: 5 x (8 + 2 x 10 + 2 x 8) x 4 = 880 bytes; one thread's panel 256 x 16 x 4 = 16384.
 #include "distributed/plan/cost.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 namespace gemring {
 namespace {
 
-constexpr std::uint64_t kScratch = 880 + 4194304;
+constexpr std::uint64_t kScratch = 880 + 16384;
 constexpr std::uint64_t kFixed = 100'000'000;
 
 std::vector<RankCost> costs_of_default(int ranks, const PlanInputs& inputs, Method method = Method::gemfilter) {
@@ -172,9 +172,12 @@ TEST(Cost, AnIdleRankNeedsNoWeights) {
 }
 
 TEST(Cost, TheTableHasOneRowPerRankInEachPart) {
-  const std::string table = describe(costs_of_default(2, small_inputs()));
+  PlanInputs inputs = small_inputs();
+  inputs.token_block = 100'000;
+  const std::string table = describe(costs_of_default(2, inputs));
   EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 2 + 2 + 2 + 2);
-  EXPECT_NE(table.find("104.2"), std::string::npos) << table;  // MB of rank 0: 100 + 4.2
+  EXPECT_NE(table.find("117.6"), std::string::npos)
+      << table;  // MB of rank 0: 100, and 100000 x (8 + 20 + 16) x 4 bytes
 }
 
 }  // namespace

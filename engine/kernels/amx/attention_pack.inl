@@ -1,0 +1,120 @@
+// Queries, keys and values as tiles of bf16, zero wherever there is nothing.  See attention.cpp for the products.
+//
+//   Q   [16 rows, 32 dims] as it lies                                            left factor of the scores
+//   K   [16 pairs of dims, 16 keys, 2]: tile t of a block holds its keys 16 t + n
+//   V   [16 pairs of keys, 16 dims, 2]: pair n of tile t holds the block's keys 32 t + n and 32 t + 16 + n, because the
+//       rounded weights of two score tiles are joined lane by lane
+
+namespace gemring {
+namespace {
+
+/// Elements [first, first + 32) of a row of `count`, as bf16; zero behind the end.
+template <DataType type>
+inline __m512i load_32(const void* row, std::size_t first, std::size_t count) {
+  const std::size_t left = count - first;
+  const __mmask32 mask = left >= 32 ? ~__mmask32{0} : (__mmask32{1} << left) - 1;
+  if constexpr (type == DataType::bf16) {
+    return _mm512_maskz_loadu_epi16(mask, static_cast<const char*>(row) + first * 2);
+  } else {
+    const char* from = static_cast<const char*>(row) + first * 4;
+    const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
+    const __m512 high = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), from + 64);
+    const __m512bh rounded = _mm512_cvtne2ps_pbh(high, low);
+    __m512i words;
+    __builtin_memcpy(&words, &rounded, sizeof(words));
+    return words;
+  }
+}
+
+/// 16 x 16 dwords, transposed: to[j][i] = rows[i][j].
+inline void transpose(__m512i* rows, Word* to) {
+  __m512i pairs[16];
+#pragma GCC unroll 8
+  for (std::size_t i = 0; i < 16; i += 2) {
+    pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+    pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < 16; i += 4) {  // rows[i + j]: column 4 lane + j of the four rows
+    rows[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
+    rows[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
+    rows[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
+    rows[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
+  }
+#pragma GCC unroll 4
+  for (std::size_t j = 0; j < 4; ++j) {
+    const __m512i even_low = _mm512_shuffle_i32x4(rows[j], rows[4 + j], 0x88);  // lanes 0 and 2 of both
+    const __m512i odd_low = _mm512_shuffle_i32x4(rows[j], rows[4 + j], 0xdd);
+    const __m512i even_high = _mm512_shuffle_i32x4(rows[8 + j], rows[12 + j], 0x88);
+    const __m512i odd_high = _mm512_shuffle_i32x4(rows[8 + j], rows[12 + j], 0xdd);
+    _mm512_store_si512(to + (j + 0) * 32, _mm512_shuffle_i32x4(even_low, even_high, 0x88));
+    _mm512_store_si512(to + (j + 4) * 32, _mm512_shuffle_i32x4(odd_low, odd_high, 0x88));
+    _mm512_store_si512(to + (j + 8) * 32, _mm512_shuffle_i32x4(even_low, even_high, 0xdd));
+    _mm512_store_si512(to + (j + 12) * 32, _mm512_shuffle_i32x4(odd_low, odd_high, 0xdd));
+  }
+}
+
+/// Keys [begin, end) of a shard for one key head; rows outside [from, to) read as zeros.
+struct KeyRows {
+  const char* first;  // key 0, this head
+  std::size_t stride;
+  std::size_t head_dim;
+  std::size_t from, to;
+
+  template <DataType type>
+  __m512i load(std::size_t key, std::size_t dim) const {
+    if (key < from || key >= to || dim >= head_dim) return _mm512_setzero_si512();
+    return load_32<type>(first + key * stride, dim, head_dim);
+  }
+};
+
+/// K tiles [kKeyBlock / 16, depth] of the block that begins at key `begin`.
+template <DataType type>
+void pack_keys(const KeyRows& rows, std::size_t begin, std::size_t depth, Word* to) {
+  for (std::size_t tile = 0; tile < kKeyBlock / 16; ++tile) {
+    for (std::size_t d = 0; d < depth; ++d) {
+      __m512i keys[16];
+#pragma GCC unroll 16
+      for (std::size_t n = 0; n < 16; ++n) keys[n] = rows.load<type>(begin + tile * 16 + n, d * 32);
+      transpose(keys, to + (tile * depth + d) * kTileWords);
+    }
+  }
+}
+
+/// V tiles [kKeyBlock / 32, 2 depth] of the block that begins at key `begin`.
+template <DataType type>
+void pack_values(const KeyRows& rows, std::size_t begin, std::size_t depth, Word* to) {
+  alignas(64) Word order[64];  // dims 0..15 and 16..31 of two rows, taken in turns
+  for (std::size_t i = 0; i < 32; ++i) {
+    order[2 * i] = static_cast<Word>(i);
+    order[2 * i + 1] = static_cast<Word>(32 + i);
+  }
+  const __m512i low = _mm512_load_si512(order);
+  const __m512i high = _mm512_load_si512(order + 32);
+  for (std::size_t tile = 0; tile < kKeyBlock / 32; ++tile) {
+    for (std::size_t d = 0; d < depth; ++d) {
+      Word* target = to + (tile * depth + d) * 2 * kTileWords;
+      for (std::size_t n = 0; n < 16; ++n) {
+        const __m512i even = rows.load<type>(begin + tile * 32 + n, d * 32);
+        const __m512i odd = rows.load<type>(begin + tile * 32 + 16 + n, d * 32);
+        _mm512_store_si512(target + n * 32, _mm512_permutex2var_epi16(even, low, odd));
+        _mm512_store_si512(target + kTileWords + n * 32, _mm512_permutex2var_epi16(even, high, odd));
+      }
+    }
+  }
+}
+
+void pack_block(const KeysValues& kv, std::size_t kv_head, KeyRange seen, std::size_t begin, std::size_t depth, Word* k,
+                Word* v) {
+  const std::size_t bytes = kv.type == DataType::f32 ? 4 : 2;
+  KeyRows rows{static_cast<const char*>(kv.keys) + kv_head * kv.head_dim * bytes, kv.kv_heads * kv.head_dim * bytes,
+               kv.head_dim, static_cast<std::size_t>(seen.begin), static_cast<std::size_t>(seen.end)};
+  kv.type == DataType::f32 ? pack_keys<DataType::f32>(rows, begin, depth, k)
+                           : pack_keys<DataType::bf16>(rows, begin, depth, k);
+  rows.first = static_cast<const char*>(kv.values) + kv_head * kv.head_dim * bytes;
+  kv.type == DataType::f32 ? pack_values<DataType::f32>(rows, begin, depth, v)
+                           : pack_values<DataType::bf16>(rows, begin, depth, v);
+}
+
+}  // namespace
+}  // namespace gemring
