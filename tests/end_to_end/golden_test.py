@@ -9,6 +9,8 @@ import os
 import gemring_run
 from gemring_run import EndToEnd
 
+F32 = ("--compute", "f32")  # the default may round activations
+
 MODELS = ("llama-2", "llama-3.1", "smollm2", "mistral-nemo", "mistral-sliding", "phi-3.5", "qwen2", "qwen3")
 LOGIT_TOLERANCE = 2e-3      # absolute
 SCORE_TOLERANCE = 2e-5      # of the largest score
@@ -42,7 +44,7 @@ class Golden(EndToEnd):
         output = self.path(f"{model}.{n}.{ranks}.safetensors")
         ids = self.ids_file(model, f"n{n}", golden[f"ids.{n}"][1])
         self.succeed(["logits", "--model", os.path.join(gemring_run.GOLDEN, model), "--prompt-ids", ids, "--last", shape[0],
-                      "--output", output, "--log-level", "warn"], ranks)
+                      "--output", output, "--log-level", "warn", *F32], ranks)
         got_shape, got = gemring_run.read_safetensors(output)["logits"]
         self.assertEqual(got_shape, shape)
         worst = max(abs(a - b) for a, b in zip(expected, got))
@@ -50,8 +52,8 @@ class Golden(EndToEnd):
 
     def check_greedy(self, model, case, ranks):
         ids = self.ids_file(model, f"n{case['n']}", tensors(model, "golden.safetensors")[f"ids.{case['n']}"][1])
-        report = self.report(["--model", os.path.join(gemring_run.GOLDEN, model), "--prompt-ids", ids, "--method", "full",
-                              "--max-new-tokens", 16], ranks)
+        report = self.report([*F32, "--model", os.path.join(gemring_run.GOLDEN, model), "--prompt-ids", ids,
+                              "--method", "full", "--max-new-tokens", 16], ranks)
         what = f"{model}, {case['n']} tokens, {ranks} ranks"
         self.assertEqual(report["prompt_tokens"], case["n"], what)
         self.assertEqual(report["kept_indices"], list(range(case["n"])), what)
@@ -62,8 +64,9 @@ class Golden(EndToEnd):
         golden = tensors(model, "gemfilter.safetensors")
         key = case["key"]
         report = self.report(
-            ["--model", os.path.join(gemring_run.GOLDEN, model), "--prompt-ids", self.ids_file(model, key, golden[f"{key}.ids"][1]),
-             "--selection", "paper", "--keep", case["k"], "--filter-layer", case["filter_layer"], "--max-new-tokens", 12], ranks)
+            [*F32, "--model", os.path.join(gemring_run.GOLDEN, model),
+             "--prompt-ids", self.ids_file(model, key, golden[f"{key}.ids"][1]), "--selection", "paper",
+             "--keep", case["k"], "--filter-layer", case["filter_layer"], "--max-new-tokens", 12], ranks)
         what = f"{model}, {key}, {ranks} ranks"
         indices = list(golden[f"{key}.indices"][1])
         largest = max(map(abs, golden[f"{key}.scores"][1]))
@@ -103,7 +106,8 @@ class Golden(EndToEnd):
                     os.symlink(os.path.join(source, name), os.path.join(copy, name))
             os.symlink(os.path.join(source, "config.v5.json"), os.path.join(copy, "config.json"))
             ids = self.ids_file(model, "n40", tensors(model, "golden.safetensors")["ids.40"][1])
-            reports = [self.report(["--model", directory, "--prompt-ids", ids, "--method", "full", "--max-new-tokens", 16])
+            reports = [self.report([*F32, "--model", directory, "--prompt-ids", ids, "--method", "full",
+                                    "--max-new-tokens", 16])
                        for directory in (source, copy)]
             with self.subTest(model=model):
                 self.assertEqual(reports[0]["generated_ids"], reports[1]["generated_ids"])
