@@ -6,6 +6,12 @@
 //
 #include "engine/kernels/elementwise.inl"
 //
+#include "engine/kernels/activation_order.inl"
+//
+#include "engine/kernels/int8_products.inl"
+//
+#include "engine/kernels/memory_probe.inl"
+//
 #include "engine/kernels/rotary.inl"
 //
 #include "engine/kernels/attention_tile.inl"
@@ -22,6 +28,8 @@ const KernelTable GEMRING_KERNEL_TABLE = {
     .attention_tile = attention_tile,
     .attention_few = attention_few,
     .dot_rows = dot_rows,
+    .quantise_activations = quantise_activations,
+    .dot_rows_int8 = dot_rows_int8,
     .score_keys = score_keys,
     .widen = widen,
     .to_bf16 = to_bf16,
@@ -31,6 +39,7 @@ const KernelTable GEMRING_KERNEL_TABLE = {
     .rotate_interleaved = rotate_interleaved,
     .fma_probe = fma_probe,
     .fma_probe_flop = kFlopPerRound,
+    .read_probe = read_probe,
 };
 
 }  // namespace gemring

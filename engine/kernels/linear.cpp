@@ -6,20 +6,46 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/kernels/compute.h"
 
 namespace gemring {
 namespace {
 
-constexpr std::size_t kFewTokens = 12;    // below this the conversion of a panel costs more than sgemm gains
-constexpr std::size_t kRowsPerTask = 64;  // of a matrix-vector product
+constexpr std::size_t kRowsOfLine = 16;  // outputs in a cache line: no two threads write into one
+
+/// Calls work(begin, end) for each thread's share of the rows: consecutive ones, which a thread reads as one stream.
+template <class Work>
+void share_rows(std::size_t rows, Work work) {
+  const std::size_t lines = (rows + kRowsOfLine - 1) / kRowsOfLine;
+#pragma omp parallel
+  {
+    const auto thread = static_cast<std::size_t>(omp_get_thread_num());
+    const auto threads = static_cast<std::size_t>(omp_get_num_threads());
+    const std::size_t begin = lines * thread / threads * kRowsOfLine;
+    const std::size_t end = std::min(lines * (thread + 1) / threads * kRowsOfLine, rows);
+    if (begin < end) work(begin, end);
+  }
+}
 
 void linear_few(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add) {
   const KernelTable& table = kernels();
-#pragma omp parallel for schedule(static)
-  for (std::size_t begin = 0; begin < w.rows; begin += kRowsPerTask) {
-    table.dot_rows(w, begin, std::min(begin + kRowsPerTask, w.rows), x.data(), x.stride(), x.rows(), out.data(),
-                   out.stride(), add);
-  }
+  share_rows(w.rows, [&](std::size_t begin, std::size_t end) {
+    table.dot_rows(w, begin, end, x.data(), x.stride(), x.rows(), out.data(), out.stride(), add);
+  });
+}
+
+/// The same with activations in 8 bits.
+void linear_few_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
+                     LinearScratch& scratch) {
+  const KernelTable& table = kernels();
+  ActivationChunk* activations = scratch.activations();
+  const std::size_t chunks = activation_chunks(w.cols);
+#pragma omp parallel for schedule(static) if (x.rows() > 1)
+  for (std::size_t t = 0; t < x.rows(); ++t)
+    table.quantise_activations(w.type, x.row(t), w.cols, activations + t * chunks);
+  share_rows(w.rows, [&](std::size_t begin, std::size_t end) {
+    table.dot_rows_int8(w, begin, end, activations, x.rows(), out.data(), out.stride(), add);
+  });
 }
 
 /// Outputs per panel: at least two panels a thread, so that one that is held up does not hold up all; a multiple of the
@@ -56,7 +82,8 @@ void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<fl
 
 LinearScratch::LinearScratch(std::size_t max_cols)
     : elements_((max_cols * kPanelRows + 1023) / 1024 * 1024),
-      memory_(elements_ * static_cast<std::size_t>(omp_get_max_threads())) {}
+      memory_(elements_ * static_cast<std::size_t>(omp_get_max_threads())),
+      activations_((kFewTokens - 1) * activation_chunks(max_cols)) {}
 
 void linear(MatrixView<const float> x, const WeightMatrix& weights, MatrixView<float> out, Output output,
             LinearScratch& scratch) {
@@ -66,10 +93,13 @@ void linear(MatrixView<const float> x, const WeightMatrix& weights, MatrixView<f
   GEMRING_CHECK(weights.cols % block_elements(weights.type) == 0, "rows of {} elements of {}", weights.cols,
                 name(weights.type));
   if (x.rows() == 0) return;
-  if (x.rows() < kFewTokens)
-    linear_few(x, weights, out, output == Output::add);
+  const bool add = output == Output::add;
+  if (x.rows() >= LinearScratch::kFewTokens)
+    linear_many(x, weights, out, add, scratch);
+  else if (active_compute().few == ComputeType::int8 && is_block_type(weights.type))
+    linear_few_int8(x, weights, out, add, scratch);
   else
-    linear_many(x, weights, out, output == Output::add, scratch);
+    linear_few(x, weights, out, add);
 }
 
 }  // namespace gemring
