@@ -18,7 +18,6 @@ void use_avx512vnni_kernels(KernelTable& table);
 
 namespace {
 
-constexpr std::size_t kParts = ActivationChunk::kParts;
 constexpr std::size_t kTokensAtOnce = 4;  // whose sums stay in registers while the codes are made once
 
 /// lanes[i] of `v` becomes v[first(i)]: the scales of the parts that a vector of codes holds.
