@@ -36,11 +36,9 @@ template <class Value>
 using Choices = std::vector<std::pair<std::string, Value>>;
 
 const Choices<DataType> kKvTypes = {{"f32", DataType::f32}, {"bf16", DataType::bf16}};
-const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt},
-                                                       {"f32", DataType::f32},
-                                                       {"bf16", DataType::bf16},
-                                                       {"q8_0", DataType::q8_0},
-                                                       {"q4_0", DataType::q4_0}};
+const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt}, {"f32", DataType::f32},
+                                                       {"bf16", DataType::bf16}, {"q8_0", DataType::q8_0},
+                                                       {"q4_0", DataType::q4_0}, {"q4_k", DataType::q4_k}};
 
 template <class Value>
 std::string names(const Choices<Value>& choices) {
@@ -190,7 +188,8 @@ void add_cluster(Builder& add, RunOptions& run) {
 
 void add_numbers(Builder& add, RunOptions& run) {
   add.choice("--weights", run.weights, kWeightTypes,
-             "convert the model's matrices to this type as they are loaded (random ones: stored is bf16)");
+             "convert the model's matrices to this type as they are loaded (random ones: stored is bf16; q4_k is for "
+             "these only)");
   add.choice("--kv-type", run.kv_type, kKvTypes, "KV cache; bf16 halves it and rounds keys and values");
   add.choice("--message-type", run.message_type, kKvTypes, "activations and keys between ranks; bf16 halves them");
   add.flag("--allow-extrapolation", run.allow_extrapolation,
