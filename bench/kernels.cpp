@@ -1,5 +1,6 @@
-// How fast are the kernels of a prefill? Linear layers against OpenBLAS's own sgemm at the same shapes, attention
-// against the machine's f32 FMA limit. What is compared runs in turns; medians; a Markdown table on standard output.
+// How fast are the kernels? Linear layers of a prefill against OpenBLAS's own sgemm at the same shapes, attention
+// against the machine's f32 FMA limit, products of decode against its memory. What is compared runs in turns; medians;
+// a Markdown table on standard output.
 #include <fmt/format.h>
 #include <omp.h>
 
@@ -10,9 +11,11 @@
 #include <cstdio>
 #include <cstring>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "bench/decode_products.h"
 #include "engine/kernels/attention.h"
 #include "engine/kernels/blas_info.h"
 #include "engine/kernels/kernel_table.h"
@@ -31,7 +34,9 @@ struct KernelOptions {
   int repetitions = 15;                  // of each linear layer
   std::size_t attention_tokens = 16384;  // queries and keys
   int attention_repetitions = 3;
-  int threads = 0;  // 0: as OpenMP has it
+  int decode_repetitions = 7;  // of each product of one token
+  std::string only;            // "linear", "attention" or "decode"; empty: all of them
+  int threads = 0;             // 0: as OpenMP has it
 };
 
 struct LinearShape {
@@ -228,28 +233,40 @@ void measure_attention(const HeadsShape& shape, DataType type, const KernelOptio
              shape.head_dim, name(type), limit, rate, rate / limit);
 }
 
+void print_linear_layers(const KernelOptions& options) {
+  fmt::print("| linear layer, {} tokens | sgemm | ours, f32 | ours, bf16 | f32 / sgemm | bf16 / sgemm |\n",
+             options.tokens);
+  fmt::print("|---|---|---|---|---|---|\n");
+  for (const LinearShape& shape : kLinearShapes) measure_linear(shape, options);
+}
+
+void print_attention(const KernelOptions& options) {
+  fmt::print("\n| attention, {} tokens, causal | f32 FMA limit | ours | share |\n|---|---|---|---|\n",
+             options.attention_tokens);
+  for (const HeadsShape& shape : kHeadsShapes) {
+    for (const DataType type : {DataType::f32, DataType::bf16}) measure_attention(shape, type, options);
+  }
+}
+
+void print_tiles(const KernelOptions& options) {
+  if (kernels().tiles.multiply == nullptr) return;
+  set_active_compute({ComputeType::bf16, ComputeType::f32});
+  fmt::print("\n| linear layer, {} tokens, bf16 products | limit | bf16 | q8_0 | q4_0 | q4_k |\n", options.tokens);
+  fmt::print("|---|---|---|---|---|---|\n");
+  for (const LinearShape& shape : kLinearShapes) measure_tiles(shape, options);
+  set_active_compute({});
+}
+
 int run(const KernelOptions& options) {
   if (options.threads > 0) omp_set_num_threads(options.threads);
   make_blas_single_threaded();
   std::setvbuf(stdout, nullptr, _IOLBF, 0);  // a row as soon as it is measured
   fmt::print("{} threads, kernels {}, OpenBLAS core {}; GFLOP/s\n\n", omp_get_max_threads(), name(active_isa()),
              blas_core_name());
-  fmt::print("| linear layer, {} tokens | sgemm | ours, f32 | ours, bf16 | f32 / sgemm | bf16 / sgemm |\n",
-             options.tokens);
-  fmt::print("|---|---|---|---|---|---|\n");
-  for (const LinearShape& shape : kLinearShapes) measure_linear(shape, options);
-  if (kernels().tiles.multiply != nullptr) {
-    set_active_compute({ComputeType::bf16, ComputeType::f32});
-    fmt::print("\n| linear layer, {} tokens, bf16 products | limit | bf16 | q8_0 | q4_0 | q4_k |\n", options.tokens);
-    fmt::print("|---|---|---|---|---|---|\n");
-    for (const LinearShape& shape : kLinearShapes) measure_tiles(shape, options);
-    set_active_compute({});
-  }
-  fmt::print("\n| attention, {} tokens, causal | f32 FMA limit | ours | share |\n|---|---|---|---|\n",
-             options.attention_tokens);
-  for (const HeadsShape& shape : kHeadsShapes) {
-    for (const DataType type : {DataType::f32, DataType::bf16}) measure_attention(shape, type, options);
-  }
+  if (options.only.empty() || options.only == "linear") print_linear_layers(options);
+  if (options.only.empty() || options.only == "tiles") print_tiles(options);
+  if (options.only.empty() || options.only == "attention") print_attention(options);
+  if (options.only.empty() || options.only == "decode") print_decode_products(options.decode_repetitions);
   return 0;
 }
 
@@ -264,6 +281,9 @@ int main(int argc, char** argv) {
   app.add_option("--repetitions", options.repetitions, "of a linear layer")->capture_default_str();
   app.add_option("--attention-tokens", options.attention_tokens)->capture_default_str();
   app.add_option("--attention-repetitions", options.attention_repetitions)->capture_default_str();
+  app.add_option("--decode-repetitions", options.decode_repetitions, "of a product of one token")
+      ->capture_default_str();
+  app.add_option("--only", options.only, "one of the tables")->check(CLI::IsMember({"linear", "attention", "decode"}));
   app.add_option("--threads", options.threads, "0: as OpenMP has it")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return gemring::run(options);

@@ -36,11 +36,9 @@ template <class Value>
 using Choices = std::vector<std::pair<std::string, Value>>;
 
 const Choices<DataType> kKvTypes = {{"f32", DataType::f32}, {"bf16", DataType::bf16}};
-const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt},
-                                                       {"f32", DataType::f32},
-                                                       {"bf16", DataType::bf16},
-                                                       {"q8_0", DataType::q8_0},
-                                                       {"q4_0", DataType::q4_0}};
+const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt}, {"f32", DataType::f32},
+                                                       {"bf16", DataType::bf16}, {"q8_0", DataType::q8_0},
+                                                       {"q4_0", DataType::q4_0}, {"q4_k", DataType::q4_k}};
 const Choices<std::optional<ComputeType>> kComputeTypes = {
     {"auto", std::nullopt}, {"f32", ComputeType::f32}, {"bf16", ComputeType::bf16}, {"int8", ComputeType::int8}};
 
@@ -192,7 +190,8 @@ void add_cluster(Builder& add, RunOptions& run) {
 
 void add_numbers(Builder& add, RunOptions& run) {
   add.choice("--weights", run.weights, kWeightTypes,
-             "convert the model's matrices to this type as they are loaded (random ones: stored is bf16)");
+             "convert the model's matrices to this type as they are loaded (random ones: stored is bf16; q4_k is for "
+             "these only)");
   add.choice(
       "--compute", run.compute, kComputeTypes,
       "type of activations in matrix products. f32: exact; bf16: rounded to it in products of many tokens;\n"

@@ -33,10 +33,12 @@ void convert(OpenModel& model, DataType type) {
 
 OpenModel open_here(const Options& options) {
   OpenModel model;
+  const bool made_in_blocks = options.run.weights == DataType::q4_k;  // random ones; nothing converts to it
   if (options.bench.random_weights) {
     model.name = *options.bench.random_weights;
     model.config = load_model_config_file(model.name);
-    model.weights = random_tensors(expected_tensors(model.config, DataType::bf16));
+    const DataType made = made_in_blocks ? DataType::q4_k : DataType::bf16;
+    model.weights = random_tensors(expected_tensors(model.config, made));
     model.from_files = false;
   } else {
     model.name = options.model_directory;
@@ -45,7 +47,7 @@ OpenModel open_here(const Options& options) {
     model.weights = std::move(files.weights);
   }
   check_tensors(*model.weights, model.config);
-  if (options.run.weights) convert(model, *options.run.weights);
+  if (options.run.weights && !made_in_blocks) convert(model, *options.run.weights);
   return model;
 }
 

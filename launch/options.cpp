@@ -111,6 +111,10 @@ void check_combinations(const Options& options) {
     throw UsageError({"--question", "goes with a prompt of text, and --prompt-ids gives token ids",
                       "put the question's ids into the file and say how many they are with --keep-last"});
   }
+  if (options.run.weights == DataType::q4_k && !options.bench.random_weights) {
+    throw UsageError({"--weights", "q4_k is for --random-weights only: nothing converts to it",
+                      "convert to q8_0 or q4_0, or give a GGUF file whose weights are q4_k"});
+  }
   if (options.command == Command::bench) {
     if (options.model_directory.empty() == !options.bench.random_weights.has_value()) {
       throw UsageError({"command line", "bench wants either --model or --random-weights",

@@ -8,6 +8,12 @@
 //
 #include "engine/kernels/elementwise.inl"
 //
+#include "engine/kernels/activation_order.inl"
+//
+#include "engine/kernels/int8_products.inl"
+//
+#include "engine/kernels/memory_probe.inl"
+//
 #include "engine/kernels/rotary.inl"
 //
 #include "engine/kernels/attention_tile.inl"
@@ -26,6 +32,8 @@ const KernelTable GEMRING_KERNEL_TABLE = {
     .attention_scratch_bf16 = nullptr,
     .attention_tile_bf16 = nullptr,
     .dot_rows = dot_rows,
+    .quantise_activations = quantise_activations,
+    .dot_rows_int8 = dot_rows_int8,
     .score_keys = score_keys,
     .tiles = {},
     .widen = widen,
@@ -40,6 +48,7 @@ const KernelTable GEMRING_KERNEL_TABLE = {
     .bf16_probe_flop = 0,
     .int8_probe = nullptr,
     .int8_probe_op = 0,
+    .read_probe = read_probe,
 };
 
 }  // namespace gemring

@@ -98,21 +98,31 @@ void silu_times(float* gate, const float* up, std::size_t count) {
   }
 }
 
-/// sums[t] = weights[row] . x[t], t < tokens <= 4; weights are converted once for all tokens.
+constexpr std::size_t kDotChains = 4;                 // sums of a dot product that do not wait for each other
+constexpr std::size_t kDotTokens = W == 16 ? 4 : 2;   // whose sums fit the registers
+constexpr std::size_t kDotElements = kDotChains * W;  // of a row at a time
+
+/// sums[t] = row . x[t]; weights are converted once for all tokens. The same sums for any number of tokens.
 template <DataType type, std::size_t tokens>
-void dot_tokens(const void* row, std::size_t cols, const float* x, std::size_t x_stride, float* sums) {
-  Floats even[tokens] = {};
-  Floats odd[tokens] = {};
+inline void dot_tokens(const void* row, std::size_t cols, const float* x, std::size_t x_stride, float* sums) {
+  constexpr std::size_t kBytes = kDotElements * block_bytes(type);
+  Floats chains[tokens][kDotChains] = {};
   std::size_t i = 0;
-  for (; i + 2 * W <= cols; i += 2 * W) {
-    const Floats a = load_as<type>(row, i);
-    const Floats b = load_as<type>(row, i + W);
-    for (std::size_t t = 0; t < tokens; ++t) {
-      even[t] += a * load(x + t * x_stride + i);
-      odd[t] += b * load(x + t * x_stride + i + W);
+  for (; i + kDotElements <= cols; i += kDotElements) {
+    const char* at = static_cast<const char*>(row) + i * block_bytes(type);
+    for (std::size_t byte = 0; byte < kBytes; byte += 64) __builtin_prefetch(at + kReadAhead + byte);
+#pragma GCC unroll 4
+    for (std::size_t c = 0; c < kDotChains; ++c) {
+      const Floats w = load_as<type>(row, i + c * W);
+      for (std::size_t t = 0; t < tokens; ++t) chains[t][c] += w * load(x + t * x_stride + i + c * W);
     }
   }
-  for (std::size_t t = 0; t < tokens; ++t) sums[t] = sum_of(even[t] + odd[t]);
+  for (; i + W <= cols; i += W) {
+    const Floats w = load_as<type>(row, i);
+    for (std::size_t t = 0; t < tokens; ++t) chains[t][0] += w * load(x + t * x_stride + i);
+  }
+  for (std::size_t t = 0; t < tokens; ++t)
+    sums[t] = sum_of((chains[t][0] + chains[t][1]) + (chains[t][2] + chains[t][3]));
   for (; i < cols; ++i) {
     const float w = widen_one(type, row, i);
     for (std::size_t t = 0; t < tokens; ++t) sums[t] += w * x[t * x_stride + i];
@@ -122,31 +132,22 @@ void dot_tokens(const void* row, std::size_t cols, const float* x, std::size_t x
 template <DataType type>
 void dot_rows_of(const WeightMatrix& weights, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride,
                  std::size_t tokens, float* out, std::size_t out_stride, bool add) {
-  const std::size_t row_bytes = weights.cols * (type == DataType::f32 ? 4 : 2);
+  const std::size_t stride = weights.cols * block_bytes(type);
+  const auto put = [&](std::size_t token, std::size_t row, float sum) {
+    float& target = out[token * out_stride + row];
+    target = add ? target + sum : sum;
+  };
   for (std::size_t row = begin; row < end; ++row) {
-    const void* w = static_cast<const char*>(weights.data) + row * row_bytes;
-    for (std::size_t t = 0; t < tokens; t += 4) {
-      float sums[4];
-      const float* xt = x + t * x_stride;
-      const std::size_t count = tokens - t < 4 ? tokens - t : 4;
-      switch (count) {
-        case 1:
-          dot_tokens<type, 1>(w, weights.cols, xt, x_stride, sums);
-          break;
-        case 2:
-          dot_tokens<type, 2>(w, weights.cols, xt, x_stride, sums);
-          break;
-        case 3:
-          dot_tokens<type, 3>(w, weights.cols, xt, x_stride, sums);
-          break;
-        default:
-          dot_tokens<type, 4>(w, weights.cols, xt, x_stride, sums);
-          break;
-      }
-      for (std::size_t u = 0; u < count; ++u) {
-        float& target = out[(t + u) * out_stride + row];
-        target = add ? target + sums[u] : sums[u];
-      }
+    const void* w = static_cast<const char*>(weights.data) + row * stride;
+    std::size_t token = 0;
+    float sums[kDotTokens];
+    for (; token + kDotTokens <= tokens; token += kDotTokens) {
+      dot_tokens<type, kDotTokens>(w, weights.cols, x + token * x_stride, x_stride, sums);
+      for (std::size_t t = 0; t < kDotTokens; ++t) put(token + t, row, sums[t]);
+    }
+    for (; token < tokens; ++token) {
+      dot_tokens<type, 1>(w, weights.cols, x + token * x_stride, x_stride, sums);
+      put(token, row, sums[0]);
     }
   }
 }

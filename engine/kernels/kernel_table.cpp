@@ -12,7 +12,7 @@ extern const KernelTable kPortableKernels;
 #if defined(GEMRING_X86_KERNELS)
 extern const KernelTable kAvx2Kernels;
 extern const KernelTable kAvx512Kernels;
-extern void use_avx512vnni_probe(KernelTable& table);
+extern void use_avx512vnni_kernels(KernelTable& table);
 extern void use_avx512bf16_kernels(KernelTable& table);
 extern void use_amx_kernels(KernelTable& table);
 #endif
@@ -26,7 +26,7 @@ std::array<KernelTable, std::size(kEveryIsa)> all_tables() {
   const auto from = [&](Isa isa) { return tables.begin() + static_cast<int>(isa); };
   std::fill(from(Isa::avx2), tables.end(), kAvx2Kernels);
   std::fill(from(Isa::avx512), tables.end(), kAvx512Kernels);
-  std::for_each(from(Isa::avx512vnni), tables.end(), use_avx512vnni_probe);
+  std::for_each(from(Isa::avx512vnni), tables.end(), use_avx512vnni_kernels);
   std::for_each(from(Isa::avx512bf16), tables.end(), use_avx512bf16_kernels);
   std::for_each(from(Isa::amx), tables.end(), use_amx_kernels);
 #endif

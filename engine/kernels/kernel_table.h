@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/kernels/activation_chunk.h"
 #include "engine/kernels/isa.h"
 #include "engine/kernels/tile_product.h"
 #include "engine/tensor/data_type.h"
@@ -57,6 +58,10 @@ struct WeightMatrix {
   std::size_t cols = 0;  // inputs
 };
 
+/// Bytes that kernels which stream through memory fetch ahead: what a processor fetches by itself ends with each page,
+/// and begins anew too late. From bench/kernels.cpp.
+inline constexpr std::size_t kReadAhead = 2048;
+
 struct KernelTable {
   // f32 elements of scratch that attention_tile wants for tiles of at most `rows` query heads (tokens x group)
   std::size_t (*attention_scratch)(std::size_t rows, std::size_t head_dim);
@@ -72,6 +77,11 @@ struct KernelTable {
   // where add
   void (*dot_rows)(const WeightMatrix& weights, std::size_t begin, std::size_t end, const float* x,
                    std::size_t x_stride, std::size_t tokens, float* out, std::size_t out_stride, bool add);
+  // one token's activations to 8 bits for weights of a block type; x: [cols], chunks: [activation_chunks(cols)]
+  void (*quantise_activations)(DataType weights, const float* x, std::size_t cols, ActivationChunk* chunks);
+  // dot_rows for weights in blocks with those activations; x: [tokens, activation_chunks(cols)]
+  void (*dot_rows_int8)(const WeightMatrix& weights, std::size_t begin, std::size_t end, const ActivationChunk* x,
+                        std::size_t tokens, float* out, std::size_t out_stride, bool add);
   // scores[key] = sum over heads of q[head] . keys[key, head's key head]; q: [heads, head_dim], keys: [count, kv_heads,
   // head_dim]
   void (*score_keys)(const float* q, std::size_t heads, const float* keys, std::size_t count, std::size_t kv_heads,
@@ -95,6 +105,8 @@ struct KernelTable {
   std::size_t bf16_probe_flop;
   float (*int8_probe)(std::size_t rounds);
   std::size_t int8_probe_op;
+  // one thread's work of measure_memory_read_gbs(): the sum of `count` words, a multiple of 128
+  std::uint32_t (*read_probe)(const std::uint32_t* words, std::size_t count);
 };
 
 /// The table of active_isa().

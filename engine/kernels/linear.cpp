@@ -11,16 +11,39 @@
 namespace gemring {
 namespace {
 
-constexpr std::size_t kFewTokens = 12;    // below this the conversion of a panel costs more than sgemm gains
-constexpr std::size_t kRowsPerTask = 64;  // of a matrix-vector product
+constexpr std::size_t kFewTokens = 12;   // below it the conversion of a panel costs more than sgemm gains
+constexpr std::size_t kRowsOfLine = 16;  // outputs in a cache line: no two threads write into one
+
+/// Calls work(begin, end) for each thread's share of the rows: consecutive ones, which a thread reads as one stream.
+template <class Work>
+void share_rows(std::size_t rows, Work work) {
+  const std::size_t lines = (rows + kRowsOfLine - 1) / kRowsOfLine;
+#pragma omp parallel
+  {
+    const auto thread = static_cast<std::size_t>(omp_get_thread_num());
+    const auto threads = static_cast<std::size_t>(omp_get_num_threads());
+    const std::size_t begin = lines * thread / threads * kRowsOfLine;
+    const std::size_t end = std::min(lines * (thread + 1) / threads * kRowsOfLine, rows);
+    if (begin < end) work(begin, end);
+  }
+}
 
 void linear_few(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add) {
   const KernelTable& table = kernels();
-#pragma omp parallel for schedule(static)
-  for (std::size_t begin = 0; begin < w.rows; begin += kRowsPerTask) {
-    table.dot_rows(w, begin, std::min(begin + kRowsPerTask, w.rows), x.data(), x.stride(), x.rows(), out.data(),
-                   out.stride(), add);
-  }
+  share_rows(w.rows, [&](std::size_t begin, std::size_t end) {
+    table.dot_rows(w, begin, end, x.data(), x.stride(), x.rows(), out.data(), out.stride(), add);
+  });
+}
+
+/// One token with activations in 8 bits.
+void linear_one_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
+                     LinearScratch& scratch) {
+  const KernelTable& table = kernels();
+  ActivationChunk* activations = scratch.activations();
+  table.quantise_activations(w.type, x.data(), w.cols, activations);
+  share_rows(w.rows, [&](std::size_t begin, std::size_t end) {
+    table.dot_rows_int8(w, begin, end, activations, 1, out.data(), out.stride(), add);
+  });
 }
 
 /// Outputs per panel: at least two panels a thread, so that one that is held up does not hold up all; a multiple of the
@@ -81,6 +104,7 @@ std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std:
   const bool tiles = runs_on_tiles(sizes.tokens, compute);
   const ScratchSizes parts(sizes, tiles);
   return (2 * parts.gate + threads * parts.panel) * sizeof(float) +
+         activation_chunks(parts.inputs) * sizeof(ActivationChunk) +
          (parts.input_tiles + parts.gated_tiles) * sizeof(std::uint16_t) +
          (tiles ? TileScratch::bytes(sizes.tokens, parts.inputs, threads) : 0);
 }
@@ -90,6 +114,7 @@ LinearScratch::LinearScratch(const LinearSizes& sizes) {
   const ScratchSizes parts(sizes, tiles);
   panel_elements_ = parts.panel;
   panels_ = Buffer<float>(parts.panel * static_cast<std::size_t>(omp_get_max_threads()));
+  activations_ = Buffer<ActivationChunk>(activation_chunks(parts.inputs));
   gate_ = Buffer<float>(parts.gate);
   up_ = Buffer<float>(parts.gate);
   input_tiles_ = Buffer<std::uint16_t>(parts.input_tiles);
@@ -111,6 +136,8 @@ void linear(const LinearInput& x, const WeightMatrix& weights, MatrixView<float>
   if (x.tokens() == 0) return;
   if (x.tiled())
     multiply_tiles(x.tiles, weights, out, add, scratch.tiles());
+  else if (x.tokens() == 1 && active_compute().few == ComputeType::int8 && is_block_type(weights.type))
+    linear_one_int8(x.rows, weights, out, add, scratch);
   else if (x.tokens() < kFewTokens)
     linear_few(x.rows, weights, out, add);
   else

@@ -33,6 +33,7 @@ class LinearScratch {
   float* panel(int thread) { return panels_.data() + static_cast<std::size_t>(thread) * panel_elements_; }
   MatrixView<float> gate(std::size_t tokens, std::size_t outputs) { return {gate_.data(), tokens, outputs}; }
   MatrixView<float> up(std::size_t tokens, std::size_t outputs) { return {up_.data(), tokens, outputs}; }
+  ActivationChunk* activations() { return activations_.data(); }
   std::uint16_t* input_tiles() { return input_tiles_.data(); }
   std::uint16_t* gated_tiles() { return gated_tiles_.data(); }
   TileScratch& tiles() { return tiles_; }
@@ -42,6 +43,7 @@ class LinearScratch {
   Buffer<float> panels_;  // [threads, kPanelRows, inputs]; none where tokens go in tiles, whose few others need none
   Buffer<float> gate_;    // [tokens, gated]; one token where the others go in tiles
   Buffer<float> up_;      // the same
+  Buffer<ActivationChunk> activations_;  // one token's, in 8 bits
   Buffer<std::uint16_t> input_tiles_;
   Buffer<std::uint16_t> gated_tiles_;
   TileScratch tiles_;
@@ -62,10 +64,14 @@ struct LinearInput {
 LinearInput linear_input(MatrixView<const float> x, LinearScratch& scratch);
 
 /// out <- x W^T, or out <- out + x W^T.   x: [tokens, inputs], out: [tokens, rows]; W as stored: [rows, inputs].
-/// One token, with f32 fewer than 12 (decode): dot products on the stored rows (blocks are unpacked 256 elements at a
-/// time). More: with active_compute().many bf16 tiles of both operands, rounded to bf16 (linear_tiles.h); else panels
-/// of W are converted to f32 one at a time and multiplied by OpenBLAS, one panel per task of the OpenMP threads.
-/// Relative error: that of f32 dot products of the rounded operands.
+///   one token (decode)   active_compute().few int8 and weights in blocks: dot products of activations in 8 bits, which
+///                        adds an error of at most 1/254 of the largest of 32 activations to each; else as below 12
+///                        tokens
+///   tiles                active_compute().many bf16, both operands rounded to bf16 (linear_tiles.h)
+///   below 12 tokens      dot products on the stored rows; blocks are unpacked 256 elements at a time
+///   more                 panels of W are converted to f32 one at a time and multiplied by OpenBLAS, one panel per task
+/// Relative error: that of f32 dot products of the rounded operands. A token's result does not depend on the other
+/// tokens of the call, but for the rounding of f32 sums in the last two.
 enum class Output { overwrite, add };
 void linear(const LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output,
             LinearScratch& scratch);

@@ -141,9 +141,12 @@ std::vector<ModelTensor> model_tensors(const ModelConfig& config) {
 std::vector<TensorInfo> expected_tensors(const ModelConfig& config, DataType type) {
   std::vector<TensorInfo> infos;
   for (ModelTensor& tensor : model_tensors(config)) {
-    std::uint64_t elements = 1;
-    for (const std::int64_t extent : tensor.shape) elements *= static_cast<std::uint64_t>(extent);
-    infos.push_back({std::move(tensor.name), type, std::move(tensor.shape), elements * bytes_per_element(type)});
+    const auto cols = static_cast<std::size_t>(tensor.shape.back());
+    const bool blocks = tensor.shape.size() == 2 && cols % block_elements(type) == 0;
+    const DataType own = is_block_type(type) && !blocks ? DataType::bf16 : type;
+    std::uint64_t bytes = row_bytes(own, cols);
+    for (std::size_t i = 0; i + 1 < tensor.shape.size(); ++i) bytes *= static_cast<std::uint64_t>(tensor.shape[i]);
+    infos.push_back({std::move(tensor.name), own, std::move(tensor.shape), bytes});
   }
   return infos;
 }

@@ -54,7 +54,8 @@ std::vector<ModelTensor> model_tensors(const ModelConfig& config);
 /// Those of one layer.
 std::vector<ModelTensor> layer_tensors(const ModelConfig& config, LayerIndex layer);
 
-/// The same as a source states them, all of one type (f32, f16 or bf16): for --random-weights.
+/// The same as a source states them, all of one type (f32, f16 or bf16), or matrices q4_k and what has no rows of whole
+/// blocks bf16: for --random-weights.
 std::vector<TensorInfo> expected_tensors(const ModelConfig& config, DataType type);
 
 /// Belongs to a layer (the others: embedding, output_norm, output).

@@ -42,11 +42,31 @@ void fill(std::byte* out, std::uint64_t elements, std::uint64_t key, Convert con
   }
 }
 
+/// Blocks of uniform codes, scales and minima (0-63 each): value = d scale q - 7.5 d minimum, 7.5 being the mean code,
+/// so that the mean is 0. In units of d its variance is E[s^2] E[q^2] - E[s]^2 E[q]^2 + 7.5^2 Var[m]
+/// = 1333.5 x 77.5 - 31.5^2 x 7.5^2 + 56.25 x 341.25 = 66,728.
+void fill_q4_k(std::byte* out, std::uint64_t bytes, std::uint64_t key) {
+  constexpr std::size_t kBlock = block_bytes(DataType::q4_k);
+  constexpr std::size_t kNumbers = kBlock / sizeof(std::uint64_t);
+  const double d = kDeviation / std::sqrt(66728.0);
+  const Float16 scales[] = {to_float16(static_cast<float>(d)), to_float16(static_cast<float>(7.5 * d))};
+  const auto blocks = static_cast<std::int64_t>(bytes / kBlock);
+#pragma omp parallel for schedule(static) if (blocks > 1 << 8)
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    std::uint64_t numbers[kNumbers];
+    for (std::size_t i = 0; i < kNumbers; ++i)
+      numbers[i] = random_bits(key, static_cast<std::uint64_t>(block) * kNumbers + i);
+    std::byte* at = out + block * static_cast<std::int64_t>(kBlock);
+    std::memcpy(at, numbers, kBlock);
+    std::memcpy(at, scales, sizeof scales);
+  }
+}
+
 class RandomTensor final : public TensorData {
  public:
   explicit RandomTensor(const TensorInfo& info) : bytes_(info.bytes) {
-    const std::uint64_t elements = info.bytes / bytes_per_element(info.type);
     const std::uint64_t key = fnv1a(info.name);
+    const std::uint64_t elements = is_block_type(info.type) ? 0 : info.bytes / bytes_per_element(info.type);
     const bool is_norm = info.shape.size() == 1;
     const auto one_or = [is_norm](float value) { return is_norm ? 1.0f : value; };
     switch (info.type) {
@@ -59,7 +79,8 @@ class RandomTensor final : public TensorData {
       case DataType::bf16:
         fill<BFloat16>(bytes_.data(), elements, key, [&](float v) { return to_bfloat16(one_or(v)); });
         break;
-      default:  // bytes_per_element() has refused it
+      default:  // the only type of blocks that RandomTensors lets pass
+        fill_q4_k(bytes_.data(), info.bytes, key);
         break;
     }
   }
@@ -74,8 +95,9 @@ class RandomTensors final : public TensorSource {
   explicit RandomTensors(std::vector<TensorInfo> infos) : infos_(std::move(infos)) {
     std::sort(infos_.begin(), infos_.end(), [](const TensorInfo& a, const TensorInfo& b) { return a.name < b.name; });
     for (const TensorInfo& info : infos_) {
-      std::uint64_t bytes = bytes_per_element(info.type);
-      for (const std::int64_t extent : info.shape) bytes *= static_cast<std::uint64_t>(extent);
+      GEMRING_CHECK(!is_block_type(info.type) || info.type == DataType::q4_k, "{} is {}", info.name, name(info.type));
+      std::uint64_t bytes = row_bytes(info.type, static_cast<std::size_t>(info.shape.back()));
+      for (std::size_t i = 0; i + 1 < info.shape.size(); ++i) bytes *= static_cast<std::uint64_t>(info.shape[i]);
       GEMRING_CHECK(bytes == info.bytes, "{}: shape asks for {} bytes, {} given", info.name, bytes, info.bytes);
     }
   }

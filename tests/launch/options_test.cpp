@@ -183,6 +183,12 @@ TEST(Options, BenchWantsAModelOrRandomWeightsButNotBoth) {
             "benchmark: 'sleep' is none of prefill|decode|gemfilter");
 }
 
+TEST(Options, WeightsOfQ4KAreRandomOnes) {
+  EXPECT_EQ(parse({"bench", "decode", "--random-weights", "c.json", "--weights", "q4_k"}).run.weights, DataType::q4_k);
+  EXPECT_EQ(usage_problem({"generate", "--model", "m", "--weights", "q4_k"}),
+            "--weights: q4_k is for --random-weights only: nothing converts to it");
+}
+
 TEST(Options, BenchHasTheDocumentedDefaults) {
   const BenchOptions bench = parse({"bench", "prefill", "--model", "m"}).bench;
   EXPECT_FALSE(parse({"bench", "prefill", "--model", "m"}).run.weights.has_value());

@@ -30,6 +30,14 @@ std::vector<std::uint32_t> bits_of(const std::vector<float>& values) {
   return bits;
 }
 
+/// The processor's own conversion makes signalling NaNs quiet ones.
+std::vector<std::uint32_t> quiet(std::vector<std::uint32_t> bits) {
+  for (std::uint32_t& each : bits) {
+    if ((each & 0x7fffffffu) > 0x7f800000u) each |= 0x400000u;
+  }
+  return bits;
+}
+
 TEST(Widen, EveryFloat16Pattern) {
   const auto patterns = every_pattern();
   std::vector<float> expected;
@@ -37,7 +45,7 @@ TEST(Widen, EveryFloat16Pattern) {
   test::with_every_isa([&] {
     std::vector<float> out(patterns.size());
     widen(DataType::f16, patterns.data(), out.data(), out.size());
-    EXPECT_EQ(bits_of(out), bits_of(expected));
+    EXPECT_EQ(quiet(bits_of(out)), quiet(bits_of(expected)));
   });
 }
 

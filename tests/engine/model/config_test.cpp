@@ -268,6 +268,21 @@ TEST(ExpectedTensors, TheGoldenCheckpointsHaveExactlyThese) {
   }
 }
 
+TEST(ExpectedTensors, BlocksAreForMatricesWithRowsOfWholeBlocks) {
+  ModelConfig model = load(config());
+  model.hidden = 256;  // and ffn 96
+  for (const TensorInfo& info : expected_tensors(model, DataType::q4_k)) {
+    const bool blocks = info.shape.size() == 2 && info.shape[1] == 256;
+    EXPECT_EQ(info.type, blocks ? DataType::q4_k : DataType::bf16) << info.name;
+    if (info.name == "lm_head.weight") {
+      EXPECT_EQ(info.bytes, 100u * 144);
+    }
+    if (info.name == "model.layers.0.mlp.down_proj.weight") {
+      EXPECT_EQ(info.bytes, 256u * 96 * 2);
+    }
+  }
+}
+
 TEST(ExpectedTensors, RandomWeightsOfAConfigCanBeMade) {
   ModelConfig model = load(config());
   const auto infos = expected_tensors(model, DataType::bf16);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/kernels/elementwise.h"
 #include "engine/weights/tensor_source.h"
 
 namespace gemring {
@@ -49,6 +50,22 @@ TEST(RandomTensors, TheSameNameGivesTheSameNumbersInEveryTypeAndAnotherNameOther
     EXPECT_EQ(f16[i].bits, to_float16(values[i]).bits);
     EXPECT_EQ(bf16[i].bits, to_bfloat16(values[i]).bits);
   }
+}
+
+TEST(RandomTensors, BlocksHaveTheSameMeanAndDeviation) {
+  const std::uint64_t bytes = 400 * row_bytes(DataType::q4_k, 512);
+  const auto source = random_tensors({{"w", DataType::q4_k, {400, 512}, bytes}});
+  const auto data = source->load(*source->find("w"));
+  ASSERT_EQ(data->bytes().size(), bytes);
+  std::vector<float> values(400 * 512);
+  widen(DataType::q4_k, data->bytes().data(), values.data(), values.size());
+  double sum = 0, squares = 0;
+  for (const float value : values) {
+    sum += static_cast<double>(value);
+    squares += static_cast<double>(value) * static_cast<double>(value);
+  }
+  EXPECT_NEAR(sum / 204'800, 0, 0.0005);
+  EXPECT_NEAR(std::sqrt(squares / 204'800), 0.02, 0.0005);
 }
 
 TEST(RandomTensors, NormWeightsAreOne) {

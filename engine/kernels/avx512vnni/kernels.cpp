@@ -1,0 +1,214 @@
+// Products of weights in blocks with activations of 8 bits by vpdpbusd: 64 unsigned codes times 64 signed activations
+// to 16 sums of four. Compiled with its own flags (engine/kernels/CMakeLists.txt); see kernel_table.cpp. Nothing inline
+// of the standard library is called, see vector.inl. Block formats: blocks.inl.
+#include <immintrin.h>
+
+#include "engine/kernels/activation_chunk.h"
+#include "engine/kernels/kernel_table.h"
+//
+#include "engine/kernels/activation_order.inl"
+//
+#include "engine/kernels/avx512vnni/codes.inl"
+//
+#include "engine/kernels/avx512vnni/activations.inl"
+
+namespace gemring {
+
+void use_avx512vnni_kernels(KernelTable& table);
+
+namespace {
+
+constexpr std::size_t kTokensAtOnce = 4;  // whose sums stay in registers while the codes are made once
+
+/// lanes[i] of `v` becomes v[first(i)]: the scales of the parts that a vector of codes holds.
+inline __m512 spread(__m512 scales, __m512i lanes) {
+  return _mm512_permutexvar_ps(lanes, scales);
+}
+
+/// Which of a chunk's parts each lane of the two vectors of step `step` belongs to (activation_order.inl).
+template <DataType type>
+inline __m512i parts_of_first(int step) {
+  constexpr CodeOrder kOrder = code_order(type);
+  const __m512i base = _mm512_set1_epi32(4 * step);
+  if constexpr (kOrder == CodeOrder::halves_in_nibbles)
+    return _mm512_add_epi32(base, _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3));
+  else if constexpr (kOrder == CodeOrder::parts_in_nibbles)
+    return _mm512_add_epi32(base, _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 2));
+  else
+    return _mm512_add_epi32(base, _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1));
+}
+template <DataType type>
+inline __m512i parts_of_second(int step) {
+  if constexpr (code_order(type) == CodeOrder::parts_in_nibbles)
+    return _mm512_add_epi32(parts_of_first<type>(step), _mm512_set1_epi32(1));
+  else
+    return _mm512_add_epi32(parts_of_first<type>(step), _mm512_set1_epi32(2));
+}
+
+inline __m512 scaled(__m512i sums, __m512 scales, __m512 onto) {
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums), scales, onto);
+}
+
+/// Sums of a row with one token, over whole chunks. Two of them, as one would wait for itself.
+struct Sums {
+  __m512 even;
+  __m512 odd;
+};
+
+/// Adds one step, 128 elements: the two vectors of codes with those of the activations.
+template <DataType type>
+inline void add_step(const Codes& codes, int step, const ActivationChunk& x, __m512 scales, Sums& sums) {
+  const __m512i first = _mm512_load_si512(x.values + 128 * step);
+  const __m512i second = _mm512_load_si512(x.values + 128 * step + 64);
+  const __m512i offsets = zero_point(type) == 0 ? _mm512_setzero_si512() : _mm512_load_si512(x.offsets + 32 * step);
+  const __m512i dot = _mm512_dpbusd_epi32(offsets, codes.first, first);
+  if constexpr (code_order(type) == CodeOrder::halves_in_nibbles) {
+    __m512& sum = step % 2 == 0 ? sums.even : sums.odd;
+    sum = scaled(_mm512_dpbusd_epi32(dot, codes.second, second), spread(scales, parts_of_first<type>(step)), sum);
+  } else {
+    const __m512i other =
+        zero_point(type) == 0 ? _mm512_setzero_si512() : _mm512_load_si512(x.offsets + 32 * step + 16);
+    sums.even = scaled(dot, spread(scales, parts_of_first<type>(step)), sums.even);
+    sums.odd =
+        scaled(_mm512_dpbusd_epi32(other, codes.second, second), spread(scales, parts_of_second<type>(step)), sums.odd);
+  }
+}
+
+/// Adds one chunk, 512 elements of blocks of 32 or two blocks of 256.
+template <DataType type, std::size_t tokens>
+inline void add_chunk(const Byte* blocks, const ActivationChunk* const (&x)[tokens], Sums (&sums)[tokens]) {
+  const Scales w = scales_of<type>(blocks);
+  __m512 scales[tokens];
+  for (std::size_t t = 0; t < tokens; ++t) {
+    scales[t] = _mm512_mul_ps(w.scales, _mm512_load_ps(x[t]->scales));
+    if constexpr (has_minima(type)) sums[t].odd = _mm512_fmadd_ps(w.minima, _mm512_load_ps(x[t]->sums), sums[t].odd);
+  }
+#pragma GCC unroll 4
+  for (int step = 0; step < 4; ++step) {
+    const Codes codes = codes_of<type>(blocks, step);
+    for (std::size_t t = 0; t < tokens; ++t) add_step<type>(codes, step, *x[t], scales[t], sums[t]);
+  }
+}
+
+/// The same for q6_k, whose scales are of 16 elements.
+template <std::size_t tokens>
+inline void add_q6_k_chunk(const Byte* blocks, const ActivationChunk* const (&x)[tokens], Sums (&sums)[tokens]) {
+  const __m512i quarters = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+  const __m512i pairs = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    const Byte* block = blocks + half * static_cast<int>(block_bytes(DataType::q6_k));
+    const __m512 w = q6_k_scales(block);
+    const __m512i parts = _mm512_add_epi32(pairs, _mm512_set1_epi32(8 * half));
+    __m512 scales[tokens];
+    for (std::size_t t = 0; t < tokens; ++t) scales[t] = _mm512_mul_ps(w, spread(_mm512_load_ps(x[t]->scales), parts));
+#pragma GCC unroll 2
+    for (int step = 0; step < 2; ++step) {
+      const Codes codes = q6_k_codes(block, step);
+      const int place = 4 * half + 2 * step;  // of the vector in the chunk
+      const __m512i lanes = _mm512_add_epi32(quarters, _mm512_set1_epi32(8 * step));
+      const __m512i next_lanes = _mm512_add_epi32(lanes, _mm512_set1_epi32(4));
+      for (std::size_t t = 0; t < tokens; ++t) {
+        const __m512i* values = reinterpret_cast<const __m512i*>(x[t]->values) + place;
+        const __m512i* offsets = reinterpret_cast<const __m512i*>(x[t]->offsets) + place;
+        const __m512i dot = _mm512_dpbusd_epi32(offsets[0], codes.first, values[0]);
+        const __m512i other = _mm512_dpbusd_epi32(offsets[1], codes.second, values[1]);
+        sums[t].even = scaled(dot, spread(scales[t], lanes), sums[t].even);
+        sums[t].odd = scaled(other, spread(scales[t], next_lanes), sums[t].odd);
+      }
+    }
+  }
+}
+
+/// out[t] = row . x[t]
+template <DataType type, std::size_t tokens>
+inline void dot_row(const Byte* row, std::size_t cols, const ActivationChunk* x, float (&out)[tokens]) {
+  constexpr std::size_t kChunkBytes = ActivationChunk::kValues / block_elements(type) * block_bytes(type);
+  const std::size_t chunks = activation_chunks(cols);
+  const std::size_t whole = cols / ActivationChunk::kValues;
+  Sums sums[tokens];
+  for (std::size_t t = 0; t < tokens; ++t) sums[t] = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  const auto add = [&](const Byte* blocks, std::size_t chunk) {
+    const ActivationChunk* at[tokens];
+    for (std::size_t t = 0; t < tokens; ++t) at[t] = x + t * chunks + chunk;
+    if constexpr (type == DataType::q6_k)
+      add_q6_k_chunk(blocks, at, sums);
+    else
+      add_chunk<type>(blocks, at, sums);
+  };
+  for (std::size_t chunk = 0; chunk < whole; ++chunk) {
+    const Byte* blocks = row + chunk * kChunkBytes;
+    for (std::size_t byte = 0; byte < kChunkBytes; byte += 64) _mm_prefetch(blocks + kReadAhead + byte, _MM_HINT_T0);
+    add(blocks, chunk);
+  }
+  if (whole < chunks) {  // what the row lacks is blocks of zeros: a file may end behind the row
+    Byte padded[kChunkBytes] = {};
+    const std::size_t count = (cols - whole * ActivationChunk::kValues) / block_elements(type) * block_bytes(type);
+    __builtin_memcpy(padded, row + whole * kChunkBytes, count);
+    add(padded, whole);
+  }
+  for (std::size_t t = 0; t < tokens; ++t) out[t] = _mm512_reduce_add_ps(_mm512_add_ps(sums[t].even, sums[t].odd));
+}
+
+template <DataType type>
+void dot_rows_of(const WeightMatrix& weights, std::size_t begin, std::size_t end, const ActivationChunk* x,
+                 std::size_t tokens, float* out, std::size_t out_stride, bool add) {
+  const std::size_t stride = weights.cols / block_elements(type) * block_bytes(type);
+  const std::size_t chunks = activation_chunks(weights.cols);
+  const auto put = [&](std::size_t token, std::size_t row, float sum) {
+    float& target = out[token * out_stride + row];
+    target = add ? target + sum : sum;
+  };
+  for (std::size_t row = begin; row < end; ++row) {
+    const Byte* blocks = static_cast<const Byte*>(weights.data) + row * stride;
+    std::size_t token = 0;
+    for (; token + kTokensAtOnce <= tokens; token += kTokensAtOnce) {
+      float sums[kTokensAtOnce];
+      dot_row<type>(blocks, weights.cols, x + token * chunks, sums);
+      for (std::size_t t = 0; t < kTokensAtOnce; ++t) put(token + t, row, sums[t]);
+    }
+    for (; token < tokens; ++token) {
+      float sums[1];
+      dot_row<type>(blocks, weights.cols, x + token * chunks, sums);
+      put(token, row, sums[0]);
+    }
+  }
+}
+
+void dot_rows_int8(const WeightMatrix& weights, std::size_t begin, std::size_t end, const ActivationChunk* x,
+                   std::size_t tokens, float* out, std::size_t out_stride, bool add) {
+  const auto run = [&](auto rows_of) { rows_of(weights, begin, end, x, tokens, out, out_stride, add); };
+  switch (weights.type) {
+    case DataType::q8_0:
+      return run(dot_rows_of<DataType::q8_0>);
+    case DataType::q4_0:
+      return run(dot_rows_of<DataType::q4_0>);
+    case DataType::q4_1:
+      return run(dot_rows_of<DataType::q4_1>);
+    case DataType::q5_0:
+      return run(dot_rows_of<DataType::q5_0>);
+    case DataType::q5_1:
+      return run(dot_rows_of<DataType::q5_1>);
+    case DataType::q4_k:
+      return run(dot_rows_of<DataType::q4_k>);
+    case DataType::q5_k:
+      return run(dot_rows_of<DataType::q5_k>);
+    case DataType::q6_k:
+      return run(dot_rows_of<DataType::q6_k>);
+    default:  // no blocks: linear() does not come here
+      return;
+  }
+}
+
+}  // namespace
+
+extern void use_avx512vnni_probe(KernelTable& table);
+
+extern void use_avx512vnni_kernels(KernelTable& table);
+void use_avx512vnni_kernels(KernelTable& table) {
+  use_avx512vnni_probe(table);
+  table.quantise_activations = quantise_activations;
+  table.dot_rows_int8 = dot_rows_int8;
+}
+
+}  // namespace gemring
