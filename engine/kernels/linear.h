@@ -1,13 +1,22 @@
 // Linear layers: activations times a stored weight matrix.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <span>
+#include <vector>
 
 #include "engine/kernels/kernel_table.h"
 #include "engine/tensor/buffer.h"
 #include "engine/tensor/view.h"
 
 namespace gemring {
+
+/// Consecutive rows of a product that one thread begins with, and others help with when theirs are done. A cache line.
+struct alignas(64) RowShare {
+  std::atomic<std::size_t> next = 0;
+  std::size_t end = 0;
+};
 
 /// Per-thread f32 panels for weights that are stored in other types, and activations in 8 bits. Allocated once per
 /// phase.
@@ -20,11 +29,13 @@ class LinearScratch {
   static constexpr std::size_t kPanelRows = 256;  // outputs per panel, see bench/README.md
   static constexpr std::size_t kFewTokens = 12;   // below it the conversion of a panel costs more than sgemm gains
   float* panel(int thread) { return memory_.data() + static_cast<std::size_t>(thread) * elements_; }
+  std::span<RowShare> shares() { return shares_; }
   ActivationChunk* activations() { return activations_.data(); }
 
  private:
   std::size_t elements_ = 0;
   Buffer<float> memory_;
+  std::vector<RowShare> shares_;         // one per thread
   Buffer<ActivationChunk> activations_;  // [kFewTokens - 1, chunks]
 };
 
