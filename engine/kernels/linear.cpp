@@ -11,26 +11,39 @@
 namespace gemring {
 namespace {
 
-constexpr std::size_t kFewTokens = 12;   // below it the conversion of a panel costs more than sgemm gains
-constexpr std::size_t kRowsOfLine = 16;  // outputs in a cache line: no two threads write into one
+constexpr std::size_t kFewTokens = 12;            // below it the conversion of a panel costs more than sgemm gains
+constexpr std::size_t kRowsOfLine = 16;           // outputs in a cache line: no two threads write into one
+constexpr std::size_t kBytesOfPiece = 128 << 10;  // of weights; some microseconds, long against taking the next piece
 
-/// Calls work(begin, end) for each thread's share of the rows: consecutive ones, which a thread reads as one stream.
+/// Calls work(begin, end) for pieces of the rows, from all threads. Each begins with its own consecutive share, always
+/// the same, which it reads as one stream from its own memory; whoever is done first helps the others: one processor
+/// that is held up would hold up all.
 template <class Work>
-void share_rows(std::size_t rows, Work work) {
-  const std::size_t lines = (rows + kRowsOfLine - 1) / kRowsOfLine;
-#pragma omp parallel
-  {
-    const auto thread = static_cast<std::size_t>(omp_get_thread_num());
-    const auto threads = static_cast<std::size_t>(omp_get_num_threads());
-    const std::size_t begin = lines * thread / threads * kRowsOfLine;
-    const std::size_t end = std::min(lines * (thread + 1) / threads * kRowsOfLine, rows);
-    if (begin < end) work(begin, end);
+void share_rows(const WeightMatrix& w, LinearScratch& scratch, Work work) {
+  const std::size_t lines = (w.rows + kRowsOfLine - 1) / kRowsOfLine;
+  const std::size_t line_bytes = kRowsOfLine * row_bytes(w.type, w.cols);
+  const std::size_t piece = std::max<std::size_t>(kBytesOfPiece / line_bytes, 1) * kRowsOfLine;
+  const auto all = scratch.shares();
+  const auto shares = all.first(std::min(all.size(), static_cast<std::size_t>(omp_get_max_threads())));
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    shares[i].next.store(lines * i / shares.size() * kRowsOfLine, std::memory_order_relaxed);
+    shares[i].end = std::min(lines * (i + 1) / shares.size() * kRowsOfLine, w.rows);
+  }
+#pragma omp parallel num_threads(static_cast <int>(shares.size()))
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    RowShare& share = shares[(i + static_cast<std::size_t>(omp_get_thread_num())) % shares.size()];
+    for (;;) {
+      const std::size_t begin = share.next.fetch_add(piece, std::memory_order_relaxed);
+      if (begin >= share.end) break;
+      work(begin, std::min(begin + piece, share.end));
+    }
   }
 }
 
-void linear_few(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add) {
+void linear_few(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
+                LinearScratch& scratch) {
   const KernelTable& table = kernels();
-  share_rows(w.rows, [&](std::size_t begin, std::size_t end) {
+  share_rows(w, scratch, [&](std::size_t begin, std::size_t end) {
     table.dot_rows(w, begin, end, x.data(), x.stride(), x.rows(), out.data(), out.stride(), add);
   });
 }
@@ -41,7 +54,7 @@ void linear_one_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixVie
   const KernelTable& table = kernels();
   ActivationChunk* activations = scratch.activations();
   table.quantise_activations(w.type, x.data(), w.cols, activations);
-  share_rows(w.rows, [&](std::size_t begin, std::size_t end) {
+  share_rows(w, scratch, [&](std::size_t begin, std::size_t end) {
     table.dot_rows_int8(w, begin, end, activations, 1, out.data(), out.stride(), add);
   });
 }
@@ -114,6 +127,7 @@ LinearScratch::LinearScratch(const LinearSizes& sizes) {
   const ScratchSizes parts(sizes, tiles);
   panel_elements_ = parts.panel;
   panels_ = Buffer<float>(parts.panel * static_cast<std::size_t>(omp_get_max_threads()));
+  shares_ = std::vector<RowShare>(static_cast<std::size_t>(omp_get_max_threads()));
   activations_ = Buffer<ActivationChunk>(activation_chunks(parts.inputs));
   gate_ = Buffer<float>(parts.gate);
   up_ = Buffer<float>(parts.gate);
@@ -139,7 +153,7 @@ void linear(const LinearInput& x, const WeightMatrix& weights, MatrixView<float>
   else if (x.tokens() == 1 && active_compute().few == ComputeType::int8 && is_block_type(weights.type))
     linear_one_int8(x.rows, weights, out, add, scratch);
   else if (x.tokens() < kFewTokens)
-    linear_few(x.rows, weights, out, add);
+    linear_few(x.rows, weights, out, add, scratch);
   else
     linear_many(x.rows, weights, out, add, scratch);
 }

@@ -1,9 +1,11 @@
 // Linear layers: activations times a stored weight matrix.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "engine/kernels/compute.h"
 #include "engine/kernels/kernel_table.h"
@@ -12,6 +14,12 @@
 #include "engine/tensor/view.h"
 
 namespace gemring {
+
+/// Consecutive rows of a product that one thread begins with, and others help with when theirs are done. A cache line.
+struct alignas(64) RowShare {
+  std::atomic<std::size_t> next = 0;
+  std::size_t end = 0;
+};
 
 /// The largest products of a phase.
 struct LinearSizes {
@@ -33,6 +41,7 @@ class LinearScratch {
   float* panel(int thread) { return panels_.data() + static_cast<std::size_t>(thread) * panel_elements_; }
   MatrixView<float> gate(std::size_t tokens, std::size_t outputs) { return {gate_.data(), tokens, outputs}; }
   MatrixView<float> up(std::size_t tokens, std::size_t outputs) { return {up_.data(), tokens, outputs}; }
+  std::span<RowShare> shares() { return shares_; }
   ActivationChunk* activations() { return activations_.data(); }
   std::uint16_t* input_tiles() { return input_tiles_.data(); }
   std::uint16_t* gated_tiles() { return gated_tiles_.data(); }
@@ -43,6 +52,7 @@ class LinearScratch {
   Buffer<float> panels_;  // [threads, kPanelRows, inputs]; none where tokens go in tiles, whose few others need none
   Buffer<float> gate_;    // [tokens, gated]; one token where the others go in tiles
   Buffer<float> up_;      // the same
+  std::vector<RowShare> shares_;         // one per thread
   Buffer<ActivationChunk> activations_;  // one token's, in 8 bits
   Buffer<std::uint16_t> input_tiles_;
   Buffer<std::uint16_t> gated_tiles_;
