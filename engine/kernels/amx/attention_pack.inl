@@ -1,6 +1,6 @@
 // Queries, keys and values as tiles of bf16, zero wherever there is nothing.  See attention.cpp for the products.
 //
-//   Q   [16 rows, 32 dims] as it lies                                            left factor of the scores
+//   Q   [16 rows, 32 dims] as it lies
 //   K   [16 pairs of dims, 16 keys, 2]: tile t of a block holds its keys 16 t + n
 //   V   [16 pairs of keys, 16 dims, 2]: pair n of tile t holds the block's keys 32 t + n and 32 t + 16 + n, because the
 //       rounded weights of two score tiles are joined lane by lane
@@ -68,10 +68,10 @@ struct KeyRows {
   }
 };
 
-/// K tiles [kKeyBlock / 16, depth] of the block that begins at key `begin`.
+/// K tiles [key_tiles, depth] of the keys from `begin` on.
 template <DataType type>
-void pack_keys(const KeyRows& rows, std::size_t begin, std::size_t depth, Word* to) {
-  for (std::size_t tile = 0; tile < kKeyBlock / 16; ++tile) {
+void pack_keys(const KeyRows& rows, std::size_t begin, std::size_t key_tiles, std::size_t depth, Word* to) {
+  for (std::size_t tile = 0; tile < key_tiles; ++tile) {
     for (std::size_t d = 0; d < depth; ++d) {
       __m512i keys[16];
 #pragma GCC unroll 16
@@ -81,9 +81,9 @@ void pack_keys(const KeyRows& rows, std::size_t begin, std::size_t depth, Word* 
   }
 }
 
-/// V tiles [kKeyBlock / 32, 2 depth] of the block that begins at key `begin`.
+/// V tiles [key_tiles / 2, 2 depth] of the keys from `begin` on.
 template <DataType type>
-void pack_values(const KeyRows& rows, std::size_t begin, std::size_t depth, Word* to) {
+void pack_values(const KeyRows& rows, std::size_t begin, std::size_t key_tiles, std::size_t depth, Word* to) {
   alignas(64) Word order[64];  // dims 0..15 and 16..31 of two rows, taken in turns
   for (std::size_t i = 0; i < 32; ++i) {
     order[2 * i] = static_cast<Word>(i);
@@ -91,7 +91,7 @@ void pack_values(const KeyRows& rows, std::size_t begin, std::size_t depth, Word
   }
   const __m512i low = _mm512_load_si512(order);
   const __m512i high = _mm512_load_si512(order + 32);
-  for (std::size_t tile = 0; tile < kKeyBlock / 32; ++tile) {
+  for (std::size_t tile = 0; tile < key_tiles / 2; ++tile) {
     for (std::size_t d = 0; d < depth; ++d) {
       Word* target = to + (tile * depth + d) * 2 * kTileWords;
       for (std::size_t n = 0; n < 16; ++n) {
@@ -104,16 +104,32 @@ void pack_values(const KeyRows& rows, std::size_t begin, std::size_t depth, Word
   }
 }
 
-void pack_block(const KeysValues& kv, std::size_t kv_head, KeyRange seen, std::size_t begin, std::size_t depth, Word* k,
+/// Keys and values [begin, begin + 16 key_tiles) of the shard, zeros where no row sees them.
+void pack_chunk(const AttentionTile& tile, std::size_t begin, std::size_t key_tiles, std::size_t depth, Word* k,
                 Word* v) {
+  const KeysValues& kv = tile.kv;
   const std::size_t bytes = kv.type == DataType::f32 ? 4 : 2;
-  KeyRows rows{static_cast<const char*>(kv.keys) + kv_head * kv.head_dim * bytes, kv.kv_heads * kv.head_dim * bytes,
-               kv.head_dim, static_cast<std::size_t>(seen.begin), static_cast<std::size_t>(seen.end)};
-  kv.type == DataType::f32 ? pack_keys<DataType::f32>(rows, begin, depth, k)
-                           : pack_keys<DataType::bf16>(rows, begin, depth, k);
-  rows.first = static_cast<const char*>(kv.values) + kv_head * kv.head_dim * bytes;
-  kv.type == DataType::f32 ? pack_values<DataType::f32>(rows, begin, depth, v)
-                           : pack_values<DataType::bf16>(rows, begin, depth, v);
+  const std::size_t head = tile.kv_head * kv.head_dim * bytes;
+  KeyRows rows{static_cast<const char*>(kv.keys) + head, kv.kv_heads * kv.head_dim * bytes, kv.head_dim,
+               static_cast<std::size_t>(tile.seen[0].begin), static_cast<std::size_t>(tile.seen[tile.tokens - 1].end)};
+  const bool f32 = kv.type == DataType::f32;
+  (f32 ? pack_keys<DataType::f32> : pack_keys<DataType::bf16>)(rows, begin, key_tiles, depth, k);
+  rows.first = static_cast<const char*>(kv.values) + head;
+  (f32 ? pack_values<DataType::f32> : pack_values<DataType::bf16>)(rows, begin, key_tiles, depth, v);
+}
+
+/// A query times `scale` into row `row` of its panel's tiles [depth, 2].
+void pack_query(const float* query, std::size_t head_dim, float scale, std::size_t row, Word* tiles) {
+  Word* to = tiles + row / 16 * kTileWords + row % 16 * 32;
+  const __m512 factor = _mm512_set1_ps(scale);
+  for (std::size_t d = 0; d < head_dim; d += 32, to += 2 * kTileWords) {
+    const std::size_t left = head_dim - d;
+    const __mmask32 mask = left >= 32 ? ~__mmask32{0} : (__mmask32{1} << left) - 1;
+    const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), query + d);
+    const __m512 high = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), query + d + 16);
+    const __m512bh rounded = _mm512_cvtne2ps_pbh(_mm512_mul_ps(high, factor), _mm512_mul_ps(low, factor));
+    __builtin_memcpy(to, &rounded, sizeof(rounded));
+  }
 }
 
 }  // namespace
