@@ -159,21 +159,20 @@ class TileAttention {
 
   /// Panel by panel, so that a panel's outputs stay in L1 while K and V come from L2.
   void attend_chunk(std::size_t chunk, std::size_t blocks) {
-    std::size_t number = 0;
-    Task before = idle(1), now = idle(0);
+    Task tasks[4] = {idle(0), idle(1)};  // a ring, not copies: those would be waited for
+    std::size_t number = 1;
     const auto advance = [&](const Task& next) {
-      step(before, now, next);
-      before = now;
-      now = next;
+      tasks[++number % 4] = next;
+      step(tasks[(number - 2) % 4], tasks[(number - 1) % 4], tasks[number % 4]);
     };
     for (std::size_t panel = 0; panel < memory_.panels; ++panel) {
       for (std::size_t block = 0; block < blocks; ++block) {
         const std::size_t begin = chunk + block * kBlock;
-        if (sees(memory_.panel[panel], begin)) advance(task(++number, panel, block, begin));
+        if (sees(memory_.panel[panel], begin)) advance(task(number + 1, panel, block, begin));
       }
     }
-    advance(idle(++number));
-    advance(idle(++number));
+    advance(idle(number + 1));
+    advance(idle(number + 1));
   }
 
   void step(const Task& before, const Task& now, const Task& next) {

@@ -8,15 +8,12 @@
 namespace gemring {
 namespace {
 
-/// Elements [first, first + 32) of a row of `count`, as bf16; zero behind the end.
+/// 32 elements as bf16, those in `mask`; the others are zero.
 template <DataType type>
-inline __m512i load_32(const void* row, std::size_t first, std::size_t count) {
-  const std::size_t left = count - first;
-  const __mmask32 mask = left >= 32 ? ~__mmask32{0} : (__mmask32{1} << left) - 1;
+inline __m512i load_32(const char* from, __mmask32 mask) {
   if constexpr (type == DataType::bf16) {
-    return _mm512_maskz_loadu_epi16(mask, static_cast<const char*>(row) + first * 2);
+    return _mm512_maskz_loadu_epi16(mask, from);
   } else {
-    const char* from = static_cast<const char*>(row) + first * 4;
     const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
     const __m512 high = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), from + 64);
     const __m512bh rounded = _mm512_cvtne2ps_pbh(high, low);
@@ -54,17 +51,28 @@ inline void transpose(__m512i* rows, Word* to) {
   }
 }
 
-/// Keys [begin, end) of a shard for one key head; rows outside [from, to) read as zeros.
+/// The keys or values of one key head; rows outside [from, to) and dimensions behind the last read as zeros.
 struct KeyRows {
   const char* first;  // key 0, this head
   std::size_t stride;
   std::size_t head_dim;
   std::size_t from, to;
 
+  /// Dimensions [dim, dim + 32) of keys [key, key + 16).
   template <DataType type>
-  __m512i load(std::size_t key, std::size_t dim) const {
-    if (key < from || key >= to || dim >= head_dim) return _mm512_setzero_si512();
-    return load_32<type>(first + key * stride, dim, head_dim);
+  [[gnu::always_inline]] void load_16(std::size_t key, std::size_t dim, __m512i* rows) const {
+    const char* at = first + key * stride + dim * (type == DataType::f32 ? 4 : 2);
+    if (key >= from && key + 16 <= to && dim + 32 <= head_dim) {
+#pragma GCC unroll 16
+      for (std::size_t n = 0; n < 16; ++n) rows[n] = load_32<type>(at + n * stride, ~__mmask32{0});
+      return;
+    }
+    const std::size_t left = dim < head_dim ? head_dim - dim : 0;
+    const __mmask32 mask = left >= 32 ? ~__mmask32{0} : (__mmask32{1} << left) - 1;
+    for (std::size_t n = 0; n < 16; ++n) {
+      const bool inside = key + n >= from && key + n < to;
+      rows[n] = inside && mask != 0 ? load_32<type>(at + n * stride, mask) : _mm512_setzero_si512();
+    }
   }
 };
 
@@ -74,8 +82,7 @@ void pack_keys(const KeyRows& rows, std::size_t begin, std::size_t key_tiles, st
   for (std::size_t tile = 0; tile < key_tiles; ++tile) {
     for (std::size_t d = 0; d < depth; ++d) {
       __m512i keys[16];
-#pragma GCC unroll 16
-      for (std::size_t n = 0; n < 16; ++n) keys[n] = rows.load<type>(begin + tile * 16 + n, d * 32);
+      rows.load_16<type>(begin + tile * 16, d * 32, keys);
       transpose(keys, to + (tile * depth + d) * kTileWords);
     }
   }
@@ -94,11 +101,13 @@ void pack_values(const KeyRows& rows, std::size_t begin, std::size_t key_tiles, 
   for (std::size_t tile = 0; tile < key_tiles / 2; ++tile) {
     for (std::size_t d = 0; d < depth; ++d) {
       Word* target = to + (tile * depth + d) * 2 * kTileWords;
+      __m512i even[16], odd[16];
+      rows.load_16<type>(begin + tile * 32, d * 32, even);
+      rows.load_16<type>(begin + tile * 32 + 16, d * 32, odd);
+#pragma GCC unroll 16
       for (std::size_t n = 0; n < 16; ++n) {
-        const __m512i even = rows.load<type>(begin + tile * 32 + n, d * 32);
-        const __m512i odd = rows.load<type>(begin + tile * 32 + 16 + n, d * 32);
-        _mm512_store_si512(target + n * 32, _mm512_permutex2var_epi16(even, low, odd));
-        _mm512_store_si512(target + kTileWords + n * 32, _mm512_permutex2var_epi16(even, high, odd));
+        _mm512_store_si512(target + n * 32, _mm512_permutex2var_epi16(even[n], low, odd[n]));
+        _mm512_store_si512(target + kTileWords + n * 32, _mm512_permutex2var_epi16(even[n], high, odd[n]));
       }
     }
   }

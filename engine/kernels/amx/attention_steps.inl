@@ -108,6 +108,7 @@ template <bool biased>
   const float* s = piece.s + (4 * pair + row / 16) * kTileFloats + row % 16 * 16;
   __m512 t0 = _mm512_load_ps(s);
   __m512 t1 = _mm512_load_ps(s + 2 * kTileFloats);
+  asm("" : "+v"(t0), "+v"(t1));  // or each would be read twice from memory, whose ports the tiles need
   if constexpr (biased) {
     const __m512 bias = _mm512_set1_ps(piece.bias[row]);
     t0 = _mm512_add_ps(t0, bias);
