@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kTileRowsWanted =
     192;  // query heads per tile: a multiple of every panel; K and V are converted once for all
-constexpr std::size_t kTileRowsWantedBf16 = 1024;  // packing K and V as tiles costs more than converting them
+constexpr std::size_t kTileRowsWantedBf16 = 2048;  // packing K and V as tiles costs more than converting them
 constexpr std::size_t kFewRows = 8;                // not more than the smallest panel
 constexpr std::size_t kSplitKeys = 1024;  // keys per task of a single query; a multiple of the kernels' key block
 

@@ -1,9 +1,9 @@
 // Attention on the tiles of AMX: products of bf16 in f32, FlashAttention's recurrence with a lazy reference.
 //
-// Weights are 2^(s - m) where m is a whole number that bounds the row's scores so far, give or take kSlack: a score
-// above m + kSlack raises m, which is rare, and all else runs without looking for maxima. Moving m by whole numbers
-// scales weights, outputs and sums by powers of two, without rounding. So a row's result depends on its query and on
-// the keys it sees and their places in the shard; not on the tile it is in, nor on other rows.
+// A weight is 2^(s - m) where m is a whole number: 0 as long as the row's scores s allow it, and raised where one is
+// above m + kSlack. That is rare, and all else runs without looking for maxima. Moving m by whole numbers scales
+// weights, outputs and sums by powers of two, without rounding. So a row's result depends on its query and on the keys
+// it sees and their places in the shard; not on the tile it is in, nor on other rows, nor on m.
 #include <immintrin.h>
 
 #include <cstddef>
@@ -11,26 +11,21 @@
 
 #include "engine/kernels/amx/tiles.h"
 #include "engine/kernels/kernel_table.h"
-#ifndef GEMRING_KEY_BLOCK
-#define GEMRING_KEY_BLOCK 128
-#endif
 //
 #include "engine/kernels/amx/attention_steps.inl"
 //
 #include "engine/kernels/amx/attention_pack.inl"
+//
+#include "engine/kernels/amx/attention_memory.inl"
 
 namespace gemring {
 namespace {
 
-constexpr float kSlack = 32;
-constexpr Word kSlackWeight = 0x4f80;                    // 2^kSlack
-constexpr std::size_t kBlockTileWords = kKeyBlock * 32;  // words of K (or V) of a block, per 32 dimensions
+constexpr float kSlack = 64;
+constexpr Word kSlackWeight = 0x5f80;     // 2^kSlack
+constexpr float kSmallestSum = 0x1p-60f;  // below it the row's scores are too far below m = 0
 
-constexpr std::size_t round_up(std::size_t x, std::size_t unit) {
-  return (x + unit - 1) / unit * unit;
-}
-
-/// Tiles are small against subnormal numbers too: none is made, none is read, while this lives.
+/// Subnormal numbers cost far more than they are worth: none is made, none is read, while this lives.
 class NoSubnormals {
  public:
   NoSubnormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
@@ -42,274 +37,224 @@ class NoSubnormals {
   unsigned before_;
 };
 
-/// 2^x for x in (-1, 0], to f32's precision: the Taylor series to the 11th power.
-float exp2_of(float x) {
-  const double y = static_cast<double>(x) * 0.69314718055994531;
-  double sum = 1;
-  for (int n = 11; n > 0; --n) sum = 1 + sum * y / n;
-  return static_cast<float>(sum);
-}
-
-struct Panel {
-  float bias[kPanelRows];     // -m; 0 while nothing is seen
-  bool started[kPanelRows];   // a key has been seen
-  KeyRange seen[kPanelRows];  // empty for rows behind the tile's last
-  std::int32_t first_begin, last_begin, first_end, last_end;
-  bool all_started;
-};
-
-/// Where everything is, in the scratch of a thread.
-struct Memory {
-  std::size_t panels, depth, columns;
-  float* s[2];
-  Word* p[2];
-  Word* k;     // of the block whose scores come next
-  Word* v[3];  // a block stays until the pieces begun before it are done: two behind
-  Word* ones;
-  float* idle;   // outputs, and scores' bias, of the pieces before the first and behind the last
-  Word* q;       // [panels, depth] tiles
-  float* o;      // [panels, columns] tiles
-  Panel* panel;  // [panels]
-
-  static std::size_t floats(std::size_t rows, std::size_t head_dim) {
-    const std::size_t panels = round_up(rows, kPanelRows) / kPanelRows;
-    const std::size_t depth = round_up(head_dim, 32) / 32;
-    const std::size_t columns = 2 * depth + 1;
-    return 16 + 2 * kKeyBlock * (16 + 8) + 4 * kKeyBlock * depth * 16 + kTileFloats + (columns + 1) * kTileFloats +
-           panels * (depth + columns) * kTileFloats + panels * round_up(sizeof(Panel), 64) / 4;
-  }
-
-  Memory(float* scratch, std::size_t rows, std::size_t head_dim) {
-    panels = round_up(rows, kPanelRows) / kPanelRows;
-    depth = round_up(head_dim, 32) / 32;
-    columns = 2 * depth + 1;
-    const auto address = reinterpret_cast<std::uintptr_t>(scratch);
-    float* at = scratch + (round_up(address, 64) - address) / 4;
-    const auto floats = [&](std::size_t count) {
-      float* begin = at;
-      at += count;
-      return begin;
-    };
-    const auto words = [&](std::size_t count) { return reinterpret_cast<Word*>(floats(count / 2)); };
-    for (float*& x : s) x = floats(kKeyBlock * 16);
-    for (Word*& x : p) x = words(kKeyBlock * 16);
-    k = words(kBlockTileWords * depth);
-    for (Word*& x : v) x = words(kBlockTileWords * depth);
-    ones = words(kTileWords);
-    idle = floats((columns + 1) * kTileFloats);
-    q = words(panels * depth * kTileWords);
-    o = floats(panels * columns * kTileFloats);
-    panel = reinterpret_cast<Panel*>(at);
-  }
-};
-
 /// One tile of a call, against all its keys.
 template <int depth>
 class TileAttention {
  public:
   static constexpr std::size_t columns = 2 * depth + 1;
+  static constexpr std::size_t kBlock = 32 * kPairs<depth>;  // keys of a piece
+  static constexpr std::size_t kBlockWords = kBlock * depth * 32;
 
   TileAttention(const AttentionTile& tile, float* scratch)
       : tile_(tile),
         group_(tile.heads / tile.kv.kv_heads),
-        memory_(scratch, tile.tokens * group_, tile.kv.head_dim),
-        exponential_(tile.scale) {}
+        rows_(tile.tokens * group_),
+        memory_(scratch, rows_, depth) {}
 
   void run() {
-    for (std::size_t i = 0; i < kTileWords; ++i) memory_.ones[i] = 0x3f80;
-    for (std::size_t i = 0; i < (columns + 1) * kTileFloats; ++i) memory_.idle[i] = 0;
-    for (std::size_t panel = 0; panel < memory_.panels; ++panel) begin_panel(panel);
-    run_pieces();
-    for (std::size_t row = 0; row < tile_.tokens * group_; ++row) end_row(row);
+    attend(false);
+    if (!sums_are_large_enough()) attend(true);
+    for (std::size_t row = 0; row < rows_; ++row) end_row(row);
   }
 
  private:
+  /// A piece of work on its way through the pipeline.
+  struct Task {
+    Piece piece;
+    Panel* panel = nullptr;  // null: none
+    std::size_t begin = 0;   // first key
+  };
+
   std::size_t head_of(std::size_t row) const {
     return row / group_ * tile_.heads + tile_.kv_head * group_ + row % group_;
   }
 
-  float* output(std::size_t panel, std::size_t row) const {
-    return memory_.o + panel * columns * kTileFloats + row * 16;
+  /// careful: a row's reference is its largest score in the first block that it sees, instead of 0.
+  void attend(bool careful) {
+    for (std::size_t panel = 0; panel < memory_.panels; ++panel) begin_panel(panel, careful);
+    const auto end = static_cast<std::size_t>(tile_.seen[tile_.tokens - 1].end);
+    for (auto begin = static_cast<std::size_t>(tile_.seen[0].begin) / kChunk * kChunk; begin < end; begin += kChunk) {
+      const std::size_t blocks = ((end - begin < kChunk ? end - begin : kChunk) + kBlock - 1) / kBlock;
+      pack_chunk(tile_, begin, blocks * kBlock / 16, depth, memory_.k, memory_.v);
+      attend_chunk(begin, blocks);
+    }
   }
 
-  void begin_panel(std::size_t index) {
+  void begin_panel(std::size_t index, bool careful) {
     Panel& panel = memory_.panel[index];
-    const std::size_t rows = tile_.tokens * group_;
-    const std::size_t count = rows - index * kPanelRows < kPanelRows ? rows - index * kPanelRows : kPanelRows;
-    float* o = memory_.o + index * columns * kTileFloats;
-    for (std::size_t i = 0; i < columns * kTileFloats; ++i) o[i] = 0;
-    panel.all_started = true;
-    for (std::size_t row = 0; row < kPanelRows; ++row) {
-      Word* q = memory_.q + index * depth * kTileWords + row * 32;
-      panel.bias[row] = 0;
-      panel.started[row] = true;
-      panel.seen[row] = {0, 0};
-      for (std::size_t d = 0; d < depth; ++d) _mm512_store_si512(q + d * kTileWords, _mm512_setzero_si512());
-      if (row >= count) continue;
-      const std::size_t head = head_of(index * kPanelRows + row);
-      for (std::size_t d = 0; d < depth && d * 32 < tile_.kv.head_dim; ++d) {
-        const float* query = tile_.queries + head * tile_.kv.head_dim;
-        _mm512_store_si512(q + d * kTileWords, load_32<DataType::f32>(query, d * 32, tile_.kv.head_dim));
-      }
-      panel.seen[row] = tile_.seen[(index * kPanelRows + row) / group_];
-      panel.started[row] = !tile_.first && tile_.maxima[head] > kNothingSeen;
-      if (panel.started[row])
-        read_state(index, row, head);
-      else
-        panel.all_started = false;
-    }
-    panel.first_begin = panel.seen[0].begin;
-    panel.first_end = panel.seen[0].end;
-    panel.last_begin = panel.seen[count - 1].begin;
-    panel.last_end = panel.seen[count - 1].end;
-  }
-
-  void read_state(std::size_t index, std::size_t row, std::size_t head) {
-    const __m128 m = _mm_set_ss(tile_.maxima[head]);
-    const __m128 whole = _mm_roundscale_ss(m, m, 0x0a);  // up
-    const float factor = exp2_of(_mm_cvtss_f32(_mm_sub_ss(m, whole)));
-    memory_.panel[index].bias[row] = -_mm_cvtss_f32(whole);
-    float* o = output(index, row);
-    for (std::size_t d = 0; d < tile_.kv.head_dim; ++d) {
-      o[d / 16 * kTileFloats + d % 16] = tile_.outputs[head * tile_.kv.head_dim + d] * factor;
-    }
-    for (std::size_t i = 0; i < 16; ++i) o[(columns - 1) * kTileFloats + i] = tile_.sums[head] * factor;
-  }
-
-  void end_row(std::size_t index) {
-    const std::size_t head = head_of(index);
-    const Panel& panel = memory_.panel[index / kPanelRows];
-    const std::size_t row = index % kPanelRows;
-    const float* o = output(index / kPanelRows, row);
-    const float sum = o[(columns - 1) * kTileFloats];
-    const float factor = tile_.last ? 1.0f / sum : 1.0f;
-    for (std::size_t d = 0; d < tile_.kv.head_dim; ++d) {
-      tile_.outputs[head * tile_.kv.head_dim + d] = o[d / 16 * kTileFloats + d % 16] * factor;
-    }
-    tile_.maxima[head] = panel.started[row] ? -panel.bias[row] : kNothingSeen;
-    tile_.sums[head] = sum;
-  }
-
-  Piece piece(std::size_t panel, std::size_t packed, std::size_t number) const {
-    return {memory_.q + panel * depth * kTileWords,
-            memory_.k,
-            memory_.v[packed % 3],
-            memory_.s[number % 2],
-            memory_.p[number % 2],
-            memory_.o + panel * columns * kTileFloats,
-            memory_.panel[panel].bias};
-  }
-
-  /// No work: for the pipeline's ends.
-  Piece idle_piece(std::size_t number) const {
-    return {memory_.q,
-            memory_.k,
-            memory_.v[0],
-            memory_.s[number % 2],
-            memory_.p[number % 2],
-            memory_.idle,
-            memory_.idle + columns * kTileFloats};
-  }
-
-  bool visible(const Panel& panel, std::size_t block) const {
-    return static_cast<std::size_t>(panel.last_end) > block * kKeyBlock &&
-           static_cast<std::size_t>(panel.first_begin) < (block + 1) * kKeyBlock;
-  }
-
-  void run_pieces() {
-    const KeyRange seen{tile_.seen[0].begin, tile_.seen[tile_.tokens - 1].end};
-    const std::size_t blocks = (static_cast<std::size_t>(seen.end) + kKeyBlock - 1) / kKeyBlock;
-    std::size_t number = 0;  // of pieces begun
-    std::size_t packed = 0;  // blocks
-    Piece before = idle_piece(1), now = idle_piece(0);
-    std::size_t now_panel = 0, now_block = 0;
-    bool idle = true;
-    for (std::size_t block = static_cast<std::size_t>(seen.begin) / kKeyBlock; block < blocks; ++block) {
-      bool is_packed = false;
-      for (std::size_t panel = 0; panel < memory_.panels; ++panel) {
-        if (!visible(memory_.panel[panel], block)) continue;
-        if (!is_packed) {
-          pack_block(tile_.kv, tile_.kv_head, seen, block * kKeyBlock, depth, memory_.k, memory_.v[++packed % 3]);
-          is_packed = true;
-        }
-        const Piece next = piece(panel, packed, number + 1);
-        step(before, now, next, now_panel, now_block, idle);
-        before = now, now = next;
-        now_panel = panel, now_block = block;
-        idle = false;
-        ++number;
+    float* o = memory_.o + index * columns * 2 * kTileFloats;
+    Word* q = memory_.q + index * depth * 2 * kTileWords;
+    for (std::size_t i = 0; i < columns * 2 * kTileFloats; ++i) o[i] = 0;
+    for (std::size_t i = 0; i < depth * 2 * kTileWords; ++i) q[i] = 0;
+    panel.all_settled = true;
+    panel.biased = false;
+    panel.first = tile_.seen[index * kPanelRows / group_];
+    for (std::size_t i = 0; i < kPanelRows; ++i) {
+      const std::size_t row = index * kPanelRows + i;
+      panel.bias[i] = 0;
+      panel.settled[i] = true;
+      panel.seen[i] = {0, 0};
+      if (row >= rows_) continue;
+      const std::size_t head = head_of(row);
+      pack_query(tile_.queries + head * tile_.kv.head_dim, tile_.kv.head_dim, tile_.scale, i, q);
+      panel.seen[i] = panel.last = tile_.seen[row / group_];
+      if (has_state(row)) {
+        panel.bias[i] = -read_state(row);
+        panel.biased |= panel.bias[i] != 0;
+      } else if (careful) {
+        panel.settled[i] = panel.all_settled = false;
       }
     }
-    Piece behind = idle_piece(number + 1);
-    step(before, now, behind, now_panel, now_block, idle);
-    step(now, behind, idle_piece(number), 0, 0, true);
   }
 
-  void step(const Piece& before, const Piece& now, const Piece& next, std::size_t panel, std::size_t block, bool idle) {
-    if (!idle) mask(now, memory_.panel[panel], block);
+  bool has_state(std::size_t row) const { return !tile_.first && tile_.maxima[head_of(row)] > kNothingSeen; }
+
+  /// Takes over the outputs and the sum; returns the reference, which is a whole number here.
+  float read_state(std::size_t row) {
+    const std::size_t head = head_of(row);
+    const float m = whole_above(tile_.maxima[head]);
+    const float factor = exp2_of(tile_.maxima[head] - m);
+    const float* outputs = tile_.outputs + head * tile_.kv.head_dim;
+    for (std::size_t d = 0; d < tile_.kv.head_dim; ++d) memory_.output(row, d) = outputs[d] * factor;
+    for (std::size_t i = 0; i < 16; ++i) (&memory_.sum(row))[i] = tile_.sums[head] * factor;
+    return m;
+  }
+
+  bool sums_are_large_enough() const {
+    for (std::size_t row = 0; row < rows_; ++row) {
+      const KeyRange seen = tile_.seen[row / group_];
+      if (seen.begin < seen.end && !has_state(row) && !(memory_.sum(row) >= kSmallestSum)) return false;
+    }
+    return true;
+  }
+
+  void end_row(std::size_t row) {
+    const std::size_t head = head_of(row);
+    const KeyRange seen = tile_.seen[row / group_];
+    const bool empty = seen.begin >= seen.end && !has_state(row);
+    const float factor = tile_.last ? 1.0f / memory_.sum(row) : 1.0f;
+    float* outputs = tile_.outputs + head * tile_.kv.head_dim;
+    for (std::size_t d = 0; d < tile_.kv.head_dim; ++d) outputs[d] = memory_.output(row, d) * factor;
+    tile_.maxima[head] = empty ? kNothingSeen : -memory_.panel[row / kPanelRows].bias[row % kPanelRows];
+    tile_.sums[head] = memory_.sum(row);
+  }
+
+  Task idle(std::size_t number) const {
+    return {{memory_.q, memory_.k, memory_.v, memory_.s, memory_.p[number % 2], memory_.idle,
+             memory_.idle + columns * 2 * kTileFloats}};
+  }
+
+  Task task(std::size_t number, std::size_t panel, std::size_t block, std::size_t begin) const {
+    return {
+        {memory_.q + panel * depth * 2 * kTileWords, memory_.k + block * kBlockWords, memory_.v + block * kBlockWords,
+         memory_.s, memory_.p[number % 2], memory_.o + panel * columns * 2 * kTileFloats, memory_.panel[panel].bias},
+        &memory_.panel[panel],
+        begin};
+  }
+
+  static bool sees(const Panel& panel, std::size_t begin) {
+    return static_cast<std::size_t>(panel.last.end) > begin &&
+           static_cast<std::size_t>(panel.first.begin) < begin + kBlock;
+  }
+
+  /// Panel by panel, so that a panel's outputs stay in L1 while K and V come from L2.
+  void attend_chunk(std::size_t chunk, std::size_t blocks) {
+    Task tasks[4] = {idle(0), idle(1)};  // a ring, not copies: those would be waited for
+    std::size_t number = 1;
+    const auto advance = [&](const Task& next) {
+      tasks[++number % 4] = next;
+      step(tasks[(number - 2) % 4], tasks[(number - 1) % 4], tasks[number % 4]);
+    };
+    for (std::size_t panel = 0; panel < memory_.panels; ++panel) {
+      for (std::size_t block = 0; block < blocks; ++block) {
+        const std::size_t begin = chunk + block * kBlock;
+        if (sees(memory_.panel[panel], begin)) advance(task(number + 1, panel, block, begin));
+      }
+    }
+    advance(idle(number + 1));
+    advance(idle(number + 1));
+  }
+
+  void step(const Task& before, const Task& now, const Task& next) {
+    if (now.panel != nullptr) mask(now, now.piece.s);
+    // Copies: what has an address is read again after every tile instruction.
+    const Exponential exponential;
+    const Piece pieces[] = {before.piece, now.piece, next.piece};
     __m512i highest = _mm512_setzero_si512();
-    run_turns<depth>(before, now, next, memory_.ones, exponential_, highest);
-    if (idle) return;
+    if (now.panel != nullptr && now.panel->biased)
+      run_rows<depth, true>(pieces[0], pieces[1], pieces[2], memory_.ones, exponential, highest);
+    else
+      run_rows<depth, false>(pieces[0], pieces[1], pieces[2], memory_.ones, exponential, highest);
+    if (now.panel == nullptr) return;
     const __mmask32 above = _mm512_cmpgt_epu16_mask(highest, _mm512_set1_epi16(static_cast<short>(kSlackWeight)));
-    if (above != 0 || !memory_.panel[panel].all_started) raise(now, memory_.panel[panel]);
+    if (above != 0 || !now.panel->all_settled) raise(now);
   }
 
   /// Scores that a row does not see become minus infinity.
-  void mask(const Piece& piece, const Panel& panel, std::size_t block) const {
-    const auto begin = static_cast<std::int32_t>(block * kKeyBlock);
-    const auto end = static_cast<std::int32_t>((block + 1) * kKeyBlock);
-    if (panel.first_end >= end && panel.last_begin <= begin) return;
+  void mask(const Task& task, float* s) const {
+    const Panel& panel = *task.panel;
+    const auto begin = static_cast<std::int32_t>(task.begin);
+    const auto end = static_cast<std::int32_t>(task.begin + kBlock);
+    if (panel.first.end >= end && panel.last.begin <= begin) return;
     const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512 minus_infinity = _mm512_set1_ps(-__builtin_inff());
     for (std::size_t row = 0; row < kPanelRows; ++row) {
       const __m512i first = _mm512_set1_epi32(panel.seen[row].begin);
       const __m512i limit = _mm512_set1_epi32(panel.seen[row].end);
-      for (std::size_t tile = 0; tile < kKeyBlock / 16; ++tile) {
+      for (std::size_t tile = 0; tile < kBlock / 16; ++tile) {
         const __m512i key = _mm512_add_epi32(lanes, _mm512_set1_epi32(begin + static_cast<std::int32_t>(tile * 16)));
         const __mmask16 hidden = _mm512_cmplt_epi32_mask(key, first) | _mm512_cmpge_epi32_mask(key, limit);
-        _mm512_mask_store_ps(piece.s + tile * kTileFloats + row * 16, hidden, minus_infinity);
+        _mm512_mask_store_ps(s + (2 * tile + row / 16) * kTileFloats + row % 16 * 16, hidden, minus_infinity);
       }
     }
   }
 
-  /// New references for the rows whose scores are above the old one, or which have none; the piece's weights again.
-  void raise(const Piece& piece, Panel& panel) {
-    panel.all_started = true;
+  /// New references for the rows whose scores are too far above the old one, or which have none; the piece's scores,
+  /// overwritten by the next one's, and its weights again.
+  [[gnu::noinline]] void raise(const Task& task) {
+    Piece piece = task.piece;
+    piece.s = memory_.s_again;
+    make_scores<depth>(piece, memory_.idle);
+    mask(task, piece.s);
+    Panel& panel = *task.panel;
+    panel.all_settled = true;
+    panel.biased = false;
     for (std::size_t row = 0; row < kPanelRows; ++row) {
-      float highest = -__builtin_inff();
-      for (std::size_t tile = 0; tile < kKeyBlock / 16; ++tile) {
-        for (std::size_t i = 0; i < 16; ++i) {
-          const float s = piece.s[tile * kTileFloats + row * 16 + i];
-          highest = s > highest ? s : highest;
-        }
-      }
-      highest *= tile_.scale;
-      if (panel.started[row] ? highest > kSlack - panel.bias[row] : highest > -__builtin_inff()) {
-        const __m128 whole = _mm_roundscale_ss(_mm_setzero_ps(), _mm_set_ss(highest), 0x0a);  // up
-        const float m = _mm_cvtss_f32(whole);
-        const float factor = _mm_cvtss_f32(_mm_scalef_ss(_mm_set_ss(1), _mm_set_ss(-panel.bias[row] - m)));
-        for (std::size_t column = 0; column < columns; ++column) {
-          float* o = piece.o + column * kTileFloats + row * 16;
-          for (std::size_t i = 0; i < 16; ++i) o[i] *= factor;
-        }
-        panel.bias[row] = -m;
-        panel.started[row] = true;
-      }
-      if (!panel.started[row]) panel.all_started = false;
+      const float highest = largest_score(piece.s, row);
+      const bool seen = highest > -__builtin_inff();
+      if (panel.settled[row] ? highest > kSlack - panel.bias[row] : seen) move_reference(piece, panel, row, highest);
+      panel.all_settled &= panel.settled[row];
+      panel.biased |= panel.bias[row] != 0;
     }
+    const Exponential exponential;
     __m512i unused = _mm512_setzero_si512();
-    for (std::size_t row = 0; row < kPanelRows; ++row) {
-      weigh_row<0>(piece, row, exponential_, unused);
-      if constexpr (kPairs > 1) weigh_row<1>(piece, row, exponential_, unused);
-      if constexpr (kPairs > 2) weigh_row<2>(piece, row, exponential_, unused);
-      if constexpr (kPairs > 3) weigh_row<3>(piece, row, exponential_, unused);
+    for (std::size_t row = 0; row < kPairs<depth> * kPanelRows; ++row)
+      weigh_row<true>(piece, row / kPanelRows, row % kPanelRows, exponential, unused);
+  }
+
+  static float largest_score(const float* s, std::size_t row) {
+    __m512 highest = _mm512_set1_ps(-__builtin_inff());
+    for (std::size_t tile = 0; tile < kBlock / 16; ++tile) {
+      highest = _mm512_max_ps(highest, _mm512_load_ps(s + (2 * tile + row / 16) * kTileFloats + row % 16 * 16));
     }
+    return _mm512_reduce_max_ps(highest);
+  }
+
+  static void move_reference(const Piece& piece, Panel& panel, std::size_t row, float highest) {
+    const float m = whole_above(highest);
+    const float factor = power_of_two(-panel.bias[row] - m);
+    for (std::size_t column = 0; column < columns; ++column) {
+      float* o = piece.o + (2 * column + row / 16) * kTileFloats + row % 16 * 16;
+      for (std::size_t i = 0; i < 16; ++i) o[i] *= factor;
+    }
+    panel.bias[row] = -m;
+    panel.settled[row] = true;
   }
 
   const AttentionTile& tile_;
   std::size_t group_;
+  std::size_t rows_;
   Memory memory_;
-  Exponential exponential_;
 };
 
 template <int depth>
@@ -319,12 +264,24 @@ void run_tile(const AttentionTile& tile, float* scratch) {
   TileAttention<depth>(tile, scratch).run();
 }
 
+constexpr std::size_t kMostDims = 256;
+
+/// Kernels of the set below, for wider heads.
+KernelTable below;
+
+/// Depths that there is a kernel for, in units of 32 dimensions.
+std::size_t depth_of(std::size_t head_dim) {
+  return head_dim > 128 ? 8 : (head_dim + 31) / 32;
+}
+
 std::size_t attention_scratch(std::size_t rows, std::size_t head_dim) {
-  return Memory::floats(rows, head_dim);
+  if (head_dim > kMostDims) return below.attention_scratch(rows, head_dim);
+  return Memory::floats(rows, depth_of(head_dim));
 }
 
 void attention_tile(const AttentionTile& tile, float* scratch) {
-  switch ((tile.kv.head_dim + 31) / 32) {
+  if (tile.kv.head_dim > kMostDims) return below.attention_tile(tile, scratch);
+  switch (depth_of(tile.kv.head_dim)) {
     case 1:
       return run_tile<1>(tile, scratch);
     case 2:
@@ -342,6 +299,7 @@ void attention_tile(const AttentionTile& tile, float* scratch) {
 
 extern void use_amx_attention(KernelTable& table);
 void use_amx_attention(KernelTable& table) {
+  below = table;
   table.attention_scratch_bf16 = attention_scratch;
   table.attention_tile_bf16 = attention_tile;
 }

@@ -2,9 +2,10 @@
 // multiplies the values of the piece before and the scores of the piece behind. The two kinds of instruction are laid
 // out in turns, closely enough for the processor's out-of-order window to run them at the same time.
 //
-// A piece is a panel of 16 rows against a block of kKeyBlock keys:
-//   S = Q K^T                 kKeyBlock / 16 score tiles, sums over `depth` products each
-//   p = 2^(scale S - m)       rounded to bf16, two score tiles joined to one left factor
+// A piece is a panel of 32 rows against a block of 32 kPairs keys; both products take two tiles of rows by two tiles of
+// keys or output dimensions at a time, so that a tile that is loaded serves two products:
+//   S = Q K^T                 2 x 2 kPairs score tiles, sums over `depth` products each
+//   p = 2^(S - m)             rounded to bf16, two score tiles joined to one left factor
 //   O += p [V | 1]            2 depth tiles of 16 output dimensions and one whose columns are all l, the sum of the
 //                             rounded weights: what is normalised is what was added
 
@@ -15,75 +16,75 @@ using Word = std::uint16_t;  // a bf16
 constexpr std::size_t kTileWords = kTileBytes / 2;
 constexpr std::size_t kTileFloats = kTileBytes / 4;
 
-constexpr std::size_t kPanelRows = 16;
-constexpr std::size_t kKeyBlock = GEMRING_KEY_BLOCK;
-constexpr int kPairs = static_cast<int>(kKeyBlock / 32);  // of score tiles
-constexpr int kMostColumns = 5;                           // output tiles in registers at the same time
+constexpr std::size_t kPanelRows = 32;
 
-/// Tiles of a piece of work. Sizes in elements; `columns` = 2 depth + 1.
+/// Pairs of score tiles in a piece, each of 32 keys. What a piece touches has to stay in 48 KB of L1: with heads of 64
+/// two are faster than four (44 against 36 % of the products' limit), with heads of 128 four (50 against 43 %).
+template <int depth>
+constexpr int kPairs = depth <= 2 ? 2 : 4;
+
+/// Tiles of a piece of work; two of each, one for the first 16 rows of the panel and one for the others.
 struct Piece {
-  const Word* q;      // [depth] tiles
-  const Word* k;      // [kKeyBlock / 16, depth] tiles
-  const Word* v;      // [kKeyBlock / 32, 2 depth] tiles
-  float* s;           // [kKeyBlock / 16] tiles
-  Word* p;            // [kKeyBlock / 32] tiles
-  float* o;           // [columns] tiles
-  const float* bias;  // [16]: -m
+  const Word* q;      // [depth, 2] tiles
+  const Word* k;      // [2 kPairs, depth] tiles
+  const Word* v;      // [kPairs, 2 depth] tiles
+  float* s;           // [2 kPairs, 2] tiles
+  Word* p;            // [kPairs, 2] tiles
+  float* o;           // [2 depth + 1, 2] tiles
+  const float* bias;  // [32]: -m
 };
 
-/// Where product number `index` of the pieces' kPairs x columns products of values stands. Columns are cut into groups
-/// that fit into registers; a group runs over all keys before the next one.
-struct ValueProduct {
-  int first, size;  // the group's columns
-  int column;       // within the group
-  int pair;         // of score tiles
+/// Where accumulator `tile` of four ends up: row tile `tile` % 2 of ...
+inline float* score_tile(const Piece& piece, std::size_t pair, std::size_t tile) {  // ... key tile tile / 2 of a pair
+  return piece.s + (4 * pair + tile) * kTileFloats;
+}
+inline float* output_tile(const Piece& piece, std::size_t column, std::size_t tile) {  // ... column + tile / 2
+  return piece.o + (2 * column + tile) * kTileFloats;
+}
 
-  constexpr ValueProduct(int index, int columns) : first(0), size(0), column(0), pair(0) {
-    const int groups = (columns + kMostColumns - 1) / kMostColumns;
-    for (int group = 0; group < groups; ++group) {
-      size = columns / groups + (group < columns % groups ? 1 : 0);
-      if (index < kPairs * size) break;
-      index -= kPairs * size;
-      first += size;
-    }
-    pair = index / size;
-    column = index % size;
-  }
-};
+// An accumulator is stored as late as possible, when its register is wanted again: a store that waits for a product
+// takes the scheduler's entries that the vector units' instructions need (197 -> 143 cycles for 8 products).
 
-constexpr int kLeft = 5, kRight = 6, kScores = 7;  // registers; below are the output tiles
+/// Product `step` of the kPairs x 4 depth products that make the scores of a piece.
+template <int depth, int step>
+[[gnu::always_inline]] inline void multiply_scores(const Piece& before, const Piece& next) {
+  constexpr std::size_t pair = step / (4 * depth);
+  constexpr std::size_t d = step / 4 % depth;
+  constexpr int tile = step % 4;  // 0, 1: first key tile, both row tiles; 2, 3: second
+  constexpr int half = tile % 2;
+  constexpr std::size_t key_tile = 2 * pair + tile / 2;
+  if constexpr (d == 0 && pair > 0) store_tile<tile>(score_tile(next, pair - 1, tile));
+  if constexpr (d == 0 && pair == 0) store_tile<tile>(output_tile(before, tile < 2 ? 2 * depth : 2 * depth - 2, tile));
+  if constexpr (d == 0) zero_tile<tile>();
+  if constexpr (half == 0) load_tile<6 + tile / 2>(next.k + (key_tile * depth + d) * kTileWords);
+  if constexpr (tile < 2) load_tile<4 + half>(next.q + (d * 2 + half) * kTileWords);
+  multiply_bf16_tiles<tile, 4 + half, 6 + tile / 2>();
+}
 
-/// Product `step` of turn `turn`: first the turn's two score tiles of `next`, then its share of the values of `before`.
-template <int depth, int turn, int step>
-[[gnu::always_inline]] inline void multiply_step(const Piece& before, const Piece& next, const Word* ones) {
-  constexpr int columns = 2 * depth + 1;
-  if constexpr (step < 2 * depth) {
-    constexpr std::size_t tile = 2 * turn + step / depth;
-    constexpr std::size_t d = step % depth;
-    if constexpr (d == 0) zero_tile<kScores>();
-    load_tile<kLeft>(next.q + d * kTileWords);
-    load_tile<kRight>(next.k + (tile * depth + d) * kTileWords);
-    multiply_bf16_tiles<kScores, kLeft, kRight>();
-    if constexpr (d == depth - 1) store_tile<kScores>(next.s + tile * kTileFloats);
-  } else {
-    constexpr int in_turn = step - 2 * depth;
-    constexpr ValueProduct at(turn * columns + in_turn, columns);
-    constexpr std::size_t column = at.first + at.column;
-    if constexpr (at.pair == 0) load_tile<at.column>(before.o + column * kTileFloats);
-    if constexpr (at.column == 0 || in_turn == 0) load_tile<kLeft>(before.p + at.pair * kTileWords);
-    load_tile<kRight>(column == columns - 1 ? ones : before.v + (at.pair * 2 * depth + column) * kTileWords);
-    multiply_bf16_tiles<at.column, kLeft, kRight>();
-    if constexpr (at.pair == kPairs - 1) store_tile<at.column>(before.o + column * kTileFloats);
-  }
+/// Product `step` of the kPairs x (4 depth + 2) products that add the values of a piece: two columns of output tiles
+/// over all keys, then the next two; the sums' column last.
+template <int depth, int step>
+[[gnu::always_inline]] inline void multiply_values(const Piece& before, const Word* ones) {
+  constexpr int columns = step < 4 * depth * kPairs<depth> ? 2 : 1;
+  constexpr std::size_t first = 2 * (step / (4 * kPairs<depth>));
+  constexpr int in_group = step % (4 * kPairs<depth>);
+  constexpr std::size_t pair = in_group / (2 * columns);
+  constexpr int tile = in_group % (2 * columns);
+  constexpr int half = tile % 2;
+  constexpr std::size_t column = first + tile / 2;
+  if constexpr (pair == 0 && first > 0) store_tile<tile>(output_tile(before, first - 2, tile));
+  if constexpr (pair == 0) load_tile<tile>(output_tile(before, first, tile));
+  if constexpr (half == 0)
+    load_tile<6 + tile / 2>(columns == 1 ? ones : before.v + (pair * 2 * depth + column) * kTileWords);
+  if constexpr (tile < 2) load_tile<4 + half>(before.p + (pair * 2 + half) * kTileWords);
+  multiply_bf16_tiles<tile, 4 + half, 6 + tile / 2>();
 }
 
 struct Exponential {
-  __m512 scale;
   __m512 c0, c1, c2, c3;
   __m512i upper_half;
 
-  explicit Exponential(float factor) {
-    scale = _mm512_set1_ps(factor);
+  Exponential() {
     // 2^f on [0, 1), relative error below 7.5e-5 (Remez), and half a unit of bf16 there, 2^-8: cutting off then rounds
     c0 = _mm512_set1_ps(0.99992522f + 0x1p-8f);
     c1 = _mm512_set1_ps(0.69583354f);
@@ -92,55 +93,74 @@ struct Exponential {
     upper_half = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
   }
 
-  /// 2^(scale s + bias) in the upper half of each lane
-  [[gnu::always_inline]] __m512i operator()(const float* s, __m512 bias) const {
-    const __m512 t = _mm512_fmadd_ps(_mm512_load_ps(s), scale, bias);
+  /// 2^t; the upper half of each lane is the result in bf16
+  [[gnu::always_inline]] __m512i operator()(__m512 t) const {
     const __m512 f = _mm512_reduce_ps(t, 0x09);  // t - floor(t); 0 of infinity
     const __m512 p = _mm512_fmadd_ps(_mm512_fmadd_ps(_mm512_fmadd_ps(c3, f, c2), f, c1), f, c0);
     return _mm512_castps_si512(_mm512_scalef_ps(p, t));  // p 2^floor(t)
   }
 };
 
-/// Row `row` of the two score tiles of turn `turn`. Keeps the largest weights.
-template <int turn>
-[[gnu::always_inline]] inline void weigh_row(const Piece& piece, std::size_t row, const Exponential& exponential,
-                                             __m512i& highest) {
-  const __m512 bias = _mm512_set1_ps(piece.bias[row]);
-  const float* s = piece.s + 2 * turn * kTileFloats + row * 16;
-  const __m512i first = exponential(s, bias);
-  const __m512i second = exponential(s + kTileFloats, bias);
-  const __m512i joined =
-      _mm512_ternarylogic_epi32(second, exponential.upper_half, _mm512_srli_epi32(first, 16), 0xea);  // a & b | c
-  highest = _mm512_max_epu16(highest, joined);
-  _mm512_store_si512(piece.p + turn * kTileWords + row * 32, joined);
-}
-
-template <int depth, int turn, int row, int step = 0>
-[[gnu::always_inline]] inline void multiply_beside(const Piece& before, const Piece& next, const Word* ones) {
-  constexpr int steps = 4 * depth + 1;
-  if constexpr (step < steps) {
-    if constexpr (step * static_cast<int>(kPanelRows) / steps == row)
-      multiply_step<depth, turn, step>(before, next, ones);
-    multiply_beside<depth, turn, row, step + 1>(before, next, ones);
-  }
-}
-
-template <int depth, int turn, int row = 0>
-[[gnu::always_inline]] inline void run_turn(const Piece& before, const Piece& now, const Piece& next, const Word* ones,
-                                            const Exponential& exponential, __m512i& highest) {
-  if constexpr (row < static_cast<int>(kPanelRows)) {
-    multiply_beside<depth, turn, row>(before, next, ones);
-    weigh_row<turn>(now, row, exponential, highest);
-    run_turn<depth, turn, row + 1>(before, now, next, ones, exponential, highest);
-  }
-}
-
-template <int depth, int turn = 0>
-[[gnu::always_inline]] inline void run_turns(const Piece& before, const Piece& now, const Piece& next, const Word* ones,
+/// Row `row` of score tiles 2 pair and 2 pair + 1. Keeps the largest weights.
+template <bool biased>
+[[gnu::always_inline]] inline void weigh_row(const Piece& piece, std::size_t pair, std::size_t row,
                                              const Exponential& exponential, __m512i& highest) {
-  if constexpr (turn < kPairs) {
-    run_turn<depth, turn>(before, now, next, ones, exponential, highest);
-    run_turns<depth, turn + 1>(before, now, next, ones, exponential, highest);
+  const float* s = piece.s + (4 * pair + row / 16) * kTileFloats + row % 16 * 16;
+  __m512 t0 = _mm512_load_ps(s);
+  __m512 t1 = _mm512_load_ps(s + 2 * kTileFloats);
+  asm("" : "+v"(t0), "+v"(t1));  // or each would be read twice from memory, whose ports the tiles need
+  if constexpr (biased) {
+    const __m512 bias = _mm512_set1_ps(piece.bias[row]);
+    t0 = _mm512_add_ps(t0, bias);
+    t1 = _mm512_add_ps(t1, bias);
+  }
+  const __m512i joined = _mm512_ternarylogic_epi32(exponential(t1), exponential.upper_half,
+                                                   _mm512_srli_epi32(exponential(t0), 16), 0xea);  // a & b | c
+  highest = _mm512_max_epu16(highest, joined);
+  _mm512_store_si512(piece.p + (2 * pair + row / 16) * kTileWords + row % 16 * 32, joined);
+}
+
+template <int depth, int step, int end>
+[[gnu::always_inline]] inline void multiply_steps(const Piece& before, const Piece& next, const Word* ones) {
+  constexpr int values = kPairs<depth> * (4 * depth + 2);
+  if constexpr (step < end) {
+    if constexpr (step < values)
+      multiply_values<depth, step>(before, ones);
+    else
+      multiply_scores<depth, step - values>(before, next);
+    multiply_steps<depth, step + 1, end>(before, next, ones);
+  }
+}
+
+/// The accumulators that the last products of scores leave behind.
+template <int depth>
+[[gnu::always_inline]] inline void store_last(const Piece& next) {
+  store_tile<0>(score_tile(next, kPairs<depth> - 1, 0));
+  store_tile<1>(score_tile(next, kPairs<depth> - 1, 1));
+  store_tile<2>(score_tile(next, kPairs<depth> - 1, 2));
+  store_tile<3>(score_tile(next, kPairs<depth> - 1, 3));
+}
+
+/// The scores of a piece, nothing beside them. The accumulators that no product of values has filled go to `idle`.
+template <int depth>
+void make_scores(const Piece& piece, float* idle) {
+  Piece before = piece;
+  before.o = idle;
+  multiply_steps<depth, kPairs<depth>*(4 * depth + 2), kPairs<depth>*(8 * depth + 2)>(before, piece, nullptr);
+  store_last<depth>(piece);
+}
+
+template <int depth, bool biased, int row = 0>
+[[gnu::always_inline]] inline void run_rows(const Piece& before, const Piece& now, const Piece& next, const Word* ones,
+                                            const Exponential& exponential, __m512i& highest) {
+  constexpr int steps = kPairs<depth> * (8 * depth + 2);
+  constexpr int rows = kPairs<depth> * static_cast<int>(kPanelRows);
+  if constexpr (row < rows) {
+    multiply_steps<depth, steps * row / rows, steps*(row + 1) / rows>(before, next, ones);
+    weigh_row<biased>(now, row / kPanelRows, row % kPanelRows, exponential, highest);
+    run_rows<depth, biased, row + 1>(before, now, next, ones, exponential, highest);
+  } else {
+    store_last<depth>(next);
   }
 }
 
