@@ -68,7 +68,7 @@ class Product {
     return static_cast<double>(data_.size()) * 1e-9;
   }
   double blocks() const {
-    return static_cast<double>(rows_ * (kInputs / 32));
+    return static_cast<double>(rows_ * kInputs) / 32;
   }
 
  private:
