@@ -262,11 +262,14 @@ void add_plan(Builder& add, Options& options) {
 
 void add_bench(Builder& add, CLI::App& app, Options& options) {
   add.group("Benchmark");
-  add.choice<Benchmark>(
-         "benchmark", options.bench.benchmark,
-         {{"prefill", Benchmark::prefill}, {"decode", Benchmark::decode}, {"gemfilter", Benchmark::gemfilter}},
-         "prefill: --method full to the first token; decode: tokens after the first;\n"
-         "gemfilter: filter and compressed prefill to the first token")
+  add.choice<Benchmark>("benchmark", options.bench.benchmark,
+                        {{"limits", Benchmark::limits},
+                         {"prefill", Benchmark::prefill},
+                         {"decode", Benchmark::decode},
+                         {"gemfilter", Benchmark::gemfilter}},
+                        "limits: what the machine itself can do, without a model; prefill: --method full to the first "
+                        "token; decode: tokens after the first;\n"
+                        "gemfilter: filter and compressed prefill to the first token")
       ->required()
       ->default_str("");
   app.get_formatter()->label("Positionals", "Benchmark");

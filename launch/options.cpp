@@ -19,7 +19,7 @@ constexpr std::array kCommands = {
     CommandWords{Command::logits, "logits", "Write the logits of the last positions of a prompt to a file."},
     CommandWords{Command::plan, "plan", "Show who owns what, and bytes and FLOP per rank; refuse what cannot fit."},
     CommandWords{Command::inspect, "inspect", "Show what is in a model directory."},
-    CommandWords{Command::bench, "bench", "Measure prefill, decode or gemfilter."},
+    CommandWords{Command::bench, "bench", "Measure prefill, decode, gemfilter, or the machine's limits."},
     CommandWords{Command::render, "render",
                  "Conversations to prompts: lines {\"messages\": [...]} in, JSON texts out."},
     CommandWords{Command::tokenize, "tokenize",
@@ -116,6 +116,10 @@ void check_combinations(const Options& options) {
                       "convert to q8_0 or q4_0, or give a GGUF file whose weights are q4_k"});
   }
   if (options.command == Command::bench) {
+    if (options.bench.benchmark == Benchmark::limits) {
+      if (options.model_directory.empty() && !options.bench.random_weights) return;
+      throw UsageError({"bench limits", "measures the machine, not a model", "leave out --model and --random-weights"});
+    }
     if (options.model_directory.empty() == !options.bench.random_weights.has_value()) {
       throw UsageError({"command line", "bench wants either --model or --random-weights",
                         "--random-weights CONFIG.json makes a model of that shape in memory"});

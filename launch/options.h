@@ -10,14 +10,14 @@
 #include "distributed/plan/cluster_plan.h"
 #include "engine/base/log.h"
 #include "engine/generation/sampler.h"
-#include "engine/selection/selection.h"
 #include "engine/kernels/compute.h"
+#include "engine/selection/selection.h"
 #include "engine/tensor/data_type.h"
 
 namespace gemring {
 
 enum class Command : int { generate, logits, plan, inspect, bench, render, tokenize, detokenize };
-enum class Benchmark : int { prefill, decode, gemfilter };
+enum class Benchmark : int { prefill, decode, gemfilter, limits };
 enum class ProgressMode : int { automatic, always, never };  // automatic: where stderr is a terminal
 
 /// The prompt as a message to a chat model (--chat), and what `gemring render` takes of it.

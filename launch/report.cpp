@@ -102,6 +102,34 @@ std::string bench_report(const BenchResult& result) {
   return to_json(report);
 }
 
+std::string limits_table(const std::vector<RankLimits>& limits) {
+  const auto rate = [](double value) { return value > 0 ? fmt::format("{:.0f}", value) : std::string("-"); };
+  std::string text = fmt::format("{:>4}  {:<16} {:>7}  {:<10} {:>12} {:>12} {:>12} {:>12}\n", "rank", "host", "threads",
+                                 "kernels", "f32 GFLOP/s", "bf16 GFLOP/s", "int8 GOP/s", "memory GB/s");
+  for (const RankLimits& rank : limits) {
+    text += fmt::format("{:>4}  {:<16} {:>7}  {:<10} {:>12} {:>12} {:>12} {:>12.1f}\n", rank.rank.value(), rank.host,
+                        rank.threads, rank.kernels, rate(rank.f32_gflops), rate(rank.bf16_gflops), rate(rank.int8_gops),
+                        rank.memory_read_gbs);
+  }
+  return text;
+}
+
+std::string limits_report(const std::vector<RankLimits>& limits) {
+  proto::LimitsReport report;
+  for (const RankLimits& rank : limits) {
+    proto::Limits& entry = *report.add_limits();
+    entry.set_rank(rank.rank.value());
+    entry.set_host(rank.host);
+    entry.set_threads(rank.threads);
+    entry.set_kernels(rank.kernels);
+    entry.set_f32_gflops(rank.f32_gflops);
+    entry.set_bf16_gflops(rank.bf16_gflops);
+    entry.set_int8_gops(rank.int8_gops);
+    entry.set_memory_read_gbs(rank.memory_read_gbs);
+  }
+  return to_json(report);
+}
+
 std::string phase_table(const GenerationResult& result) {
   std::string text =
       fmt::format("{:>4}  {:<8} {:>9} {:>9} {:>15}\n", "rank", "phase", "seconds", "waited", "bytes sent");

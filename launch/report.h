@@ -16,6 +16,22 @@ namespace gemring {
 std::string generation_report(const GenerationResult& result, const std::vector<TokenId>& prompt,
                               const Tokenizer* tokenizer);
 
+/// What the threads of a rank reach together.
+struct RankLimits {
+  RankId rank;
+  std::string host;
+  std::int32_t threads = 0;
+  std::string kernels;
+  double f32_gflops = 0;
+  double bf16_gflops = 0;  // 0: the instruction set has none
+  double int8_gops = 0;    // the same
+  double memory_read_gbs = 0;
+};
+
+/// A table for people, and LimitsReport (inference.proto) in JSON.
+std::string limits_table(const std::vector<RankLimits>& limits);
+std::string limits_report(const std::vector<RankLimits>& limits);
+
 struct BenchResult {
   std::string benchmark;
   std::int32_t tokens = 0;      // length of the prompt

@@ -23,6 +23,8 @@ const char* name(Benchmark benchmark) {
       return "decode";
     case Benchmark::gemfilter:
       return "gemfilter";
+    case Benchmark::limits:
+      return "limits";
   }
   return "?";
 }
@@ -84,6 +86,7 @@ std::string summary(const BenchResult& result) {
 }  // namespace
 
 int run_bench(const Job& job, const Options& given) {
+  if (given.bench.benchmark == Benchmark::limits) return run_bench_limits(job, given);
   const Options options = with_method(given);
   agreed_on_first(job, [&] {
     if (options.output.json_file) require_writable(*options.output.json_file, "--json");

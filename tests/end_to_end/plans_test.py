@@ -136,6 +136,18 @@ class Commands(EndToEnd):
         for words in (r"llama", r"layers\s+8\b", r"hidden\s+128\b", r"bf16", r"65,?536", r"filter layer\s+3\b", r"4,460,800"):
             self.assertRegex(text, words)
 
+    def test_bench_limits_measures_every_rank(self):
+        path = self.path("limits.json")
+        output = self.succeed(["bench", "limits", "--threads", 1, "--json", path], 2).stdout
+        with open(path, encoding="utf-8") as file:
+            limits = json.load(file)["limits"]
+        self.assertEqual([(rank["rank"], rank["threads"]) for rank in limits], [(0, 1), (1, 1)])
+        for rank in limits:
+            self.assertGreater(rank["f32_gflops"], 0)
+            self.assertGreater(rank["memory_read_gbs"], 0)
+            self.assertEqual(rank["bf16_gflops"] > 0, rank["kernels"] in ("avx512bf16", "amx"))
+        self.assertEqual(len(output.splitlines()), 3)
+
     def test_bench_reports_rates_of_a_model_made_in_memory(self):
         for benchmark in ("prefill", "decode", "gemfilter"):
             with self.subTest(benchmark=benchmark):

@@ -179,8 +179,10 @@ TEST(Options, BenchWantsAModelOrRandomWeightsButNotBoth) {
   EXPECT_NE(usage_problem({"bench", "decode"}), "no error");
   EXPECT_NE(usage_problem({"bench", "decode", "--model", "m", "--random-weights", "c"}), "no error");
   EXPECT_NE(usage_problem({"bench", "--model", "m"}), "no error");
+  EXPECT_EQ(parse({"bench", "limits", "--threads", "2"}).bench.benchmark, Benchmark::limits);
+  EXPECT_EQ(usage_problem({"bench", "limits", "--model", "m"}), "bench limits: measures the machine, not a model");
   EXPECT_EQ(usage_problem({"bench", "sleep", "--model", "m"}),
-            "benchmark: 'sleep' is none of prefill|decode|gemfilter");
+            "benchmark: 'sleep' is none of limits|prefill|decode|gemfilter");
 }
 
 TEST(Options, WeightsOfQ4KAreRandomOnes) {
