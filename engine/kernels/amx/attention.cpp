@@ -242,7 +242,7 @@ class TileAttention {
 
   static void move_reference(const Piece& piece, Panel& panel, std::size_t row, float highest) {
     const float m = whole_above(highest);
-    const float factor = power_of_two(-panel.bias[row] - m);
+    const float factor = panel.settled[row] ? power_of_two(-panel.bias[row] - m) : 0;  // or 0 times infinity
     for (std::size_t column = 0; column < columns; ++column) {
       float* o = piece.o + (2 * column + row / 16) * kTileFloats + row % 16 * 16;
       for (std::size_t i = 0; i < 16; ++i) o[i] *= factor;
