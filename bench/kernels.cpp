@@ -1,6 +1,6 @@
-// How fast are the kernels? Linear layers of a prefill against OpenBLAS's own sgemm at the same shapes, attention
-// against the machine's f32 FMA limit, products of decode against its memory. What is compared runs in turns; medians;
-// a Markdown table on standard output.
+// How fast are the kernels? Linear layers of a prefill against OpenBLAS's own sgemm at the same shapes, or against the
+// machine's limit of bf16; attention against the limit of the products it uses; products of decode against memory. What
+// is compared runs in turns; medians; Markdown tables on standard output.
 #include <fmt/format.h>
 #include <omp.h>
 
@@ -191,7 +191,13 @@ void measure_tiles(const LinearShape& shape, const KernelOptions& options) {
   fmt::print("| {:.0f} {}|\n", limit, cells);
 }
 
-void measure_attention(const HeadsShape& shape, DataType type, const KernelOptions& options) {
+/// Of all products in the type that attention computes in, GFLOP/s.
+double attention_limit(ComputeType compute) {
+  return compute == ComputeType::bf16 ? measure_bf16_gflops().value_or(0) : measure_f32_fma_gflops();
+}
+
+void measure_attention(const HeadsShape& shape, DataType type, ComputeType compute, const KernelOptions& options) {
+  set_active_compute({.many = compute, .few = ComputeType::f32});
   const std::size_t n = options.attention_tokens;
   const std::size_t width = shape.heads * shape.head_dim;
   const std::size_t kv_width = shape.kv_heads * shape.head_dim;
@@ -215,7 +221,7 @@ void measure_attention(const HeadsShape& shape, DataType type, const KernelOptio
   for (std::size_t i = 0; i < n; ++i) seen[i].end = static_cast<std::int32_t>(i) + 1;
 
   std::vector<double> seconds;
-  double limit = measure_f32_fma_gflops();  // the highest: other loads only lower it
+  double limit = attention_limit(compute);  // the highest: other loads only lower it
   for (int run = 0; run < options.attention_repetitions; ++run) {
     seconds.push_back(seconds_of([&] {
       attend({q.data(), n, shape.heads, shape.head_dim}, kv, seen,
@@ -224,13 +230,13 @@ void measure_attention(const HeadsShape& shape, DataType type, const KernelOptio
               {sums.data(), n, shape.heads}},
              StateUse::start_and_finish, scratch);
     }));
-    limit = std::max(limit, measure_f32_fma_gflops());
+    limit = std::max(limit, attention_limit(compute));
   }
   // q.k and p.v, two FLOP each, of the n (n + 1) / 2 pairs that causality leaves
   const double rate =
       2e-9 * static_cast<double>(n) * static_cast<double>(n + 1) * static_cast<double>(width) / median(seconds);
-  fmt::print("| {} / {} heads of {}, K and V {} | {:.0f} | {:.0f} | {:.2f} |\n", shape.heads, shape.kv_heads,
-             shape.head_dim, name(type), limit, rate, rate / limit);
+  fmt::print("| {} / {} heads of {}, K and V {}, products {} | {:.0f} | {:.0f} | {:.2f} |\n", shape.heads,
+             shape.kv_heads, shape.head_dim, name(type), name(compute), limit, rate, rate / limit);
 }
 
 void print_linear_layers(const KernelOptions& options) {
@@ -241,10 +247,13 @@ void print_linear_layers(const KernelOptions& options) {
 }
 
 void print_attention(const KernelOptions& options) {
-  fmt::print("\n| attention, {} tokens, causal | f32 FMA limit | ours | share |\n|---|---|---|---|\n",
+  fmt::print("\n| attention, {} tokens, causal | limit of the products | ours | share |\n|---|---|---|---|\n",
              options.attention_tokens);
   for (const HeadsShape& shape : kHeadsShapes) {
-    for (const DataType type : {DataType::f32, DataType::bf16}) measure_attention(shape, type, options);
+    for (const ComputeType compute : {ComputeType::f32, ComputeType::bf16}) {
+      if (compute == ComputeType::bf16 && kernels().attention_tile_bf16 == nullptr) continue;
+      for (const DataType type : {DataType::f32, DataType::bf16}) measure_attention(shape, type, compute, options);
+    }
   }
 }
 
@@ -276,14 +285,15 @@ int run(const KernelOptions& options) {
 int main(int argc, char** argv) {
   gemring::prepare_process(argv);
   gemring::KernelOptions options;
-  CLI::App app("Rates of linear layers and attention against sgemm and the machine's f32 FMA limit.");
+  CLI::App app("Rates of linear layers and attention against sgemm and the machine's limits.");
   app.add_option("--tokens", options.tokens, "of a linear layer")->capture_default_str();
   app.add_option("--repetitions", options.repetitions, "of a linear layer")->capture_default_str();
   app.add_option("--attention-tokens", options.attention_tokens)->capture_default_str();
   app.add_option("--attention-repetitions", options.attention_repetitions)->capture_default_str();
   app.add_option("--decode-repetitions", options.decode_repetitions, "of a product of one token")
       ->capture_default_str();
-  app.add_option("--only", options.only, "one of the tables")->check(CLI::IsMember({"linear", "attention", "decode"}));
+  app.add_option("--only", options.only, "one of the tables")
+      ->check(CLI::IsMember({"linear", "tiles", "attention", "decode"}));
   app.add_option("--threads", options.threads, "0: as OpenMP has it")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return gemring::run(options);

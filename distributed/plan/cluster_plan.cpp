@@ -196,7 +196,7 @@ std::vector<PositionRange> ClusterPlan::chunks(std::int32_t n) const {
   const bool single = stages.size() == 1;
   if (single && stages.front().ranks.size() > 1) return {{GlobalPosition(0), GlobalPosition(n)}};
   std::int32_t length = chunk_length;
-  if (length == 0 && single) length = 1024;
+  if (length == 0 && single) length = 2048;
   if (length == 0) {
     const auto quarters = 4 * static_cast<std::int64_t>(stages.size());
     length = static_cast<std::int32_t>(std::clamp<std::int64_t>((n + quarters - 1) / quarters, 128, 1024));

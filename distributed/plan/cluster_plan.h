@@ -59,7 +59,7 @@ struct ClusterPlan {
 
   /// Pipeline chunks of a sequence of n positions: one for a single stage of several ranks (the whole prompt, shared as
   /// zigzag shards; chunk_length has no effect), else pieces of chunk_length, the last one shorter. chunk_length 0:
-  /// 1024 for a single stage of one rank, else a quarter of a stage's share of the prompt, between 128 and 1024. n 0:
+  /// 2048 for a single stage of one rank, else a quarter of a stage's share of the prompt, between 128 and 1024. n 0:
   /// none.
   std::vector<PositionRange> chunks(std::int32_t n) const;
 

@@ -8,6 +8,7 @@
 
 #include "engine/base/check.h"
 #include "engine/kernels/linear.h"
+#include "engine/model/decoder_layer.h"
 #include "engine/model/tensors.h"
 
 namespace gemring {
@@ -50,7 +51,13 @@ struct LayerFlop {
 class Coster {
  public:
   Coster(const ClusterPlan& plan, const PlanInputs& inputs, RankId rank)
-      : plan_(plan), inputs_(inputs), model_(inputs.model), flop_(inputs.model), stage_(plan.stage_of(rank)) {
+      : plan_(plan),
+        inputs_(inputs),
+        model_(inputs.model),
+        token_block_(inputs.token_block > 0 ? inputs.token_block
+                                            : static_cast<std::int64_t>(token_block(inputs.compute))),
+        flop_(inputs.model),
+        stage_(plan.stage_of(rank)) {
     cost_.rank = rank;
   }
 
@@ -126,9 +133,10 @@ class Coster {
 
   /// LayerWorkspace and x for steps of `rows` rows, rotations of `positions` positions.
   std::uint64_t workspace(std::int64_t rows, std::int64_t positions) const {
+    const std::int64_t block = std::min(std::max<std::int64_t>(rows, 1), token_block_);
     return bytes_of(rows, model_.hidden) + bytes_of(rows, model_.query_width()) + bytes_of(positions, model_.head_dim) +
-           bytes_of(inputs_.token_block, model_.hidden + 2 * model_.kv_width()) +
-           linear_scratch_bytes({static_cast<std::size_t>(inputs_.token_block),
+           bytes_of(block, model_.hidden + 2 * model_.kv_width()) +
+           linear_scratch_bytes({static_cast<std::size_t>(block),
                                  static_cast<std::size_t>(std::max(model_.hidden, model_.query_width())),
                                  static_cast<std::size_t>(model_.ffn)},
                                 inputs_.compute, static_cast<std::size_t>(inputs_.threads_per_rank));
@@ -166,6 +174,7 @@ class Coster {
   const ClusterPlan& plan_;
   const PlanInputs& inputs_;
   const ModelConfig& model_;
+  std::int64_t token_block_;
   LayerFlop flop_;
   std::optional<std::size_t> stage_;
   RankCost cost_;

@@ -24,8 +24,8 @@ struct PlanInputs {
   DataType kv_type = DataType::f32;
   DataType message_type = DataType::f32;  // of ring blocks and of activations between stages
   std::int32_t threads_per_rank = 1;
-  Compute compute;                 // types that products run in
-  std::int32_t token_block = 512;  // tokens a layer works on at a time outside of attention
+  Compute compute;               // types that products run in
+  std::int32_t token_block = 0;  // tokens a layer works on at a time; 0: as it does (decoder_layer.h)
 };
 
 /// Memory of one phase; freed when the phase ends.

@@ -13,8 +13,11 @@ namespace {
 
 constexpr std::size_t kTileRowsWanted =
     192;  // query heads per tile: a multiple of every panel; K and V are converted once for all
-constexpr std::size_t kTileRowsWantedBf16 = 2048;  // packing K and V as tiles costs more than converting them
-constexpr std::size_t kFewRows = 8;                // not more than the smallest panel
+// Packing K and V as tiles costs more than converting them: as many rows as L2 holds, where that leaves work for all.
+constexpr std::size_t kTileRowsWantedBf16 = 2048;
+constexpr std::size_t kFewestTileRowsBf16 = 256;
+constexpr std::size_t kTilesPerThread = 4;
+constexpr std::size_t kFewRows = 8;       // not more than the smallest panel
 constexpr std::size_t kSplitKeys = 1024;  // keys per task of a single query; a multiple of the kernels' key block
 
 KeysValues keys_from(const KeysValues& kv, std::size_t begin, std::size_t count) {
@@ -36,11 +39,16 @@ struct TileKernel {
   std::size_t rows;
 };
 
-TileKernel tile_kernel() {
+/// For `rows` query heads of each of kv_heads key heads.
+TileKernel tile_kernel(std::size_t rows, std::size_t kv_heads) {
   const KernelTable& table = kernels();
-  if (active_compute().many == ComputeType::bf16 && table.attention_tile_bf16 != nullptr)
-    return {table.attention_tile_bf16, kTileRowsWantedBf16};
-  return {table.attention_tile, kTileRowsWanted};
+  if (active_compute().many != ComputeType::bf16 || table.attention_tile_bf16 == nullptr)
+    return {table.attention_tile, kTileRowsWanted};
+  // This kernel's results do not depend on the tiles, so their number may depend on the threads.
+  const std::size_t wanted = kTilesPerThread * static_cast<std::size_t>(omp_get_max_threads());
+  std::size_t of_tile = kTileRowsWantedBf16;
+  while (of_tile > kFewestTileRowsBf16 && (rows + of_tile - 1) / of_tile * kv_heads < wanted) of_tile /= 2;
+  return {table.attention_tile_bf16, of_tile};
 }
 
 AttentionTile tile_of(HeadsView<const float> q, const KeysValues& kv, const PartialSoftmax& state) {
@@ -131,8 +139,9 @@ void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyR
                 kv.head_dim, seen.size());
   if (q.tokens() == 0) return;
   if (q.tokens() == 1) return attend_one(q, kv, seen[0], state, use, scratch);
-  const TileKernel kernel = tile_kernel();
-  const std::size_t step = tokens_per_tile(q.heads() / kv.kv_heads, kernel.rows);
+  const std::size_t group = q.heads() / kv.kv_heads;
+  const TileKernel kernel = tile_kernel(q.tokens() * group, kv.kv_heads);
+  const std::size_t step = tokens_per_tile(group, kernel.rows);
   const std::size_t blocks = (q.tokens() + step - 1) / step;
   // The last tokens see the most keys: the longest tasks first.
 #pragma omp parallel for schedule(dynamic)

@@ -9,10 +9,10 @@
 namespace gemring {
 namespace {
 
-/// Calls step(begin, end) for blocks of at most kTokenBlock rows.
+/// Calls step(begin, end) for blocks of rows that the workspace holds.
 template <class Step>
-void for_blocks(std::size_t rows, Step step) {
-  for (std::size_t begin = 0; begin < rows; begin += kTokenBlock) step(begin, std::min(begin + kTokenBlock, rows));
+void for_blocks(std::size_t rows, const LayerWorkspace& work, Step step) {
+  for (std::size_t begin = 0; begin < rows; begin += work.block()) step(begin, std::min(begin + work.block(), rows));
 }
 
 /// out <- x W^T + bias, or out <- out + x W^T + bias.   x: [tokens, inputs], out: [tokens, outputs]
@@ -47,21 +47,19 @@ LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows)
       heads_(static_cast<std::size_t>(config.heads)),
       kv_heads_(static_cast<std::size_t>(config.kv_heads)),
       head_dim_(static_cast<std::size_t>(config.head_dim)),
-      ffn_(static_cast<std::size_t>(config.ffn)),
-      queries_(max_rows * heads_ * head_dim_) {
-  const std::size_t block = std::min(kTokenBlock, std::max<std::size_t>(max_rows, 1));
-  linear_ = LinearScratch({block, std::max(hidden_, heads_ * head_dim_), ffn_});
-  normed_ = Buffer<float>(block * hidden_);
-  keys_ = Buffer<float>(block * kv_heads_ * head_dim_);
-  values_ = Buffer<float>(block * kv_heads_ * head_dim_);
-}
+      block_(std::min(token_block(active_compute()), std::max<std::size_t>(max_rows, 1))),
+      normed_(block_ * hidden_),
+      keys_(block_ * kv_heads_ * head_dim_),
+      values_(block_ * kv_heads_ * head_dim_),
+      queries_(max_rows * heads_ * head_dim_),
+      linear_({block_, std::max(hidden_, heads_ * head_dim_), static_cast<std::size_t>(config.ffn)}) {}
 
 DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
     : config_(config), layer_(layer), weights_(std::move(weights)) {}
 
 void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& rows, Attention& attention,
                                      LayerWorkspace& work) const {
-  for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
+  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
     const auto v = work.values(end - begin);
@@ -76,14 +74,14 @@ void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& 
 void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attention& attention,
                              LayerWorkspace& work) const {
   const auto q = work.queries(x.rows());  // becomes the attention's result in place
-  for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
+  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto normed = work.normed(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
     project_rotated(linear_input(normed, work.linear()), weights_->q, weights_->q_norm, config_, rows.rope, begin,
                     q.tokens(begin, end), work);
   });
   attention.attend(layer_, q, rows.positions, config_.window(layer_));
-  for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
+  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto block = x.rows(begin, end);
     project(linear_input(q.tokens(begin, end).matrix(), work.linear()), weights_->o, block, Output::add, work);
     add_mlp(block, work);
@@ -115,7 +113,7 @@ void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::sp
 
 void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
                          std::span<float> scores, LayerWorkspace& work) const {
-  for_blocks(x.rows(), [&](std::size_t begin, std::size_t end) {
+  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);

@@ -16,9 +16,14 @@
 
 namespace gemring {
 
-/// Tokens that a layer works on at a time outside of attention: bounds the scratch, and long enough for sgemm's full
-/// speed.
+/// Tokens that a layer works on at a time outside of attention: bounds the scratch, and long enough for the products'
+/// full speed. Those on tiles convert all weights once a block, and are ten times as fast.
 inline constexpr std::size_t kTokenBlock = 512;
+inline constexpr std::size_t kTiledTokenBlock = 2048;
+
+constexpr std::size_t token_block(Compute compute) {
+  return compute.many == ComputeType::bf16 ? kTiledTokenBlock : kTokenBlock;
+}
 
 /// Scratch for layers of one shape. Allocated once per phase; `max_rows` rows of a step at most.
 class LayerWorkspace {
@@ -32,12 +37,13 @@ class LayerWorkspace {
     return {queries_.data(), rows, heads_, head_dim_};
   }  // of the whole step
   LinearScratch& linear() { return linear_; }
+  std::size_t block() const { return block_; }  // tokens at a time
 
  private:
-  std::size_t hidden_, heads_, kv_heads_, head_dim_, ffn_;
-  Buffer<float> normed_;   // [kTokenBlock, hidden]
-  Buffer<float> keys_;     // [kTokenBlock, kv_width]
-  Buffer<float> values_;   // [kTokenBlock, kv_width]
+  std::size_t hidden_, heads_, kv_heads_, head_dim_, block_;
+  Buffer<float> normed_;   // [block, hidden]
+  Buffer<float> keys_;     // [block, kv_width]
+  Buffer<float> values_;   // [block, kv_width]
   Buffer<float> queries_;  // [max_rows, query_width]
   LinearScratch linear_;
 };

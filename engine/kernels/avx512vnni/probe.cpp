@@ -18,8 +18,8 @@ float int8_probe(std::size_t rounds) {
 #pragma GCC unroll 12
     for (auto& chain : chains) chain = _mm512_dpbusd_epi32(chain, ones, ones);
   }
-  __m512 sum =
-      _mm512_setzero_ps();  // of all chains: too much for an integer. The plain conversion draws g++ 12's false warning
+  // Of all chains, too much for an integer; the plain conversion draws a false warning of g++ 12.
+  __m512 sum = _mm512_setzero_ps();
   for (const __m512i& chain : chains) sum = _mm512_add_ps(sum, _mm512_maskz_cvtepi32_ps(0xffff, chain));
   alignas(64) float lanes[16];
   _mm512_store_ps(lanes, sum);

@@ -117,8 +117,8 @@ TEST(Chunks, ASingleStageOfSeveralRanksTakesThePromptWhole) {
   EXPECT_EQ(chunk_sizes(resolve(spec, 2, kGemFilter, 4), 5000), Ranks{5000});
 }
 
-TEST(Chunks, ASingleRankTakes1024Tokens) {
-  EXPECT_EQ(chunk_sizes(default_plan(1, kGemFilter, 4), 2500), (Ranks{1024, 1024, 452}));
+TEST(Chunks, ASingleRankTakes2048Tokens) {
+  EXPECT_EQ(chunk_sizes(default_plan(1, kGemFilter, 4), 5000), (Ranks{2048, 2048, 904}));
 }
 
 TEST(Chunks, SeveralStagesTakeAQuarterOfTheirShareBetween128And1024) {
@@ -136,9 +136,9 @@ TEST(Chunks, TheFilesLengthWins) {
 }
 
 TEST(Chunks, LieOneBehindTheOtherAndNoTokensMakeNone) {
-  const auto chunks = default_plan(1, kGemFilter, 4).chunks(1500);
-  EXPECT_EQ(chunks.at(0), (PositionRange{GlobalPosition(0), GlobalPosition(1024)}));
-  EXPECT_EQ(chunks.at(1), (PositionRange{GlobalPosition(1024), GlobalPosition(1500)}));
+  const auto chunks = default_plan(1, kGemFilter, 4).chunks(2500);
+  EXPECT_EQ(chunks.at(0), (PositionRange{GlobalPosition(0), GlobalPosition(2048)}));
+  EXPECT_EQ(chunks.at(1), (PositionRange{GlobalPosition(2048), GlobalPosition(2500)}));
   EXPECT_TRUE(default_plan(1, kGemFilter, 4).chunks(0).empty());
 }
 

@@ -1,5 +1,6 @@
 // Per token and layer of the small model: K or V 128 FLOP, q 256, o 256, MLP 480, in all 1248; attention 64 per query
-// and key. Scratch of a token block: 5 x (8 + 2 x 10 + 2 x 8) x 4 = 880 bytes; one thread's panel 256 x 16 x 4 = 16384.
+// and key. Scratch of a block of 5 tokens: 5 x (8 + 2 x 10 + 2 x 8) x 4 = 880 bytes; one thread's panel 256 x 16 x 4 =
+// 16384; 512 activations in 8 bits: 1152.
 #include "distributed/plan/cost.h"
 
 #include <gtest/gtest.h>
@@ -12,7 +13,8 @@
 namespace gemring {
 namespace {
 
-constexpr std::uint64_t kScratch = 880 + 16384;
+constexpr std::uint64_t kScratch = 880 + 16384 + 1152;
+constexpr std::uint64_t kScratchOf4 = 704 + 16384 + 1152;
 constexpr std::uint64_t kFixed = 100'000'000;
 
 std::vector<RankCost> costs_of_default(int ranks, const PlanInputs& inputs, Method method = Method::gemfilter) {
@@ -38,8 +40,8 @@ TEST(Cost, OneRanksMemoryIsThatOfItsLargerPhase) {
   EXPECT_EQ(cost.filter.kv_cache_bytes, 704u);                             // 2 x 11 x 8 x 4: one layer
   EXPECT_EQ(cost.filter.activation_bytes, 352u + 704u + 176u + kScratch);  // x, q, cos and sin of 11 tokens
   EXPECT_EQ(cost.filter.message_buffer_bytes, 0u);
-  EXPECT_EQ(cost.stage.kv_cache_bytes, 1344u);                                  // 3 layers x 2 x (4 + 3) x 8 x 4
-  EXPECT_EQ(cost.stage.activation_bytes, 128u + 256u + 112u + 80u + kScratch);  // x, q of 4; rotations of 7; logits
+  EXPECT_EQ(cost.stage.kv_cache_bytes, 1344u);                                     // 3 layers x 2 x (4 + 3) x 8 x 4
+  EXPECT_EQ(cost.stage.activation_bytes, 128u + 256u + 112u + 80u + kScratchOf4);  // x, q of 4; rotations of 7; logits
   EXPECT_EQ(cost.stage.message_buffer_bytes, 0u);
   EXPECT_EQ(cost.total_bytes, 8992u + kFixed + 704u + 1232u + kScratch);  // the first pass is larger by 16
 }
@@ -110,8 +112,8 @@ TEST(Cost, ASharedFirstPassNeedsRingBuffers) {
   PlanInputs inputs = small_inputs();
   const RankCost same_type = costs_of_shared(3, inputs).at(1);
   EXPECT_EQ(same_type.filter.kv_cache_bytes, 256u);
-  EXPECT_EQ(same_type.filter.activation_bytes, 128u + 256u + 64u + 384u + kScratch);  // o, m, l: 4 x 4 x (4 + 2) x 4
-  EXPECT_EQ(same_type.filter.message_buffer_bytes, 512u);                             // 2 x (2 x 4 x 8 x 4)
+  EXPECT_EQ(same_type.filter.activation_bytes, 128u + 256u + 64u + 384u + kScratchOf4);  // o, m, l: 4 x 4 x (4 + 2) x 4
+  EXPECT_EQ(same_type.filter.message_buffer_bytes, 512u);                                // 2 x (2 x 4 x 8 x 4)
   inputs.message_type = DataType::bf16;
   EXPECT_EQ(costs_of_shared(3, inputs).at(1).filter.message_buffer_bytes, 384u);  // 2 x 128, and the own 128 narrowed
 }
@@ -173,7 +175,7 @@ TEST(Cost, AnIdleRankNeedsNoWeights) {
 
 TEST(Cost, TheTableHasOneRowPerRankInEachPart) {
   PlanInputs inputs = small_inputs();
-  inputs.token_block = 100'000;
+  inputs.threads_per_rank = 1000;
   const std::string table = describe(costs_of_default(2, inputs));
   EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 2 + 2 + 2 + 2);
   EXPECT_NE(table.find("117.6"), std::string::npos)
