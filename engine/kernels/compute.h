@@ -20,7 +20,7 @@ std::string_view name(ComputeType type);
 std::optional<ComputeType> parse_compute_type(std::string_view text);
 
 /// Products of many tokens (prefill) and of few (decode) have different limits: arithmetic and memory.
-struct Compute {
+struct alignas(8) Compute {  // a machine word: atomic without a lock, which clang would want libatomic for
   ComputeType many = ComputeType::f32;
   ComputeType few = ComputeType::f32;
 
