@@ -3,7 +3,8 @@
 // out in turns, closely enough for the processor's out-of-order window to run them at the same time.
 //
 // A piece is a panel of 32 rows against a block of 32 kPairs keys; both products take two tiles of rows by two tiles of
-// keys or output dimensions at a time, so that a tile that is loaded serves two products:
+// keys or output dimensions at a time, so that a tile that is loaded serves two products. K and V come from L2, past
+// L1, which holds the rest (head_dim 128: 42 instead of 32 % of the limit):
 //   S = Q K^T                 2 x 2 kPairs score tiles, sums over `depth` products each
 //   p = 2^(S - m)             rounded to bf16, two score tiles joined to one left factor
 //   O += p [V | 1]            2 depth tiles of 16 output dimensions and one whose columns are all l, the sum of the
@@ -18,10 +19,11 @@ constexpr std::size_t kTileFloats = kTileBytes / 4;
 
 constexpr std::size_t kPanelRows = 32;
 
-/// Pairs of score tiles in a piece, each of 32 keys. What a piece touches has to stay in 48 KB of L1: with heads of 64
-/// two are faster than four (44 against 36 % of the products' limit), with heads of 128 four (50 against 43 %).
+/// Pairs of score tiles in a piece, each of 32 keys: outputs are read and written once a piece, but what a piece uses
+/// more than once has to stay in 48 KB of L1. Shares of the products' limit with 2, 3, 4: heads of 64 reach 37, 37.5,
+/// 38 %, heads of 128 42, 41.5, 39 %.
 template <int depth>
-constexpr int kPairs = depth <= 2 ? 2 : 4;
+constexpr int kPairs = depth <= 2 ? 4 : 2;
 
 /// Tiles of a piece of work; two of each, one for the first 16 rows of the panel and one for the others.
 struct Piece {
@@ -59,7 +61,7 @@ template <int depth, int step>
   if constexpr (turn == 0 && pair == 0)
     store_tile<tile>(output_tile(before, tile < 2 ? 2 * depth : 2 * depth - 2, tile));
   if constexpr (turn == 0) zero_tile<tile>();
-  if constexpr (half == 0) load_tile<6 + tile / 2>(next.k + (key_tile * depth + d) * kTileWords);
+  if constexpr (half == 0) load_tile_once<6 + tile / 2>(next.k + (key_tile * depth + d) * kTileWords);
   if constexpr (tile < 2 && (turn > 0 || pair == 0)) load_tile<4 + half>(next.q + (d * 2 + half) * kTileWords);
   multiply_bf16_tiles<tile, 4 + half, 6 + tile / 2>();
 }
@@ -78,7 +80,8 @@ template <int depth, int step>
   constexpr std::size_t column = first + tile / 2;
   if constexpr (turn == 0 && first > 0) store_tile<tile>(output_tile(before, first - 2, tile));
   if constexpr (turn == 0) load_tile<tile>(output_tile(before, first, tile));
-  if constexpr (half == 0 && columns == 2) load_tile<6 + tile / 2>(before.v + (pair * 2 * depth + column) * kTileWords);
+  if constexpr (half == 0 && columns == 2)
+    load_tile_once<6 + tile / 2>(before.v + (pair * 2 * depth + column) * kTileWords);
   if constexpr (step == 4 * depth * kPairs<depth>) load_tile<6>(ones);
   if constexpr (tile < 2 && (turn > 0 || first == 0)) load_tile<4 + half>(before.p + (pair * 2 + half) * kTileWords);
   multiply_bf16_tiles<tile, 4 + half, 6 + tile / 2>();
