@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "engine/kernels/compute.h"
 #include "tests/engine/kernels/attention_data.h"
@@ -110,6 +112,7 @@ class Bf16Data {
              static_cast<std::int32_t>(begin);
     };
     std::vector<KeyRange> piece;
+    piece.reserve(seen.size());
     for (const KeyRange& range : seen) piece.push_back({in_piece(range.begin), in_piece(range.end)});
     attend(q(), kv(begin, end), piece, state.view(), use, scratch_);
   }
