@@ -8,9 +8,9 @@
 #include <cmath>
 #include <utility>
 
-#include "engine/kernels/compute.h"
 #include "tests/engine/kernels/attention_data.h"
 #include "tests/engine/kernels/every_isa.h"
+#include "tests/engine/kernels/use_compute.h"
 
 namespace gemring {
 namespace {
@@ -22,26 +22,11 @@ using test::State;
 constexpr double kWeightError = 0x1p-8 + 1e-4;  // half a unit of bf16, and the polynomial
 constexpr double kSumError = 3e-6;              // f32 sums of values in [-1, 1)
 
-class UseCompute {
- public:
-  explicit UseCompute(ComputeType many) : before_(active_compute()) {
-    Compute compute = before_;
-    compute.many = many;
-    set_active_compute(compute);
-  }
-  ~UseCompute() { set_active_compute(before_); }
-  UseCompute(const UseCompute&) = delete;
-  UseCompute& operator=(const UseCompute&) = delete;
-
- private:
-  Compute before_;
-};
-
 template <class Action>
 void with_every_bf16_kernel(Action action) {
   test::with_every_isa([&] {
     if (kernels().attention_tile_bf16 == nullptr) return;
-    const UseCompute use(ComputeType::bf16);
+    const test::UseCompute use({ComputeType::bf16, ComputeType::f32});
     action();
   });
 }
@@ -107,14 +92,7 @@ class Bf16Data {
 
   /// Keys [begin, end) into an open state; `seen` counts from the first key of all.
   void attend_piece(State& state, std::size_t begin, std::size_t end, const std::vector<KeyRange>& seen, StateUse use) {
-    const auto in_piece = [&](std::int32_t key) {
-      return std::clamp(key, static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end)) -
-             static_cast<std::int32_t>(begin);
-    };
-    std::vector<KeyRange> piece;
-    piece.reserve(seen.size());
-    for (const KeyRange& range : seen) piece.push_back({in_piece(range.begin), in_piece(range.end)});
-    attend(q(), kv(begin, end), piece, state.view(), use, scratch_);
+    attend(q(), kv(begin, end), test::seen_of(seen, begin, end), state.view(), use, scratch_);
   }
 
   State state() const { return {shape_.tokens, shape_.heads(), shape_.head_dim}; }
@@ -161,7 +139,7 @@ TEST(AttentionBf16, AmxHasAKernelAndComputeChoosesIt) {
   Bf16Data data({40, 2, 3, 64, 100, DataType::f32});
   const auto seen = causal(40, 60);
   const auto exact = data.attended(seen);  // compute f32
-  const UseCompute use(ComputeType::bf16);
+  const test::UseCompute use({ComputeType::bf16, ComputeType::f32});
   const double difference = test::largest_difference(data.attended(seen), exact);
   EXPECT_GT(difference, 1e-5);
   EXPECT_LT(difference, 2e-2);
@@ -235,7 +213,7 @@ TEST(AttentionBf16, AStateOfTheF32KernelIsCarriedOn) {
   with_every_bf16_kernel([&] {
     State state = data.state();
     {
-      const UseCompute use(ComputeType::f32);
+      const test::UseCompute use({});
       data.attend_piece(state, 0, 50, seen, StateUse::start);
     }
     data.attend_piece(state, 50, 200, seen, StateUse::carry_on);

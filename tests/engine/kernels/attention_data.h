@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,18 @@ struct AttentionShape {
            " heads of " + std::to_string(head_dim) + ", " + std::to_string(keys) + " keys, " + std::string(name(type));
   }
 };
+
+/// What is seen of keys [begin, end), counted from the first of these.
+inline std::vector<KeyRange> seen_of(const std::vector<KeyRange>& seen, std::size_t begin, std::size_t end) {
+  const auto first = static_cast<std::int32_t>(begin);
+  const auto in_piece = [&](std::int32_t key) {
+    return std::clamp(key, first, static_cast<std::int32_t>(end)) - first;
+  };
+  std::vector<KeyRange> piece;
+  piece.reserve(seen.size());
+  for (const KeyRange& range : seen) piece.push_back({in_piece(range.begin), in_piece(range.end)});
+  return piece;
+}
 
 /// A softmax state with memory of its own.
 struct State {
@@ -79,13 +92,7 @@ class AttentionData {
 
   /// Keys [begin, end) into an open state; `seen` counts from the first key of all.
   void attend_piece(State& state, std::size_t begin, std::size_t end, const std::vector<KeyRange>& seen, StateUse use) {
-    const auto in_piece = [&](std::int32_t key) {
-      return std::clamp(key, static_cast<std::int32_t>(begin), static_cast<std::int32_t>(end)) -
-             static_cast<std::int32_t>(begin);
-    };
-    std::vector<KeyRange> piece;
-    for (const KeyRange& range : seen) piece.push_back({in_piece(range.begin), in_piece(range.end)});
-    attend(q(), kv(begin, end), piece, state.view(), use, scratch_);
+    attend(q(), kv(begin, end), seen_of(seen, begin, end), state.view(), use, scratch_);
   }
 
   std::vector<float> finished(State& state) const {
