@@ -81,7 +81,7 @@ TEST_P(Corpus, ASeedWithAnyByteWrongIsTakenOrRefusedInBoundedMemory) {
     }
   }
   EXPECT_EQ(open_files(), files);
-  EXPECT_LT(peak_rss_bytes(), memory + (256u << 20));  // the address sanitizer keeps what is freed for a while
+  EXPECT_LT(peak_rss_bytes(), memory + (256u << 20));
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, Corpus, testing::ValuesIn(entries().begin(), entries().end()),
