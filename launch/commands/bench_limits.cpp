@@ -43,6 +43,7 @@ int run_bench_limits(const Job& job, const Options& options) {
   const std::vector<MeasuredLimits> measured = all_gather_control(job.world, measure());
   agreed_on_first(job, [&] {
     std::vector<RankLimits> limits;
+    limits.reserve(measured.size());
     for (const MeasuredLimits& rank : measured) {
       limits.push_back({RankId(limits.size()), job.hosts[limits.size()], rank.threads, std::string(name(active_isa())),
                         rank.f32_gflops, rank.bf16_gflops, rank.int8_gops, rank.memory_read_gbs});
