@@ -40,7 +40,7 @@ const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt},
                                                        {"bf16", DataType::bf16}, {"q8_0", DataType::q8_0},
                                                        {"q4_0", DataType::q4_0}, {"q4_k", DataType::q4_k}};
 const Choices<std::optional<ComputeType>> kComputeTypes = {
-    {"auto", std::nullopt}, {"f32", ComputeType::f32}, {"bf16", ComputeType::bf16}, {"int8", ComputeType::int8}};
+    {"f32", ComputeType::f32}, {"auto", std::nullopt}, {"bf16", ComputeType::bf16}, {"int8", ComputeType::int8}};
 
 template <class Value>
 std::string names(const Choices<Value>& choices) {

@@ -53,11 +53,11 @@ struct GenerateOptions {
 
 /// How the passes run, whatever is asked. The same for every command that computes.
 struct RunOptions {
-  std::optional<std::string> cluster_file;  // unset: rank 0 filters, the others are stages
-  std::optional<DataType> weights;          // what matrices become as they are loaded; unset: as stored
-  std::optional<ComputeType> compute;       // of matrix products; unset: the fastest of the machine
-  DataType kv_type = DataType::f32;         // bf16 halves the cache and rounds keys and values
-  DataType message_type = DataType::f32;    // bf16 halves what travels between ranks
+  std::optional<std::string> cluster_file;                // unset: rank 0 filters, the others are stages
+  std::optional<DataType> weights;                        // what matrices become as they are loaded; unset: as stored
+  std::optional<ComputeType> compute = ComputeType::f32;  // of matrix products; unset: the fastest of the machine
+  DataType kv_type = DataType::f32;                       // bf16 halves the cache and rounds keys and values
+  DataType message_type = DataType::f32;                  // bf16 halves what travels between ranks
   std::optional<std::int32_t> threads;      // of each rank; unset: the node's cores shared among its ranks
   std::optional<std::int32_t> omp_threads;  // OMP_NUM_THREADS where it was set: an upper bound, only a hint
   bool allow_extrapolation = false;         // prompts beyond the model's range

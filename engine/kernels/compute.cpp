@@ -9,8 +9,6 @@
 namespace gemring {
 namespace {
 
-constexpr ComputeType kEveryType[] = {ComputeType::f32, ComputeType::bf16, ComputeType::int8};
-
 std::atomic<Compute>& active() {
   static std::atomic<Compute> value = Compute{};
   return value;
@@ -35,13 +33,6 @@ std::string_view name(ComputeType type) {
       return "int8";
   }
   return "?";
-}
-
-std::optional<ComputeType> parse_compute_type(std::string_view text) {
-  for (const ComputeType type : kEveryType) {
-    if (text == name(type)) return type;
-  }
-  return std::nullopt;
 }
 
 Compute choose_compute(std::optional<ComputeType> wanted, Isa isa) {

@@ -17,7 +17,6 @@ enum class ComputeType : int {
 
 /// "f32", "bf16", "int8".
 std::string_view name(ComputeType type);
-std::optional<ComputeType> parse_compute_type(std::string_view text);
 
 /// Products of many tokens (prefill) and of few (decode) have different limits: arithmetic and memory.
 struct alignas(8) Compute {  // of its size, so that reading it at once needs no lock

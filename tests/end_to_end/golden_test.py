@@ -9,7 +9,7 @@ import os
 import gemring_run
 from gemring_run import EndToEnd
 
-F32 = ("--compute", "f32")  # the default may round activations
+F32 = ("--compute", "f32")  # whatever the default may be
 
 MODELS = ("llama-2", "llama-3.1", "smollm2", "mistral-nemo", "mistral-sliding", "phi-3.5", "qwen2", "qwen3")
 LOGIT_TOLERANCE = 2e-3      # absolute

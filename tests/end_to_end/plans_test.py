@@ -112,6 +112,11 @@ class Plans(EndToEnd):
         else:
             self.assert_fails(run, 3, "layers")
 
+    def test_products_in_the_machines_fastest_types_still_answer(self):
+        for ranks in (1, 4):
+            report = self.report([*self.request, "--compute", "auto"], ranks)
+            self.assertTrue(report["text"].strip().startswith(self.case["answer"]), f"{ranks} ranks: {report['text']}")
+
     def test_bf16_caches_and_messages_still_answer(self):
         report = self.report([*self.request, "--kv-type", "bf16", "--message-type", "bf16"], 4)
         self.assertTrue(report["text"].strip().startswith(self.case["answer"]), report["text"])

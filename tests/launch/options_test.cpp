@@ -50,6 +50,7 @@ TEST(Options, GenerateHasTheDocumentedDefaults) {
   EXPECT_FALSE(options.filter.selection.keep.has_value());
   EXPECT_FALSE(options.filter.selection.keep_last.has_value());
   EXPECT_FALSE(options.filter.filter_layer.has_value());
+  EXPECT_EQ(options.run.compute, ComputeType::f32);
   EXPECT_EQ(options.run.kv_type, DataType::f32);
   EXPECT_EQ(options.run.message_type, DataType::f32);
   EXPECT_EQ(options.output.progress, ProgressMode::automatic);
@@ -88,6 +89,8 @@ TEST(Options, RanksAndOutputAreRead) {
       parse({"generate", "--model=m", "--cluster", "c.json", "--kv-type", "bf16", "--message-type", "bf16", "--threads",
              "2", "--json", "r.json", "--progress", "never", "--log-level", "debug", "--log-format", "json"});
   EXPECT_EQ(options.run.cluster_file, "c.json");
+  EXPECT_EQ(parse({"generate", "--model=m", "--compute", "auto"}).run.compute, std::nullopt);
+  EXPECT_EQ(parse({"generate", "--model=m", "--compute", "int8"}).run.compute, ComputeType::int8);
   EXPECT_EQ(options.run.kv_type, DataType::bf16);
   EXPECT_EQ(options.run.message_type, DataType::bf16);
   EXPECT_EQ(options.run.threads, 2);
