@@ -12,6 +12,7 @@
 #include "engine/kernels/linear.h"
 #include "engine/kernels/memory_probe.h"
 #include "engine/tensor/buffer.h"
+#include "launch/report.h"
 
 namespace gemring {
 namespace {
@@ -35,11 +36,6 @@ constexpr Case kCases[] = {
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-double median_of(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 /// A matrix of kPattern bytes and one token's vectors.
@@ -113,7 +109,7 @@ void print_decode_products(int repetitions) {
       }
     }
     fmt::print("| {}, activations {} | {:.1f} | {:.1f} | {:.2f} | {:.2f} |\n", name(each.type), name(each.activations),
-               median_of(limits), median_of(rates), median_of(rates) / median_of(limits),
+               median(limits), median(rates), median(rates) / median(limits),
                nanoseconds_of_block(each.type, repetitions));
   }
   set_active_compute(before);

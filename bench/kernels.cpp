@@ -35,7 +35,7 @@ struct KernelOptions {
   std::size_t attention_tokens = 16384;  // queries and keys
   int attention_repetitions = 3;
   int decode_repetitions = 7;  // of each product of one token
-  std::string only;            // "linear", "attention" or "decode"; empty: all of them
+  std::string only;            // "linear", "tiles", "attention" or "decode"; empty: all of them
   int threads = 0;             // 0: as OpenMP has it
 };
 

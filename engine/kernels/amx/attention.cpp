@@ -14,6 +14,8 @@
 //
 #include "engine/kernels/amx/attention_steps.inl"
 //
+#include "engine/kernels/avx512bf16/transpose.inl"
+//
 #include "engine/kernels/amx/attention_pack.inl"
 //
 #include "engine/kernels/amx/attention_memory.inl"

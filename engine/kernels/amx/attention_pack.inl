@@ -23,34 +23,6 @@ inline __m512i load_32(const char* from, __mmask32 mask) {
   }
 }
 
-/// 16 x 16 dwords, transposed: to[j][i] = rows[i][j].
-inline void transpose(__m512i* rows, Word* to) {
-  __m512i pairs[16];
-#pragma GCC unroll 8
-  for (std::size_t i = 0; i < 16; i += 2) {
-    pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-    pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (std::size_t i = 0; i < 16; i += 4) {  // rows[i + j]: column 4 lane + j of the four rows
-    rows[i] = _mm512_unpacklo_epi64(pairs[i], pairs[i + 2]);
-    rows[i + 1] = _mm512_unpackhi_epi64(pairs[i], pairs[i + 2]);
-    rows[i + 2] = _mm512_unpacklo_epi64(pairs[i + 1], pairs[i + 3]);
-    rows[i + 3] = _mm512_unpackhi_epi64(pairs[i + 1], pairs[i + 3]);
-  }
-#pragma GCC unroll 4
-  for (std::size_t j = 0; j < 4; ++j) {
-    const __m512i even_low = _mm512_shuffle_i32x4(rows[j], rows[4 + j], 0x88);  // lanes 0 and 2 of both
-    const __m512i odd_low = _mm512_shuffle_i32x4(rows[j], rows[4 + j], 0xdd);
-    const __m512i even_high = _mm512_shuffle_i32x4(rows[8 + j], rows[12 + j], 0x88);
-    const __m512i odd_high = _mm512_shuffle_i32x4(rows[8 + j], rows[12 + j], 0xdd);
-    _mm512_store_si512(to + (j + 0) * 32, _mm512_shuffle_i32x4(even_low, even_high, 0x88));
-    _mm512_store_si512(to + (j + 4) * 32, _mm512_shuffle_i32x4(odd_low, odd_high, 0x88));
-    _mm512_store_si512(to + (j + 8) * 32, _mm512_shuffle_i32x4(even_low, even_high, 0xdd));
-    _mm512_store_si512(to + (j + 12) * 32, _mm512_shuffle_i32x4(odd_low, odd_high, 0xdd));
-  }
-}
-
 /// The keys or values of one key head; rows outside [from, to) and dimensions behind the last read as zeros.
 struct KeyRows {
   const char* first;  // key 0, this head
@@ -83,7 +55,10 @@ void pack_keys(const KeyRows& rows, std::size_t begin, std::size_t key_tiles, st
     for (std::size_t d = 0; d < depth; ++d) {
       __m512i keys[16];
       rows.load_16<type>(begin + tile * 16, d * 32, keys);
-      transpose(keys, to + (tile * depth + d) * kTileWords);
+      transpose_16x16(keys);
+      Word* target = to + (tile * depth + d) * kTileWords;
+#pragma GCC unroll 16
+      for (std::size_t n = 0; n < 16; ++n) _mm512_store_si512(target + n * 32, keys[n]);
     }
   }
 }

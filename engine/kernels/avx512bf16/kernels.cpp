@@ -8,6 +8,8 @@
 //
 #include "engine/kernels/activation.inl"
 //
+#include "engine/kernels/avx512bf16/transpose.inl"
+//
 #include "engine/kernels/avx512bf16/pack.inl"
 //
 #include "engine/kernels/avx512bf16/store.inl"

@@ -22,11 +22,7 @@ float bf16_probe(std::size_t rounds) {
   }
   __m512 sum = _mm512_setzero_ps();
   for (const __m512& chain : chains) sum = _mm512_add_ps(sum, chain);
-  alignas(64) float lanes[16];
-  _mm512_store_ps(lanes, sum);
-  float total = 0;
-  for (const float lane : lanes) total += lane;
-  return total;
+  return _mm512_reduce_add_ps(sum);
 }
 
 }  // namespace

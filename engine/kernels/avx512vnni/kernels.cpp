@@ -13,9 +13,6 @@
 #include "engine/kernels/avx512vnni/activations.inl"
 
 namespace gemring {
-
-void use_avx512vnni_kernels(KernelTable& table);
-
 namespace {
 
 constexpr std::size_t kTokensAtOnce = 4;  // whose sums stay in registers while the codes are made once
