@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <time.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "tests/support/mpi_world.h"
@@ -14,21 +15,31 @@ double cpu_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-void sleep_300_ms() {
-  timespec rest{0, 300'000'000};
+void sleep_200_ms() {
+  timespec rest{0, 200'000'000};
   nanosleep(&rest, nullptr);
 }
 
-/// Rank 0 sleeps before `wait`; the others wait for it meanwhile.
-void expect_others_sleep_too(const std::function<void()>& wait) {
+/// Rank 0 sleeps before `wait`; the others wait for it meanwhile: the share of that time in which this process
+/// computed.
+double computed_share(const std::function<void()>& wait) {
   world().barrier();
   const double cpu = cpu_seconds();
   const double waited = world().totals().wait_seconds;
-  if (world().member() == 0) sleep_300_ms();
+  if (world().member() == 0) sleep_200_ms();
   wait();
-  if (world().member() == 0) return;
-  EXPECT_LT(cpu_seconds() - cpu, 0.150);  // a rank that spins needs the whole 0.3 s
-  EXPECT_GT(world().totals().wait_seconds - waited, 0.250);
+  const double seconds = world().totals().wait_seconds - waited;
+  if (world().member() == 0) return 0;
+  EXPECT_GT(seconds, 0.150);
+  return (cpu_seconds() - cpu) / seconds;
+}
+
+/// The least of three times: what `wait` does behind the sleep counts too, and takes long on a busy machine with
+/// sanitizers. A rank that spins has two thirds of a core each time, where three of them share two cores.
+void expect_others_sleep_too(const std::function<void()>& wait) {
+  double share = 1;
+  for (int time = 0; time < 3; ++time) share = std::min(share, computed_share(wait));
+  EXPECT_LT(share, 0.4);
 }
 
 TEST(Waiting, ForAMessageBurnsNoCpu) {
