@@ -95,7 +95,7 @@ void print_decode_products(int repetitions) {
   fmt::print("|---|---|---|---|---|\n");
   for (const Case& each : kCases) {
     if (each.activations == ComputeType::int8 && active_isa() < Isa::avx512vnni) continue;
-    set_active_compute({.many = before.many, .few = each.activations});
+    set_active_compute({.few = each.activations});
     std::vector<double> rates;
     std::vector<double> limits;
     {

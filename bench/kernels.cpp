@@ -176,7 +176,7 @@ void measure_tiles(const LinearShape& shape, const KernelOptions& options) {
   for (const DataType type : {DataType::bf16, DataType::q8_0, DataType::q4_0, DataType::q4_k}) {
     const Buffer<std::byte> stored = stored_weights(type, w);
     const WeightMatrix weights{type, stored.data(), shape.outputs, shape.inputs};
-    const LinearInput input = linear_input({x.data(), tokens, shape.inputs}, scratch);
+    LinearInput input({x.data(), tokens, shape.inputs});
     std::vector<double> rates;
     for (int run = -1; run < options.repetitions; ++run) {
       const double seconds = seconds_of([&] {
@@ -197,7 +197,7 @@ double attention_limit(ComputeType compute) {
 }
 
 void measure_attention(const HeadsShape& shape, DataType type, ComputeType compute, const KernelOptions& options) {
-  set_active_compute({.many = compute, .few = ComputeType::f32});
+  set_active_compute({.many = compute, .many_blocks = compute});
   const std::size_t n = options.attention_tokens;
   const std::size_t width = shape.heads * shape.head_dim;
   const std::size_t kv_width = shape.kv_heads * shape.head_dim;

@@ -192,10 +192,9 @@ void add_numbers(Builder& add, RunOptions& run) {
   add.choice("--weights", run.weights, kWeightTypes,
              "convert the model's matrices to this type as they are loaded (random ones: stored is bf16; q4_k is for "
              "these only)");
-  add.choice(
-      "--compute", run.compute, kComputeTypes,
-      "type of activations in matrix products. f32: exact; bf16: rounded to it in products of many tokens;\n"
-      "int8: rounded to 8 bits in those of one token with weights in blocks; auto: what the machine does fastest");
+  add.choice("--compute", run.compute, kComputeTypes,
+             "type of activations in matrix products. f32: exact; bf16: rounded to it in products of many tokens;\n"
+             "int8: rounded to 8 bits in those with weights in blocks; auto: what the machine does fastest");
   add.choice("--kv-type", run.kv_type, kKvTypes, "KV cache; bf16 halves it and rounds keys and values");
   add.choice("--message-type", run.message_type, kKvTypes, "activations and keys between ranks; bf16 halves them");
   add.flag("--allow-extrapolation", run.allow_extrapolation,

@@ -16,15 +16,14 @@ void for_blocks(std::size_t rows, const LayerWorkspace& work, Step step) {
 }
 
 /// out <- x W^T + bias, or out <- out + x W^T + bias.   x: [tokens, inputs], out: [tokens, outputs]
-void project(const LinearInput& x, const Projection& projection, MatrixView<float> out, Output output,
-             LayerWorkspace& work) {
+void project(LinearInput& x, const Projection& projection, MatrixView<float> out, Output output, LayerWorkspace& work) {
   linear(x, projection.weight.matrix, out, output, work.linear());
   if (!projection.bias.empty()) add_bias(out, projection.bias);
 }
 
 /// heads <- rotate(norm(normed W^T + bias)); `head_norm` of each head where the family has one.
 /// normed: [tokens, hidden], heads: [tokens, heads, head_dim]
-void project_rotated(const LinearInput& normed, const Projection& projection, std::span<const float> head_norm,
+void project_rotated(LinearInput& normed, const Projection& projection, std::span<const float> head_norm,
                      const ModelConfig& config, const RopeRows& rope, std::size_t begin, HeadsView<float> heads,
                      LayerWorkspace& work) {
   project(normed, projection, heads.matrix(), Output::overwrite, work);
@@ -64,7 +63,7 @@ void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& 
     const auto k = work.keys(end - begin);
     const auto v = work.values(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    const LinearInput input = linear_input(normed, work.linear());
+    LinearInput input(normed);
     project_rotated(input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
     project(input, weights_->v, v.matrix(), Output::overwrite, work);
     attention.write(layer_, begin, k, v);
@@ -77,13 +76,14 @@ void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attentio
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto normed = work.normed(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(linear_input(normed, work.linear()), weights_->q, weights_->q_norm, config_, rows.rope, begin,
-                    q.tokens(begin, end), work);
+    LinearInput input(normed);
+    project_rotated(input, weights_->q, weights_->q_norm, config_, rows.rope, begin, q.tokens(begin, end), work);
   });
   attention.attend(layer_, q, rows.positions, config_.window(layer_));
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto block = x.rows(begin, end);
-    project(linear_input(q.tokens(begin, end).matrix(), work.linear()), weights_->o, block, Output::add, work);
+    LinearInput attended(q.tokens(begin, end).matrix());
+    project(attended, weights_->o, block, Output::add, work);
     add_mlp(block, work);
   });
 }
@@ -94,7 +94,9 @@ void DecoderLayer::add_mlp(MatrixView<float> x, LayerWorkspace& work) const {
   rms_norm(x, weights_->mlp_norm, config_.norm_epsilon, normed);
   const GatedWeights first{weights_->gate.weight.matrix, weights_->up.weight.matrix, weights_->gate.bias,
                            weights_->up.bias};
-  project(gated(linear_input(normed, work.linear()), first, work.linear()), weights_->down, x, Output::add, work);
+  LinearInput input(normed);
+  LinearInput middle = gated(input, first, weights_->down.weight.matrix.type, work.linear());
+  project(middle, weights_->down, x, Output::add, work);
 }
 
 ScoringLayer::ScoringLayer(const ModelConfig& config, std::shared_ptr<const LayerWeights> weights)
@@ -107,8 +109,8 @@ void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::sp
   rms_norm(x, weights_->input_norm, config_.norm_epsilon, normed);
   const HeadsView<float> heads(query.data(), 1, static_cast<std::size_t>(config_.heads),
                                static_cast<std::size_t>(config_.head_dim));
-  project_rotated(linear_input(normed, work.linear()), weights_->q, weights_->q_norm, config_, row.rope, 0, heads,
-                  work);
+  LinearInput input(normed);
+  project_rotated(input, weights_->q, weights_->q_norm, config_, row.rope, 0, heads, work);
 }
 
 void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
@@ -117,8 +119,8 @@ void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::s
     const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(linear_input(normed, work.linear()), weights_->k, weights_->k_norm, config_, rows.rope, begin, k,
-                    work);
+    LinearInput input(normed);
+    project_rotated(input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
     score_keys(query, k, scores.subspan(begin, end - begin));
   });
 }

@@ -22,7 +22,8 @@ inline constexpr std::size_t kTokenBlock = 512;
 inline constexpr std::size_t kTiledTokenBlock = 2048;
 
 constexpr std::size_t token_block(Compute compute) {
-  return compute.many == ComputeType::bf16 ? kTiledTokenBlock : kTokenBlock;
+  const bool only_tiles = compute.many == ComputeType::bf16 && compute.many_blocks == ComputeType::bf16;
+  return only_tiles ? kTiledTokenBlock : kTokenBlock;
 }
 
 /// Scratch for layers of one shape. Allocated once per phase; `max_rows` rows of a step at most.

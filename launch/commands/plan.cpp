@@ -54,7 +54,7 @@ int run_plan(const Job& job, const Options& options) {
   const ClusterPlan plan = agree_on_plan(job, options.run, options.filter.method, model.config.layers, ranks);
   const std::vector<HostMemory> memory = machines(job, options.plan, ranks);
   agreed_on_first(job, [&] {
-    use_kernels({detected_isa()}, {job.host()}, options.run);
+    use_kernels({detected_isa()}, {job.host()}, options.run, prefers_bf16(options.run));
     const Workload workload = workload_of(options, model.config, filter_layer);
     const auto threads = static_cast<std::int32_t>(allowed_cores().size());
     const PlanInputs inputs = plan_inputs(options.run, model, workload, threads);

@@ -63,7 +63,7 @@ TEST_P(ComputeGolden, Bf16) {
   for (const Isa isa : test::isas_of_this_machine()) {
     if (kernels_of(isa).tiles.multiply == nullptr) continue;
     const test::UseIsa use_isa(isa);
-    const test::UseCompute use({.many = ComputeType::bf16, .few = ComputeType::f32});
+    const test::UseCompute use({.many = ComputeType::bf16, .many_blocks = ComputeType::bf16});
     const double divergence = mean_divergence(0);
     EXPECT_LT(divergence, kBf16Divergence) << name(isa);
     if (world().member() != 0) continue;
@@ -74,11 +74,24 @@ TEST_P(ComputeGolden, Bf16) {
 
 class ComputeGoldenInBlocks : public ComputeGolden {};
 
-TEST_P(ComputeGoldenInBlocks, Int8) {
+TEST_P(ComputeGoldenInBlocks, Int8OfManyTokens) {
+  for (const Isa isa : test::isas_of_this_machine()) {
+    if (kernels_of(isa).int8.multiply == nullptr) continue;
+    const test::UseIsa use_isa(isa);
+    const test::UseCompute use({.many_blocks = ComputeType::int8});
+    const double divergence = mean_divergence(0);
+    EXPECT_LT(divergence, kInt8Divergence) << name(isa);
+    if (world().member() != 0) continue;
+    EXPECT_GT(divergence, 1e-9) << name(isa) << ": products do not seem to run in 8 bits";
+    RecordProperty("divergence", std::to_string(divergence));
+  }
+}
+
+TEST_P(ComputeGoldenInBlocks, Int8OfOneToken) {
   for (const Isa isa : test::isas_of_this_machine()) {
     if (isa != Isa::portable && isa < Isa::avx512vnni) continue;  // the same plain loops
     const test::UseIsa use_isa(isa);
-    const test::UseCompute use({.many = ComputeType::f32, .few = ComputeType::int8});
+    const test::UseCompute use({.few = ComputeType::int8});
     const double divergence = mean_divergence(1);  // tokens one by one, as in decode
     EXPECT_LT(divergence, kInt8Divergence) << name(isa);
     if (world().member() != 0) continue;
