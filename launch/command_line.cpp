@@ -65,12 +65,12 @@ class Builder {
 
   /// A value that may stay unset; `description` says what then happens.
   template <class Value>
-  void optional(const std::string& option, std::optional<Value>& target, const std::string& type,
-                const std::string& description) {
-    finish(app_.add_option_function<Value>(
-                   option, [&target](const Value& value) { target = value; }, description)
-               ->type_name(type),
-           option);
+  CLI::Option* optional(const std::string& option, std::optional<Value>& target, const std::string& type,
+                        const std::string& description) {
+    return finish(app_.add_option_function<Value>(
+                          option, [&target](const Value& value) { target = value; }, description)
+                      ->type_name(type),
+                  option);
   }
 
   template <class Value>
@@ -262,28 +262,47 @@ void add_plan(Builder& add, Options& options) {
 
 void add_bench(Builder& add, CLI::App& app, Options& options) {
   add.group("Benchmark");
-  add.choice<Benchmark>("benchmark", options.bench.benchmark,
-                        {{"limits", Benchmark::limits},
-                         {"prefill", Benchmark::prefill},
-                         {"decode", Benchmark::decode},
-                         {"gemfilter", Benchmark::gemfilter}},
-                        "limits: what the machine itself can do, without a model; prefill: --method full to the first "
-                        "token; decode: tokens after the first;\n"
-                        "gemfilter: filter and compressed prefill to the first token")
+  add.choice<Benchmark>(
+         "benchmark", options.bench.benchmark,
+         {{"limits", Benchmark::limits},
+          {"kernels", Benchmark::kernels},
+          {"prefill", Benchmark::prefill},
+          {"decode", Benchmark::decode},
+          {"gemfilter", Benchmark::gemfilter}},
+         "limits: what the machine itself can do; kernels: linear layers, attention and products of decode "
+         "as a share of it (both without a model);\n"
+         "prefill: --method full to the first token; decode: tokens after the first; gemfilter: filter "
+         "and compressed prefill to the first token")
       ->required()
       ->default_str("");
   app.get_formatter()->label("Positionals", "Benchmark");
   add.optional("--random-weights", options.bench.random_weights, "CONFIG.json",
                "instead of --model: random weights of that shape, made in memory");
-  add.value("--tokens", options.bench.tokens, "N", "length of the prompt (pseudo-random ids)");
+  add.optional("--tokens", options.bench.tokens, "N",
+               "length of the prompt (pseudo-random ids), or of kernels' attention. Unset: 4096, of attention 16384");
   add.value("--max-new-tokens", options.bench.decode_tokens, "TOKENS", "measured steps of `bench decode`");
   add.value("--repetitions", options.bench.repetitions, "N", "measured runs; the median counts");
   add.value("--warmup", options.bench.warmup, "N", "runs before them");
   add.value("--seed", options.bench.seed, "N", "of the prompt");
+  add.group("Kernels (kernels only)");
+  add.choice<KernelKind>("--kernels", options.bench.kernels,
+                         {{"all", KernelKind::all},
+                          {"linear", KernelKind::linear},
+                          {"attention", KernelKind::attention},
+                          {"decode", KernelKind::decode}},
+                         "which of them");
+  add.value("--linear-tokens", options.bench.linear_tokens, "N", "rows of the activations of linear layers");
   add.group("Filter (gemfilter only)");
   add_selection(add, options.filter);
   add_run(add, options.run);
-  add_output(add, options.output);
+  add.group("Output");
+  add.optional(
+         "--json", options.output.json_file, "[FILE]",
+         "write one JSON object a line (proto/inference.proto) there; without FILE, or with -, to standard output "
+         "instead of the table")
+      ->expected(0, 1);
+  add_progress(add, options.output);
+  add_log(add, options.output);
 }
 
 /// The commands on text, which need nothing of a model but its tokenizer's files.
