@@ -185,7 +185,10 @@ TEST(Options, BenchWantsAModelOrRandomWeightsButNotBoth) {
   EXPECT_EQ(parse({"bench", "limits", "--threads", "2"}).bench.benchmark, Benchmark::limits);
   EXPECT_EQ(usage_problem({"bench", "limits", "--model", "m"}), "bench limits: measures the machine, not a model");
   EXPECT_EQ(usage_problem({"bench", "sleep", "--model", "m"}),
-            "benchmark: 'sleep' is none of limits|prefill|decode|gemfilter");
+            "benchmark: 'sleep' is none of limits|kernels|prefill|decode|gemfilter");
+  EXPECT_EQ(parse({"bench", "kernels"}).bench.benchmark, Benchmark::kernels);
+  EXPECT_EQ(usage_problem({"bench", "kernels", "--random-weights", "c"}),
+            "bench kernels: measures the machine, not a model");
 }
 
 TEST(Options, WeightsOfQ4KAreRandomOnes) {
@@ -200,6 +203,26 @@ TEST(Options, BenchHasTheDocumentedDefaults) {
   EXPECT_EQ(bench.repetitions, 3);
   EXPECT_EQ(bench.warmup, 1);
   EXPECT_EQ(bench.decode_tokens, 32);
+  EXPECT_FALSE(bench.tokens.has_value());
+  EXPECT_EQ(bench.kernels, KernelKind::all);
+  EXPECT_EQ(bench.linear_tokens, 512);
+}
+
+TEST(Options, BenchTakesKindsOfKernelsAndRefusesOthers) {
+  EXPECT_EQ(parse({"bench", "kernels", "--kernels", "attention"}).bench.kernels, KernelKind::attention);
+  EXPECT_EQ(usage_problem({"bench", "kernels", "--kernels", "sleep"}),
+            "--kernels: 'sleep' is none of all|linear|attention|decode");
+  EXPECT_EQ(usage_problem({"bench", "kernels", "--linear-tokens", "0"}), "--linear-tokens: 0 is too small");
+  EXPECT_EQ(usage_problem({"bench", "kernels", "--tokens", "0"}), "--tokens: 0 is too small");
+}
+
+TEST(Options, TheJsonOfBenchNeedsNoFile) {
+  EXPECT_FALSE(parse({"bench", "limits"}).output.json_file.has_value());
+  EXPECT_EQ(parse({"bench", "limits", "--json"}).output.json_file, "");
+  EXPECT_EQ(parse({"bench", "limits", "--json", "--threads", "2"}).output.json_file, "");
+  EXPECT_EQ(parse({"bench", "limits", "--json", "-"}).output.json_file, "-");
+  EXPECT_EQ(parse({"bench", "limits", "--json", "f"}).output.json_file, "f");
+  EXPECT_NE(usage_problem({"generate", "--model", "m", "--prompt", "p", "--json"}), "no error");
 }
 
 TEST(Options, LogitsWantsIdsAndAFile) {
@@ -228,8 +251,10 @@ TEST(Options, OtherRanksLogWarningsUnlessAskedForMore) {
 }
 
 TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
-  Options sent = parse({"bench", "gemfilter", "--random-weights", "c.json", "--keep", "5", "--selection", "paper",
-                        "--threads", "4", "--weights", "q8_0", "--log-format", "json", "--seed", "9"});
+  Options sent =
+      parse({"bench",     "gemfilter", "--random-weights", "c.json", "--keep",       "5",    "--selection", "paper",
+             "--threads", "4",         "--weights",        "q8_0",   "--log-format", "json", "--seed",      "9",
+             "--kernels", "linear",    "--linear-tokens",  "8",      "--tokens",     "6"});
   sent.plan.memory_gib = 1.5;
   std::ostringstream out(std::ios::binary);
   boost::archive::binary_oarchive(out) << sent;
@@ -241,6 +266,9 @@ TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
   EXPECT_EQ(received.bench.random_weights, "c.json");
   EXPECT_EQ(received.run.weights, DataType::q8_0);
   EXPECT_EQ(received.bench.seed, 9u);
+  EXPECT_EQ(received.bench.kernels, KernelKind::linear);
+  EXPECT_EQ(received.bench.linear_tokens, 8);
+  EXPECT_EQ(received.bench.tokens, 6);
   EXPECT_EQ(received.filter.selection.keep, 5);
   EXPECT_FALSE(received.filter.selection.keep_last.has_value());
   EXPECT_EQ(received.filter.selection.policy, SelectionPolicy::paper);
