@@ -115,8 +115,12 @@ void check_combinations(const Options& options) {
     throw UsageError({"--weights", "q4_k is for --random-weights only: nothing converts to it",
                       "convert to q8_0 or q4_0, or give a GGUF file whose weights are q4_k"});
   }
+  if (options.output.trace_file && options.output.trace_file == options.output.json_file) {
+    throw UsageError({"--trace", "names the file of --json", "give each a file of its own"});
+  }
   if (options.command == Command::bench) {
     if (options.bench.benchmark == Benchmark::limits) {
+      if (options.output.trace_file) throw UsageError({"--trace", "means nothing for bench limits", "leave it out"});
       if (options.model_directory.empty() && !options.bench.random_weights) return;
       throw UsageError({"bench limits", "measures the machine, not a model", "leave out --model and --random-weights"});
     }

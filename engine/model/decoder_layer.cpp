@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
 namespace gemring {
@@ -15,19 +16,32 @@ void for_blocks(std::size_t rows, const LayerWorkspace& work, Step step) {
   for (std::size_t begin = 0; begin < rows; begin += work.block()) step(begin, std::min(begin + work.block(), rows));
 }
 
+/// As linear_input().
+LinearInput pack(MatrixView<const float> x, LayerWorkspace& work) {
+  const TraceSpan span("pack", SpanKind::pack, x.rows());
+  return linear_input(x, work.linear());
+}
+
+/// out <- x W^T, or out <- out + x W^T; `name` is the product's in a trace.
+void multiply(const char* name, const LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output,
+              LayerWorkspace& work) {
+  const TraceSpan span(name, SpanKind::product, x.tokens());
+  linear(x, weights, out, output, work.linear());
+}
+
 /// out <- x W^T + bias, or out <- out + x W^T + bias.   x: [tokens, inputs], out: [tokens, outputs]
-void project(const LinearInput& x, const Projection& projection, MatrixView<float> out, Output output,
+void project(const char* name, const LinearInput& x, const Projection& projection, MatrixView<float> out, Output output,
              LayerWorkspace& work) {
-  linear(x, projection.weight.matrix, out, output, work.linear());
+  multiply(name, x, projection.weight.matrix, out, output, work);
   if (!projection.bias.empty()) add_bias(out, projection.bias);
 }
 
 /// heads <- rotate(norm(normed W^T + bias)); `head_norm` of each head where the family has one.
 /// normed: [tokens, hidden], heads: [tokens, heads, head_dim]
-void project_rotated(const LinearInput& normed, const Projection& projection, std::span<const float> head_norm,
-                     const ModelConfig& config, const RopeRows& rope, std::size_t begin, HeadsView<float> heads,
-                     LayerWorkspace& work) {
-  project(normed, projection, heads.matrix(), Output::overwrite, work);
+void project_rotated(const char* name, const LinearInput& normed, const Projection& projection,
+                     std::span<const float> head_norm, const ModelConfig& config, const RopeRows& rope,
+                     std::size_t begin, HeadsView<float> heads, LayerWorkspace& work) {
+  project(name, normed, projection, heads.matrix(), Output::overwrite, work);
   if (!head_norm.empty()) {
     const MatrixView<float> each(heads.data(), heads.tokens() * heads.heads(), heads.head_dim());
     rms_norm(each, head_norm, config.norm_epsilon, each);
@@ -59,31 +73,36 @@ DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::sha
 
 void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& rows, Attention& attention,
                                      LayerWorkspace& work) const {
+  const TraceSpan span("layer: keys, values", SpanKind::other, x.rows(), layer_);
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
     const auto v = work.values(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    const LinearInput input = linear_input(normed, work.linear());
-    project_rotated(input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
-    project(input, weights_->v, v.matrix(), Output::overwrite, work);
+    const LinearInput input = pack(normed, work);
+    project_rotated("k", input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
+    project("v", input, weights_->v, v.matrix(), Output::overwrite, work);
     attention.write(layer_, begin, k, v);
   });
 }
 
 void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attention& attention,
                              LayerWorkspace& work) const {
+  const TraceSpan span("layer: queries to output", SpanKind::other, x.rows(), layer_);
   const auto q = work.queries(x.rows());  // becomes the attention's result in place
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto normed = work.normed(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(linear_input(normed, work.linear()), weights_->q, weights_->q_norm, config_, rows.rope, begin,
+    project_rotated("q", pack(normed, work), weights_->q, weights_->q_norm, config_, rows.rope, begin,
                     q.tokens(begin, end), work);
   });
-  attention.attend(layer_, q, rows.positions, config_.window(layer_));
+  {
+    const TraceSpan attention_span("attention", SpanKind::attention, q.tokens());
+    attention.attend(layer_, q, rows.positions, config_.window(layer_));
+  }
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto block = x.rows(begin, end);
-    project(linear_input(q.tokens(begin, end).matrix(), work.linear()), weights_->o, block, Output::add, work);
+    project("o", pack(q.tokens(begin, end).matrix(), work), weights_->o, block, Output::add, work);
     add_mlp(block, work);
   });
 }
@@ -94,7 +113,12 @@ void DecoderLayer::add_mlp(MatrixView<float> x, LayerWorkspace& work) const {
   rms_norm(x, weights_->mlp_norm, config_.norm_epsilon, normed);
   const GatedWeights first{weights_->gate.weight.matrix, weights_->up.weight.matrix, weights_->gate.bias,
                            weights_->up.bias};
-  project(gated(linear_input(normed, work.linear()), first, work.linear()), weights_->down, x, Output::add, work);
+  const LinearInput input = pack(normed, work);
+  const LinearInput wide = [&] {
+    const TraceSpan span("gate, up", SpanKind::product, x.rows());
+    return gated(input, first, work.linear());
+  }();
+  project("down", wide, weights_->down, x, Output::add, work);
 }
 
 ScoringLayer::ScoringLayer(const ModelConfig& config, std::shared_ptr<const LayerWeights> weights)
@@ -107,8 +131,7 @@ void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::sp
   rms_norm(x, weights_->input_norm, config_.norm_epsilon, normed);
   const HeadsView<float> heads(query.data(), 1, static_cast<std::size_t>(config_.heads),
                                static_cast<std::size_t>(config_.head_dim));
-  project_rotated(linear_input(normed, work.linear()), weights_->q, weights_->q_norm, config_, row.rope, 0, heads,
-                  work);
+  project_rotated("q", pack(normed, work), weights_->q, weights_->q_norm, config_, row.rope, 0, heads, work);
 }
 
 void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
@@ -117,19 +140,27 @@ void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::s
     const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
     rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(linear_input(normed, work.linear()), weights_->k, weights_->k_norm, config_, rows.rope, begin, k,
-                    work);
+    project_rotated("k", pack(normed, work), weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
     score_keys(query, k, scores.subspan(begin, end - begin));
   });
 }
 
 void Embedding::gather(std::span<const TokenId> ids, MatrixView<float> x) const {
+  const TraceSpan span("embedding", SpanKind::embedding, ids.size());
+  for (std::size_t t = 0; t < ids.size(); ++t) copy_row(ids[t], x.row(t));
+}
+
+void Embedding::gather(std::span<const TokenId> ids, std::span<const GlobalPosition> positions,
+                       MatrixView<float> x) const {
+  const TraceSpan span("embedding", SpanKind::embedding, positions.size());
+  for (std::size_t t = 0; t < positions.size(); ++t) copy_row(ids[positions[t].index()], x.row(t));
+}
+
+void Embedding::copy_row(TokenId id, float* row) const {
   const WeightMatrix& table = table_.matrix;
-  const std::size_t stride = row_bytes(table.type, table.cols);
-  for (std::size_t t = 0; t < ids.size(); ++t) {
-    GEMRING_CHECK(ids[t].index() < table.rows, "id {} of {}", ids[t].value(), table.rows);
-    widen(table.type, static_cast<const std::byte*>(table.data) + ids[t].index() * stride, x.row(t), table.cols);
-  }
+  GEMRING_CHECK(id.index() < table.rows, "id {} of {}", id.value(), table.rows);
+  const std::size_t offset = id.index() * row_bytes(table.type, table.cols);
+  widen(table.type, static_cast<const std::byte*>(table.data) + offset, row, table.cols);
 }
 
 OutputHead::OutputHead(const ModelConfig& config, const TensorSource& source, const Embedding* embedding)
@@ -142,7 +173,7 @@ OutputHead::OutputHead(const ModelConfig& config, const TensorSource& source, co
 
 void OutputHead::logits(MatrixView<float> x, MatrixView<float> logits, LayerWorkspace& work) const {
   rms_norm(x, norm_, epsilon_, x);
-  linear(x, matrix_.matrix, logits, Output::overwrite, work.linear());
+  multiply("logits", pack(x, work), matrix_.matrix, logits, Output::overwrite, work);
 }
 
 }  // namespace gemring

@@ -102,9 +102,13 @@ class Embedding {
 
   /// x: [ids, hidden]
   void gather(std::span<const TokenId> ids, MatrixView<float> x) const;
+  /// Of the ids at these positions only.   x: [positions, hidden]
+  void gather(std::span<const TokenId> ids, std::span<const GlobalPosition> positions, MatrixView<float> x) const;
   const StoredMatrix& table() const { return table_; }
 
  private:
+  void copy_row(TokenId id, float* row) const;
+
   StoredMatrix table_;
 };
 

@@ -10,6 +10,7 @@
 #include "launch/report.h"
 #include "launch/start_up.h"
 #include "launch/text_output.h"
+#include "launch/trace_file.h"
 #include "launch/workload.h"
 
 namespace gemring {
@@ -60,12 +61,14 @@ Options with_method(Options options) {
   return options;
 }
 
-BenchResult measure(const Job& job, const BenchOptions& bench, Session& session, const GenerationRequest& request) {
+BenchResult measure(const Job& job, const BenchOptions& bench, Session& session, const GenerationRequest& request,
+                    TraceFile& trace) {
   BenchResult measured;
   measured.benchmark = name(bench.benchmark);
   measured.tokens = bench.tokens;
   measured.counted_tokens = bench.benchmark == Benchmark::decode ? bench.decode_tokens : bench.tokens;
   for (std::int32_t run = 0; run < bench.warmup + bench.repetitions; ++run) {
+    if (run >= bench.warmup) trace.start();
     const GenerationResult result = session.generate(request);
     if (!job.first()) continue;
     const double seconds = seconds_of(result, bench);
@@ -90,6 +93,7 @@ int run_bench(const Job& job, const Options& given) {
   const Options options = with_method(given);
   agreed_on_first(job, [&] {
     if (options.output.json_file) require_writable(*options.output.json_file, "--json");
+    if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
   });
   prepare_compute(job, options.run);
   set_log_phase("load");
@@ -120,13 +124,15 @@ int run_bench(const Job& job, const Options& given) {
       progress.update(phase, done, total);
     };
   }
-  const BenchResult result = measure(job, options.bench, *session, request);
+  TraceFile trace(job, options.output.trace_file);
+  const BenchResult result = measure(job, options.bench, *session, request, trace);
   set_log_phase("report");
   agreed_on_first(job, [&] {
     progress.clear();
     write_result(summary(result));
     if (options.output.json_file) write_atomically(*options.output.json_file, bench_report(result));
   });
+  trace.write();
   return 0;
 }
 
