@@ -96,8 +96,7 @@ std::vector<float> filter(Communicator& group, const ModelConfig& config, const 
   const auto total = static_cast<double>(parts.layers.size());
   for (std::size_t layer = 0; layer < parts.layers.size(); ++layer) {
     cache.move_to(LayerIndex(layer));
-    parts.layers[layer].write_keys_values(x, rows, *attention, work);
-    parts.layers[layer].transform(x, rows, *attention, work);
+    parts.layers[layer].forward(x, rows, x.rows(), *attention, work);
     if (progress) progress(static_cast<double>(layer) + 1, total);
   }
   return gather_scores(group, shards, score_rows(group, config, *parts.scoring, x, rows, work));

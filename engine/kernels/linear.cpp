@@ -89,11 +89,6 @@ void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<fl
   }
 }
 
-/// Products of one token are limited by memory, whatever the others run in.
-bool runs_on_tiles(std::size_t tokens, Compute compute) {
-  return compute.many == ComputeType::bf16 && tokens > 1;
-}
-
 /// Elements of a scratch's parts.
 struct ScratchSizes {
   std::size_t gate, panel, input_tiles, gated_tiles, inputs;
@@ -112,6 +107,10 @@ void check_shapes(const LinearInput& x, const WeightMatrix& w) {
 }
 
 }  // namespace
+
+bool runs_on_tiles(std::size_t tokens, Compute compute) {
+  return compute.many == ComputeType::bf16 && tokens > 1;
+}
 
 std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std::size_t threads) {
   const bool tiles = runs_on_tiles(sizes.tokens, compute);

@@ -21,6 +21,9 @@ struct alignas(64) RowShare {
   std::size_t end = 0;
 };
 
+/// Products of one token are limited by memory, whatever the others run in.
+bool runs_on_tiles(std::size_t tokens, Compute compute);
+
 /// The largest products of a phase.
 struct LinearSizes {
   std::size_t tokens = 0;

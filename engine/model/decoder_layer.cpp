@@ -1,5 +1,7 @@
 #include "engine/model/decoder_layer.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -62,7 +64,7 @@ LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows)
       kv_heads_(static_cast<std::size_t>(config.kv_heads)),
       head_dim_(static_cast<std::size_t>(config.head_dim)),
       block_(std::min(token_block(active_compute()), std::max<std::size_t>(max_rows, 1))),
-      normed_(block_ * hidden_),
+      normed_(normed_rows(block_, active_compute(), static_cast<std::size_t>(omp_get_max_threads())) * hidden_),
       keys_(block_ * kv_heads_ * head_dim_),
       values_(block_ * kv_heads_ * head_dim_),
       queries_(max_rows * heads_ * head_dim_),
@@ -71,37 +73,39 @@ LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows)
 DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
     : config_(config), layer_(layer), weights_(std::move(weights)) {}
 
-void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& rows, Attention& attention,
-                                     LayerWorkspace& work) const {
-  const TraceSpan span("layer: keys, values", SpanKind::other, x.rows(), layer_);
+void DecoderLayer::project_queries(const LinearInput& normed, const StepRows& rows, std::size_t begin,
+                                   HeadsView<float> q, LayerWorkspace& work) const {
+  project_rotated("q", normed, weights_->q, weights_->q_norm, config_, rows.rope, begin, q, work);
+}
+
+void DecoderLayer::forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
+                           LayerWorkspace& work) const {
+  const TraceSpan span("layer", SpanKind::other, x.rows(), layer_);
+  const auto normed = [&](std::size_t begin, std::size_t end) {
+    return work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
+  };
+  const std::size_t first = x.rows() - wanted;
+  const auto q = work.queries(wanted);  // becomes the attention's result in place
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
-    const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
     const auto v = work.values(end - begin);
-    rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    const LinearInput input = pack(normed, work);
+    const LinearInput input = normed(begin, end);
     project_rotated("k", input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
     project("v", input, weights_->v, v.matrix(), Output::overwrite, work);
     attention.write(layer_, begin, k, v);
+    if (first == 0) project_queries(input, rows, begin, q.tokens(begin, end), work);
   });
-}
-
-void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attention& attention,
-                             LayerWorkspace& work) const {
-  const TraceSpan span("layer: queries to output", SpanKind::other, x.rows(), layer_);
-  const auto q = work.queries(x.rows());  // becomes the attention's result in place
-  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
-    const auto normed = work.normed(end - begin);
-    rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated("q", pack(normed, work), weights_->q, weights_->q_norm, config_, rows.rope, begin,
-                    q.tokens(begin, end), work);
-  });
-  {
-    const TraceSpan attention_span("attention", SpanKind::attention, q.tokens());
-    attention.attend(layer_, q, rows.positions, config_.window(layer_));
+  if (first > 0) {  // few rows, in blocks of their own: a row's result does not depend on who else is wanted
+    for_blocks(wanted, work, [&](std::size_t begin, std::size_t end) {
+      project_queries(normed(first + begin, first + end), rows, first + begin, q.tokens(begin, end), work);
+    });
   }
-  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
-    const auto block = x.rows(begin, end);
+  {
+    const TraceSpan attention_span("attention", SpanKind::attention, wanted);
+    attention.attend(layer_, q, rows.positions.subspan(first), config_.window(layer_));
+  }
+  for_blocks(wanted, work, [&](std::size_t begin, std::size_t end) {
+    const auto block = x.rows(first + begin, first + end);
     project("o", pack(q.tokens(begin, end).matrix(), work), weights_->o, block, Output::add, work);
     add_mlp(block, work);
   });
@@ -109,11 +113,9 @@ void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attentio
 
 /// x <- x + down(silu(gate(norm(x))) * up(norm(x)))
 void DecoderLayer::add_mlp(MatrixView<float> x, LayerWorkspace& work) const {
-  const auto normed = work.normed(x.rows());
-  rms_norm(x, weights_->mlp_norm, config_.norm_epsilon, normed);
   const GatedWeights first{weights_->gate.weight.matrix, weights_->up.weight.matrix, weights_->gate.bias,
                            weights_->up.bias};
-  const LinearInput input = pack(normed, work);
+  const LinearInput input = work.normed(x, weights_->mlp_norm, config_.norm_epsilon);
   const LinearInput wide = [&] {
     const TraceSpan span("gate, up", SpanKind::product, x.rows());
     return gated(input, first, work.linear());
@@ -127,40 +129,43 @@ ScoringLayer::ScoringLayer(const ModelConfig& config, std::shared_ptr<const Laye
 void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::span<float> query,
                          LayerWorkspace& work) const {
   GEMRING_CHECK(x.rows() == 1, "{} rows", x.rows());
-  const auto normed = work.normed(1);
-  rms_norm(x, weights_->input_norm, config_.norm_epsilon, normed);
+  const LinearInput normed = work.normed(x, weights_->input_norm, config_.norm_epsilon);
   const HeadsView<float> heads(query.data(), 1, static_cast<std::size_t>(config_.heads),
                                static_cast<std::size_t>(config_.head_dim));
-  project_rotated("q", pack(normed, work), weights_->q, weights_->q_norm, config_, row.rope, 0, heads, work);
+  project_rotated("q", normed, weights_->q, weights_->q_norm, config_, row.rope, 0, heads, work);
 }
 
 void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
                          std::span<float> scores, LayerWorkspace& work) const {
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
-    const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
-    rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated("k", pack(normed, work), weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
+    const LinearInput normed = work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
+    project_rotated("k", normed, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
     score_keys(query, k, scores.subspan(begin, end - begin));
   });
 }
 
 void Embedding::gather(std::span<const TokenId> ids, MatrixView<float> x) const {
-  const TraceSpan span("embedding", SpanKind::embedding, ids.size());
-  for (std::size_t t = 0; t < ids.size(); ++t) copy_row(ids[t], x.row(t));
+  gather_each(
+      ids.size(), [&](std::size_t t) { return ids[t]; }, x);
 }
 
 void Embedding::gather(std::span<const TokenId> ids, std::span<const GlobalPosition> positions,
                        MatrixView<float> x) const {
-  const TraceSpan span("embedding", SpanKind::embedding, positions.size());
-  for (std::size_t t = 0; t < positions.size(); ++t) copy_row(ids[positions[t].index()], x.row(t));
+  gather_each(
+      positions.size(), [&](std::size_t t) { return ids[positions[t].index()]; }, x);
 }
 
-void Embedding::copy_row(TokenId id, float* row) const {
+template <class IdOf>
+void Embedding::gather_each(std::size_t count, IdOf id_of, MatrixView<float> x) const {
+  const TraceSpan span("embedding", SpanKind::embedding, count);
   const WeightMatrix& table = table_.matrix;
-  GEMRING_CHECK(id.index() < table.rows, "id {} of {}", id.value(), table.rows);
-  const std::size_t offset = id.index() * row_bytes(table.type, table.cols);
-  widen(table.type, static_cast<const std::byte*>(table.data) + offset, row, table.cols);
+  const std::size_t stride = row_bytes(table.type, table.cols);
+  for (std::size_t t = 0; t < count; ++t)
+    GEMRING_CHECK(id_of(t).index() < table.rows, "id {} of {}", id_of(t).value(), table.rows);
+#pragma omp parallel for schedule(static) if (count > 1)
+  for (std::size_t t = 0; t < count; ++t)
+    widen(table.type, static_cast<const std::byte*>(table.data) + id_of(t).index() * stride, x.row(t), table.cols);
 }
 
 OutputHead::OutputHead(const ModelConfig& config, const TensorSource& source, const Embedding* embedding)
