@@ -133,6 +133,11 @@ void add_progress(Builder& add, OutputOptions& output) {
       "progress on standard error; auto: where that is a terminal");
 }
 
+void add_trace(Builder& add, OutputOptions& output) {
+  add.optional("--trace", output.trace_file, "FILE",
+               "write there what every rank did when, for chrome://tracing or ui.perfetto.dev");
+}
+
 void add_log(Builder& add, OutputOptions& output) {
   add.choice<LogLevel>("--log-level", output.log.level,
                        {{"debug", LogLevel::debug},
@@ -149,6 +154,7 @@ void add_log(Builder& add, OutputOptions& output) {
 void add_output(Builder& add, OutputOptions& output) {
   add.group("Output");
   add.optional("--json", output.json_file, "FILE", "write the full report there as JSON");
+  add_trace(add, output);
   add_progress(add, output);
   add_log(add, output);
 }
@@ -160,6 +166,7 @@ void add_logits(Builder& add, Options& options, bool prompt_from_environment) {
   add.use_environment(true);
   add.value("--last", options.logits.last, "N", "rows: the last N positions of the prompt");
   add.value("--output", options.logits.output_file, "FILE", "safetensors with the tensor `logits` [N, vocab], f32");
+  add_trace(add, options.output);
   add_progress(add, options.output);
   add_log(add, options.output);
 }

@@ -117,9 +117,16 @@ void check_combinations(const Options& options) {
     throw UsageError({"--weights", "q4_k is for --random-weights only: nothing converts to it",
                       "convert to q8_0 or q4_0, or give a GGUF file whose weights are q4_k"});
   }
+  if (options.output.trace_file && options.output.trace_file == options.output.json_file) {
+    throw UsageError({"--trace", "names the file of --json", "give each a file of its own"});
+  }
   if (options.command == Command::bench) {
     const bool limits = options.bench.benchmark == Benchmark::limits;
     if (limits || options.bench.benchmark == Benchmark::kernels) {
+      if (options.output.trace_file) {
+        throw UsageError(
+            {"--trace", fmt::format("means nothing for bench {}", limits ? "limits" : "kernels"), "leave it out"});
+      }
       if (options.model_directory.empty() && !options.bench.random_weights) return;
       throw UsageError({limits ? "bench limits" : "bench kernels", "measures the machine, not a model",
                         "leave out --model and --random-weights"});

@@ -67,7 +67,8 @@ struct RunOptions {
 
 struct OutputOptions {
   ProgressMode progress = ProgressMode::automatic;
-  std::optional<std::string> json_file;  // the full report; of bench also "" or "-": standard output, not the table
+  std::optional<std::string> json_file;   // the full report; of bench also "" or "-": standard output, not the table
+  std::optional<std::string> trace_file;  // spans of all ranks, in Chrome's trace format
   LogOptions log;
   bool log_all_ranks = false;  // the others log as rank 0 does, instead of warnings only
 };

@@ -63,7 +63,7 @@ void serialize(Archive& archive, gemring::LogOptions& options, unsigned /*versio
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::OutputOptions& options, unsigned /*version*/) {
-  archive& options.progress& options.json_file& options.log& options.log_all_ranks;
+  archive& options.progress& options.json_file& options.trace_file& options.log& options.log_all_ranks;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::LogitsOptions& options, unsigned /*version*/) {

@@ -87,8 +87,7 @@ void Stage::prefill(std::span<const TokenId> ids, std::span<float> logits, const
       if (c + 1 < chunks_.size()) receiver_->post(messages_from(c + 1));
       receiver_->take(rows);
     } else {
-      for (std::size_t i = 0; i < own.size(); ++i)
-        parts_.embedding->gather(ids.subspan(own[i].index(), 1), rows.rows(i, i + 1));
+      parts_.embedding->gather(ids, own, rows);
     }
     std::size_t wanted = own.size();
     if (last())

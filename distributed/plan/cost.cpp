@@ -134,8 +134,10 @@ class Coster {
   /// LayerWorkspace and x for steps of `rows` rows, rotations of `positions` positions.
   std::uint64_t workspace(std::int64_t rows, std::int64_t positions) const {
     const std::int64_t block = std::min(std::max<std::int64_t>(rows, 1), token_block_);
+    const auto normed = static_cast<std::int64_t>(normed_rows(static_cast<std::size_t>(block), inputs_.compute,
+                                                              static_cast<std::size_t>(inputs_.threads_per_rank)));
     return bytes_of(rows, model_.hidden) + bytes_of(rows, model_.query_width()) + bytes_of(positions, model_.head_dim) +
-           bytes_of(block, model_.hidden + 2 * model_.kv_width()) +
+           bytes_of(normed, model_.hidden) + bytes_of(block, 2 * model_.kv_width()) +
            linear_scratch_bytes({static_cast<std::size_t>(block),
                                  static_cast<std::size_t>(std::max(model_.hidden, model_.query_width())),
                                  static_cast<std::size_t>(model_.ffn)},

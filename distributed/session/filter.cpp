@@ -1,11 +1,13 @@
 #include "distributed/session/filter.h"
 
 #include <memory>
+#include <optional>
 
 #include "distributed/plan/zigzag.h"
 #include "distributed/ring/ring_attention.h"
 #include "engine/attention/kv_cache.h"
 #include "engine/attention/local_attention.h"
+#include "engine/base/trace.h"
 
 namespace gemring {
 namespace {
@@ -76,6 +78,7 @@ std::vector<float> filter(Communicator& group, const ModelConfig& config, const 
   const std::vector<TokenId> ids = scatter_ids(group, shards, prompt);
   const std::vector<GlobalPosition> positions = shards.positions(group.member());
 
+  std::optional<TraceSpan> set_up(std::in_place, "set up filter", SpanKind::set_up, positions.size());
   const RopeTable rope(inverse_frequencies(config.rope, config.head_dim, n), positions,
                        static_cast<float>(config.rope.attention_factor));
   const StepRows rows{positions, rope.rows(0, positions.size())};
@@ -87,13 +90,13 @@ std::vector<float> filter(Communicator& group, const ModelConfig& config, const 
   KvCache cache(shape, LayerIndex(0), 1, positions.size());  // one layer's keys and values alive at a time
   cache.begin_step(positions);
   const auto attention = make_attention(group, shards, config, options, cache);
+  set_up.reset();
 
   parts.embedding->gather(ids, x);
   const auto total = static_cast<double>(parts.layers.size());
   for (std::size_t layer = 0; layer < parts.layers.size(); ++layer) {
     cache.move_to(LayerIndex(layer));
-    parts.layers[layer].write_keys_values(x, rows, *attention, work);
-    parts.layers[layer].transform(x, rows, *attention, work);
+    parts.layers[layer].forward(x, rows, x.rows(), *attention, work);
     if (progress) progress(static_cast<double>(layer) + 1, total);
   }
   return gather_scores(group, shards, score_rows(group, config, *parts.scoring, x, rows, work));

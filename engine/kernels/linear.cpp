@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
 namespace gemring {
@@ -118,12 +119,16 @@ void check_shapes(const LinearInput& x, const WeightMatrix& w) {
 }
 
 const TokenTiles& tiles_of(LinearInput& x, LinearScratch& scratch) {
-  if (x.tiles.data == nullptr) x.tiles = pack_tiles(x.rows, scratch.input_tiles());
+  if (x.tiles.data != nullptr) return x.tiles;
+  const TraceSpan span("pack", SpanKind::pack, x.tokens());
+  x.tiles = pack_tiles(x.rows, scratch.input_tiles());
   return x.tiles;
 }
 
 const Int8Tokens& bytes_of(LinearInput& x, LinearScratch& scratch) {
-  if (x.bytes.data == nullptr) x.bytes = pack_int8(x.rows, scratch.token_blocks());
+  if (x.bytes.data != nullptr) return x.bytes;
+  const TraceSpan span("pack", SpanKind::pack, x.tokens());
+  x.bytes = pack_int8(x.rows, scratch.token_blocks());
   return x.bytes;
 }
 
@@ -135,6 +140,10 @@ void linear_f32(const LinearInput& x, const WeightMatrix& w, MatrixView<float> o
 }
 
 }  // namespace
+
+bool runs_on_tiles(std::size_t tokens, Compute compute) {
+  return tokens > 1 && compute.many == ComputeType::bf16 && compute.many_blocks == ComputeType::bf16;
+}
 
 std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std::size_t threads) {
   const TypesInUse types(sizes.tokens, compute);

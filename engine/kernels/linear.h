@@ -22,6 +22,10 @@ struct alignas(64) RowShare {
   std::size_t end = 0;
 };
 
+/// Whether all products of so many tokens run on tiles of bf16. Those of one token never do: they are limited by
+/// memory.
+bool runs_on_tiles(std::size_t tokens, Compute compute);
+
 /// The largest products of a phase.
 struct LinearSizes {
   std::size_t tokens = 0;

@@ -8,6 +8,7 @@
 
 #include "engine/attention/attention.h"
 #include "engine/kernels/linear.h"
+#include "engine/kernels/normed_input.h"
 #include "engine/model/config.h"
 #include "engine/model/rope.h"
 #include "engine/model/weights.h"
@@ -31,7 +32,10 @@ class LayerWorkspace {
  public:
   LayerWorkspace(const ModelConfig& config, std::size_t max_rows);
 
-  MatrixView<float> normed(std::size_t tokens) { return {normed_.data(), tokens, hidden_}; }
+  /// x normalised, as products want it; valid until the next call.   x: [tokens, hidden], at most block() tokens
+  LinearInput normed(MatrixView<const float> x, std::span<const float> weight, float epsilon) {
+    return normed_input(x, weight, epsilon, {normed_.data(), normed_.size() / hidden_, hidden_}, linear_);
+  }
   HeadsView<float> keys(std::size_t tokens) { return {keys_.data(), tokens, kv_heads_, head_dim_}; }
   HeadsView<float> values(std::size_t tokens) { return {values_.data(), tokens, kv_heads_, head_dim_}; }
   HeadsView<float> queries(std::size_t rows) {
@@ -42,7 +46,7 @@ class LayerWorkspace {
 
  private:
   std::size_t hidden_, heads_, kv_heads_, head_dim_, block_;
-  Buffer<float> normed_;   // [block, hidden]
+  Buffer<float> normed_;   // [normed_rows(block), hidden]
   Buffer<float> keys_;     // [block, kv_width]
   Buffer<float> values_;   // [block, kv_width]
   Buffer<float> queries_;  // [max_rows, query_width]
@@ -63,15 +67,15 @@ class DecoderLayer {
  public:
   DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights);
 
-  /// First half: keys and values of all rows go to the attention.   x: [rows, hidden]
-  void write_keys_values(MatrixView<const float> x, const StepRows& rows, Attention& attention,
-                         LayerWorkspace& work) const;
-
-  /// Second half: x <- x + attention(norm(x)); x <- x + mlp(norm(x)), in place. May be given fewer rows than the first
-  /// half: those whose output is wanted (the last layer of a prefill).   x: [rows, hidden]
-  void transform(MatrixView<float> x, const StepRows& rows, Attention& attention, LayerWorkspace& work) const;
+  /// x <- x + attention(norm(x)); x <- x + mlp(norm(x)), in place. Keys and values of all rows go to the attention; the
+  /// rest is done for the last `wanted` rows only, those whose output is wanted (few in the last layer of a prefill).
+  /// x: [rows, hidden]
+  void forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
+               LayerWorkspace& work) const;
 
  private:
+  void project_queries(LinearInput& normed, const StepRows& rows, std::size_t begin, HeadsView<float> q,
+                       LayerWorkspace& work) const;
   void add_mlp(MatrixView<float> x, LayerWorkspace& work) const;  // of one token block
 
   ModelConfig config_;
@@ -103,9 +107,14 @@ class Embedding {
 
   /// x: [ids, hidden]
   void gather(std::span<const TokenId> ids, MatrixView<float> x) const;
+  /// Of the ids at these positions only.   x: [positions, hidden]
+  void gather(std::span<const TokenId> ids, std::span<const GlobalPosition> positions, MatrixView<float> x) const;
   const StoredMatrix& table() const { return table_; }
 
  private:
+  template <class IdOf>
+  void gather_each(std::size_t count, IdOf id_of, MatrixView<float> x) const;
+
   StoredMatrix table_;
 };
 

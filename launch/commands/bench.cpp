@@ -12,6 +12,7 @@
 #include "launch/progress.h"
 #include "launch/prompt.h"
 #include "launch/start_up.h"
+#include "launch/trace_file.h"
 #include "launch/workload.h"
 
 namespace gemring {
@@ -68,13 +69,14 @@ Options with_method(Options options) {
   return options;
 }
 
-BenchResult measure_runs(const Job& job, const BenchOptions& bench, Session& session,
-                         const GenerationRequest& request) {
+BenchResult measure_runs(const Job& job, const BenchOptions& bench, Session& session, const GenerationRequest& request,
+                         TraceFile& trace) {
   BenchResult measured;
   measured.benchmark = name(bench.benchmark);
   measured.tokens = prompt_tokens(bench);
   measured.counted_tokens = bench.benchmark == Benchmark::decode ? bench.decode_tokens : measured.tokens;
   for (std::int32_t run = 0; run < bench.warmup + bench.repetitions; ++run) {
+    if (run >= bench.warmup) trace.start();
     const GenerationResult result = session.generate(request);
     if (!job.first()) continue;
     const double seconds = seconds_of(result, bench);
@@ -86,13 +88,29 @@ BenchResult measure_runs(const Job& job, const BenchOptions& bench, Session& ses
   return measured;
 }
 
-/// The limit before anything is loaded. Its memory does not count as the benchmark's; where the two cannot be told
-/// apart, the limit after the repetitions is all there is.
+/// Before anything is loaded. Its memory does not count as the benchmark's; where the two cannot be told apart, the
+/// limit after the repetitions is all there is.
 double limit_before(Limit limit) {
   if (!reset_peak_rss()) return 0;
   const double rate = measure(limit);
   reset_peak_rss();
   return rate;
+}
+
+/// Which of the limits counts is told by how most weights are stored, and that only when they are loaded.
+struct LimitsBefore {
+  Limit of_rows;
+  Limit of_blocks;
+  double rows = 0;
+  double blocks = 0;
+};
+
+LimitsBefore limits_before(bool decode) {
+  LimitsBefore limits{.of_rows = decode ? Limit::memory_read : limit_of(active_compute().many),
+                      .of_blocks = decode ? Limit::memory_read : limit_of(active_compute().many_blocks)};
+  limits.rows = limit_before(limits.of_rows);
+  limits.blocks = limits.of_blocks == limits.of_rows ? limits.rows : limit_before(limits.of_blocks);
+  return limits;
 }
 
 /// Of all ranks that take part, measuring at the same time; each has its better one of before and now.
@@ -108,6 +126,24 @@ double limit_of_job(const Job& job, Limit limit, double before, const std::vecto
   return sum;
 }
 
+/// Fills in what the result says of its work and of the limit that it is a share of.
+void set_against_limit(const Job& job, const Options& options, const OpenModel& model, const Workload& workload,
+                       const LimitsBefore& before, BenchResult& result) {
+  const bool decode = options.bench.benchmark == Benchmark::decode;
+  const PlanInputs inputs = plan_inputs(options.run, model, workload, 1);
+  const std::vector<RankCost> costs =
+      rank_costs(agree_on_plan(job, options.run, workload.method, model.config.layers, job.world.size()), inputs);
+  result.weights = prevailing_type(inputs.tensors);
+  const bool in_blocks = is_block_type(result.weights);
+  result.limiting = in_blocks ? before.of_blocks : before.of_rows;
+  result.limit = limit_of_job(job, result.limiting, in_blocks ? before.blocks : before.rows, costs);
+  result.compute =
+      type_of_products(active_compute(), decode ? 1 : static_cast<std::size_t>(workload.prompt_tokens), result.weights);
+  result.giga_work = 1e-9 * (decode ? decode_bytes(model.config, inputs.tensors, options.run.kv_type,
+                                                   workload.prompt_tokens, options.bench.decode_tokens)
+                                    : flop_to_first_token(costs));
+}
+
 }  // namespace
 
 int run_bench(const Job& job, const Options& given) {
@@ -115,14 +151,12 @@ int run_bench(const Job& job, const Options& given) {
   if (given.bench.benchmark == Benchmark::kernels) return run_bench_kernels(job, given);
   const Options options = with_method(given);
   BenchOutput output(options.output.json_file);
-  agreed_on_first(job, [&] { output.require_writable(); });
+  agreed_on_first(job, [&] {
+    output.require_writable();
+    if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
+  });
   prepare_compute(job, options.run);
-  const bool decode = options.bench.benchmark == Benchmark::decode;
-  // Which of the limits counts is told by the weights, which are loaded behind the first measurement.
-  const Limit limit_of_rows = decode ? Limit::memory_read : limit_of(active_compute().many);
-  const Limit limit_of_blocks = decode ? Limit::memory_read : limit_of(active_compute().many_blocks);
-  const double rows_before = limit_before(limit_of_rows);
-  const double blocks_before = limit_of_blocks == limit_of_rows ? rows_before : limit_before(limit_of_blocks);
+  const LimitsBefore before = limits_before(options.bench.benchmark == Benchmark::decode);
   set_log_phase("load");
   const OpenModel model = open_model(job, options);
   const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
@@ -151,24 +185,16 @@ int run_bench(const Job& job, const Options& given) {
       progress.update(phase, done, total);
     };
   }
-  BenchResult result = measure_runs(job, options.bench, *session, request);
+  TraceFile trace(job, options.output.trace_file);
+  BenchResult result = measure_runs(job, options.bench, *session, request, trace);
   set_log_phase("report");
-  const PlanInputs inputs = plan_inputs(options.run, model, workload, 1);
-  const std::vector<RankCost> costs =
-      rank_costs(agree_on_plan(job, options.run, workload.method, model.config.layers, job.world.size()), inputs);
-  result.weights = prevailing_type(inputs.tensors);
-  const bool in_blocks = is_block_type(result.weights);
-  result.limiting = in_blocks ? limit_of_blocks : limit_of_rows;
-  result.limit = limit_of_job(job, result.limiting, in_blocks ? blocks_before : rows_before, costs);
-  result.compute = type_of_products(active_compute(), decode ? 1 : static_cast<std::size_t>(tokens), result.weights);
-  result.giga_work = 1e-9 * (decode ? decode_bytes(model.config, inputs.tensors, options.run.kv_type, tokens,
-                                                   options.bench.decode_tokens)
-                                    : flop_to_first_token(costs));
+  set_against_limit(job, options, model, workload, before, result);
   agreed_on_first(job, [&] {
     progress.clear();
     output.add(bench_table(result), bench_line(result));
     output.finish();
   });
+  trace.write();
   return 0;
 }
 

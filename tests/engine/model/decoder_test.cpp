@@ -77,8 +77,7 @@ TEST(DecoderLayer, LikeDoubleInEveryStoredType) {
       Engine engine(tiny_config(), tensors, counted(tokens));
       std::vector<float> got = to_floats(x);
       engine.cache.begin_step(engine.positions);
-      engine.layers[1].write_keys_values(view(got), engine.rows(0, tokens), engine.attention, engine.work);
-      engine.layers[1].transform(view(got), engine.rows(0, tokens), engine.attention, engine.work);
+      engine.layers[1].forward(view(got), engine.rows(0, tokens), tokens, engine.attention, engine.work);
       const auto expected = flat(plain.layer(1, x, counted(tokens)));
       EXPECT_LT(largest_difference(got, expected), kTolerance) << name(type) << ", " << tokens << " tokens";
       EXPECT_GT(largest_difference(flat(x), expected), 0.1) << "the layer seems to do nothing";
@@ -94,8 +93,7 @@ TEST(DecoderLayer, MoreRowsThanATokenBlock) {
   Engine engine(tiny_config(), tensors, counted(tokens));
   std::vector<float> got = to_floats(x);
   engine.cache.begin_step(engine.positions);
-  engine.layers[0].write_keys_values(view(got), engine.rows(0, tokens), engine.attention, engine.work);
-  engine.layers[0].transform(view(got), engine.rows(0, tokens), engine.attention, engine.work);
+  engine.layers[0].forward(view(got), engine.rows(0, tokens), tokens, engine.attention, engine.work);
   EXPECT_LT(largest_difference(got, flat(plain.layer(0, x, counted(tokens)))), kTolerance);
 }
 
