@@ -169,11 +169,12 @@ class Writer {
 
 }  // namespace
 
-TraceFile::TraceFile(const Job& job, std::optional<std::string> path) : job_(job), path_(std::move(path)) {}
+TraceFile::TraceFile(const Job& job, std::optional<std::string> path, std::size_t most_spans)
+    : job_(job), path_(std::move(path)), most_spans_(most_spans) {}
 
 void TraceFile::start() {
   if (!path_ || trace_) return;
-  trace_.emplace();
+  trace_.emplace(most_spans_);
   start_traces(job_.world, *trace_);
 }
 

@@ -1,6 +1,7 @@
 // `--trace FILE`: what every rank did when, in Chrome's trace format (chrome://tracing, ui.perfetto.dev).
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -13,8 +14,8 @@ namespace gemring {
 /// rank and phase (all runs of it together) the shares of matrix products, attention, waiting and the rest.
 class TraceFile {
  public:
-  /// Without a path every call does nothing.
-  TraceFile(const Job& job, std::optional<std::string> path);
+  /// Without a path every call does nothing. most_spans: that a rank keeps.
+  TraceFile(const Job& job, std::optional<std::string> path, std::size_t most_spans = Trace::kMostSpans);
 
   /// Collective: recording begins, unless it has. Not before require_writable() and what is not to be in the trace.
   void start();
@@ -25,6 +26,7 @@ class TraceFile {
  private:
   const Job& job_;
   std::optional<std::string> path_;
+  std::size_t most_spans_;
   std::optional<Trace> trace_;
 };
 

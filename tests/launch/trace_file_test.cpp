@@ -102,6 +102,22 @@ TEST_F(TraceFileTest, SharesOfAllRunsOfAPhaseAddUpToOne) {
   }
 }
 
+TEST_F(TraceFileTest, SpansThatWereDroppedAreToldInTheFileAndTheLog) {
+  TraceFile trace(job_, path_.string(), 4);
+  trace.start();
+  run_phase("prefill");
+  run_phase("decode");
+  testing::internal::CaptureStderr();
+  trace.write();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("holds its first 4 spans, 2 more were dropped"), std::string::npos) << log;
+  const json file = read();
+  EXPECT_EQ(file["otherData"]["ranks"][0]["spans"], 4);
+  EXPECT_EQ(file["otherData"]["ranks"][0]["dropped_spans"], 2);
+  EXPECT_EQ(file["traceEvents"].size(), 2u + 2u + 4u) << "names, both phases, the first spans";
+  EXPECT_GT(file["otherData"]["phases"][1]["seconds_of_kind"]["product"].get<double>(), 0.0) << "counted all the same";
+}
+
 TEST_F(TraceFileTest, AFileThatCannotBeWrittenIsAnErrorOfAllRanks) {
   TraceFile trace(job_, (directory_ / "gone" / "trace.json").string());
   trace.start();
