@@ -42,16 +42,17 @@ void project_rotated(const LinearInput& normed, const Projection& projection, st
 
 }  // namespace
 
-LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows)
+LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows, std::size_t max_queries)
     : hidden_(static_cast<std::size_t>(config.hidden)),
       heads_(static_cast<std::size_t>(config.heads)),
       kv_heads_(static_cast<std::size_t>(config.kv_heads)),
       head_dim_(static_cast<std::size_t>(config.head_dim)),
       block_(std::min(token_block(active_compute()), std::max<std::size_t>(max_rows, 1))),
+      max_queries_(std::max<std::size_t>(max_queries, 1)),
       normed_(block_ * hidden_),
       keys_(block_ * kv_heads_ * head_dim_),
       values_(block_ * kv_heads_ * head_dim_),
-      queries_(max_rows * heads_ * head_dim_),
+      queries_(max_queries_ * heads_ * head_dim_),
       linear_({block_, std::max(hidden_, heads_ * head_dim_), static_cast<std::size_t>(config.ffn)}) {}
 
 DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
@@ -73,6 +74,16 @@ void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& 
 
 void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attention& attention,
                              LayerWorkspace& work) const {
+  std::size_t begin = 0;
+  do {  // once without rows too
+    const std::size_t end = std::min(begin + work.max_queries(), x.rows());
+    transform_part(x.rows(begin, end), rows.part(begin, end), attention, work);
+    begin = end;
+  } while (begin < x.rows());
+}
+
+void DecoderLayer::transform_part(MatrixView<float> x, const StepRows& rows, Attention& attention,
+                                  LayerWorkspace& work) const {
   const auto q = work.queries(x.rows());  // becomes the attention's result in place
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto normed = work.normed(end - begin);
@@ -126,8 +137,10 @@ void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::s
 void Embedding::gather(std::span<const TokenId> ids, MatrixView<float> x) const {
   const WeightMatrix& table = table_.matrix;
   const std::size_t stride = row_bytes(table.type, table.cols);
+  for (const TokenId id : ids) GEMRING_CHECK(id.index() < table.rows, "id {} of {}", id.value(), table.rows);
+    // The activations' pages lie next to the threads that normalise and rotate these rows, split like this too.
+#pragma omp parallel for schedule(static) if (ids.size() > 1)
   for (std::size_t t = 0; t < ids.size(); ++t) {
-    GEMRING_CHECK(ids[t].index() < table.rows, "id {} of {}", ids[t].value(), table.rows);
     widen(table.type, static_cast<const std::byte*>(table.data) + ids[t].index() * stride, x.row(t), table.cols);
   }
 }
