@@ -64,6 +64,14 @@ bool WeightReads::holds_last_token() const {
   return last_stage_ && stage_->ranks.front() == rank_;
 }
 
+std::int32_t WeightReads::tokens_of_filter() const {
+  return filters() && inputs_.filters(plan_.method) ? largest_share(inputs_.prompt_tokens, plan_.filter_group) : 0;
+}
+
+std::int32_t WeightReads::tokens_of_stage() const {
+  return first_stage_ ? largest_share(inputs_.pass_tokens(plan_.method), stage_->ranks) : 0;
+}
+
 bool WeightReads::stage_needs(const ModelTensor& tensor) const {
   if (stage_ == nullptr) return false;
   if (tensor.role == TensorRole::embedding) return first_stage_ || (last_stage_ && inputs_.model.tied_embeddings);
@@ -81,11 +89,8 @@ std::uint64_t WeightReads::read_by_stage(const ModelTensor& tensor, std::uint64_
   if (!stage_needs(tensor)) return 0;
   const ModelConfig& model = inputs_.model;
   const bool logits = holds_last_token() || (last_stage_ && inputs_.logit_rows > 1);
-  if (tensor.role == TensorRole::embedding) {
-    if (logits && model.tied_embeddings) return bytes;
-    if (!first_stage_) return 0;
-    return rows_read(bytes, model.vocab, largest_share(inputs_.pass_tokens(plan_.method), stage_->ranks));
-  }
+  if (tensor.role == TensorRole::embedding)
+    return logits && model.tied_embeddings ? bytes : rows_read(bytes, model.vocab, tokens_of_stage());
   if (!is_of_layer(tensor.role)) return logits ? bytes : 0;
   if (tensor.layer.value() + 1 < model.layers || logits) return bytes;
   if (tensor.role != TensorRole::qkv) return is_for_keys_and_values(tensor.role) ? bytes : 0;
@@ -95,8 +100,7 @@ std::uint64_t WeightReads::read_by_stage(const ModelTensor& tensor, std::uint64_
 
 std::uint64_t WeightReads::read_by_filter(const ModelTensor& tensor, std::uint64_t bytes) const {
   if (!filter_needs(tensor) || !inputs_.filters(plan_.method)) return 0;
-  if (tensor.role == TensorRole::embedding)
-    return rows_read(bytes, inputs_.model.vocab, largest_share(inputs_.prompt_tokens, plan_.filter_group));
+  if (tensor.role == TensorRole::embedding) return rows_read(bytes, inputs_.model.vocab, tokens_of_filter());
   const bool query = tensor.role == TensorRole::q || tensor.role == TensorRole::q_bias;
   const bool skipped = tensor.layer == inputs_.filter_layer && query && member_of(plan_.filter_group, rank_) != 0;
   return skipped ? 0 : bytes;
@@ -104,7 +108,10 @@ std::uint64_t WeightReads::read_by_filter(const ModelTensor& tensor, std::uint64
 
 std::uint64_t WeightReads::resident(const ModelTensor& tensor, const TensorInfo& info) const {
   if (!inputs_.weights_shared || is_block_type(info.type)) return info.bytes;
-  return std::max(read_by_filter(tensor, info.bytes), read_by_stage(tensor, info.bytes));
+  const std::uint64_t read = std::max(read_by_filter(tensor, info.bytes), read_by_stage(tensor, info.bytes));
+  if (tensor.role != TensorRole::embedding || plan_.filter_group.size() <= 1) return read;
+  // A shard of the compressed prompt holds other tokens than the same rank's shard of the prompt.
+  return std::max(read, rows_read(info.bytes, inputs_.model.vocab, tokens_of_filter() + tokens_of_stage()));
 }
 
 std::vector<ReadTensor> WeightReads::all() const {

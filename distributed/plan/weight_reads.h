@@ -27,6 +27,8 @@ class WeightReads {
  private:
   bool filters() const { return plan_.filters(rank_); }
   bool holds_last_token() const;
+  std::int32_t tokens_of_filter() const;  // whose embeddings the rank gathers
+  std::int32_t tokens_of_stage() const;
   bool stage_needs(const ModelTensor& tensor) const;
   bool filter_needs(const ModelTensor& tensor) const;
   std::uint64_t read_by_stage(const ModelTensor& tensor, std::uint64_t bytes) const;

@@ -128,6 +128,9 @@ TEST(Memory, OfAMappedEmbeddingTheRowsOfTheTokensAndTheirNeighbours) {
     inputs.prompt_tokens = tokens;
     EXPECT_EQ(weights_of(0, 1, inputs), read + 8992 - 640) << tokens;
   }
+  inputs.prompt_tokens = 2;
+  inputs.keep = 1;
+  EXPECT_EQ(weights_of(0, 2, inputs, Method::gemfilter), 65536u + 32768u + 8992 - 640);  // one token in each pass
   inputs.prompt_tokens = 1;
   inputs.tensors[1].type = DataType::q8_0;  // its scales are looked at
   EXPECT_EQ(weights_of(0, 1, inputs), 131072u + 8992 - 640);
