@@ -44,6 +44,15 @@ class Plans(EndToEnd):
     def test_every_cluster_file_says_the_same_with_the_full_prompt(self):
         self.check_same("full")
 
+    def test_the_number_of_threads_changes_nothing(self):
+        for compute in ("f32", "auto"):
+            request = [*self.request, "--compute", compute, "--threads"]
+            alone = self.report([*request, 1])
+            for threads in (2, 3):
+                report = self.report([*request, threads])
+                for field in ("text", "generated_ids", "kept_indices"):
+                    self.assertEqual(report[field], alone[field], f"{compute}, {threads} threads: {field}")
+
     def test_a_report_fits_its_prompt(self):
         report = self.report(self.request, 2)
         self.assertEqual(report["prompt_tokens"], self.case["tokens"])
