@@ -157,7 +157,8 @@ void use_kernels(const std::vector<Isa>& detected, const std::vector<std::string
 
 void prepare_compute(const Job& job, const RunOptions& options) {
   make_blas_single_threaded();
-  const RankCores mine = look_at_cores(job.environment);
+  RankCores mine;
+  agreed(job, [&] { mine = look_at_cores(job.environment); });
   const std::vector<ComputeFacts> ranks =
       all_gather_control(job.world, ComputeFacts{static_cast<int>(detected_isa()), blas_core_name(), mine.host,
                                                  static_cast<int>(mine.source), mine.cores, prefers_bf16(options)});

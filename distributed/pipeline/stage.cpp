@@ -28,7 +28,7 @@ Stage::Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, 
       options_(options),
       chunks_(stage_shards(plan, index, options.prompt_tokens)),
       max_rows_(largest_shard(chunks_, group.member())),
-      work_(config, max_rows_),
+      work_(config, max_rows_, queries_at_once(max_rows_, group.size())),
       x_(max_rows_ * static_cast<std::size_t>(config.hidden)) {
   for (const ZigzagShards& shards : chunks_) {
     const auto own = shards.positions(group.member());

@@ -51,10 +51,9 @@ std::vector<float> gather_scores(Communicator& group, const ZigzagShards& shards
 }
 
 std::unique_ptr<Attention> make_attention(Communicator& group, const ZigzagShards& shards, const ModelConfig& config,
-                                          const ComputeOptions& options, KvCache& cache) {
+                                          const ComputeOptions& options, KvCache& cache, std::size_t max_queries) {
   const auto heads = static_cast<std::size_t>(config.heads);
-  if (group.size() == 1)
-    return std::make_unique<LocalAttention>(cache, heads, static_cast<std::size_t>(shards.largest()));
+  if (group.size() == 1) return std::make_unique<LocalAttention>(cache, heads, max_queries);
   return std::make_unique<RingAttention>(cache, group, shards, heads, options.message_type);
 }
 
@@ -82,14 +81,15 @@ std::vector<float> filter(Communicator& group, const ModelConfig& config, const 
   const RopeTable rope(inverse_frequencies(config.rope, config.head_dim, n), positions,
                        static_cast<float>(config.rope.attention_factor));
   const StepRows rows{positions, rope.rows(0, positions.size())};
-  LayerWorkspace work(config, positions.size());
+  const std::size_t max_queries = queries_at_once(positions.size(), group.size());
+  LayerWorkspace work(config, positions.size(), max_queries);
   Buffer<float> activations(positions.size() * static_cast<std::size_t>(config.hidden));
   const MatrixView<float> x(activations.data(), positions.size(), static_cast<std::size_t>(config.hidden));
   const KvShape shape{static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim),
                       options.kv_type};
   KvCache cache(shape, LayerIndex(0), 1, positions.size());  // one layer's keys and values alive at a time
   cache.begin_step(positions);
-  const auto attention = make_attention(group, shards, config, options, cache);
+  const auto attention = make_attention(group, shards, config, options, cache, max_queries);
   set_up.reset();
 
   parts.embedding->gather(ids, x);

@@ -52,16 +52,17 @@ void project_rotated(const char* name, LinearInput& normed, const Projection& pr
 
 }  // namespace
 
-LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows)
+LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows, std::size_t max_queries)
     : hidden_(static_cast<std::size_t>(config.hidden)),
       heads_(static_cast<std::size_t>(config.heads)),
       kv_heads_(static_cast<std::size_t>(config.kv_heads)),
       head_dim_(static_cast<std::size_t>(config.head_dim)),
       block_(std::min(token_block(active_compute()), std::max<std::size_t>(max_rows, 1))),
+      max_queries_(std::max<std::size_t>(max_queries, 1)),
       normed_(normed_rows(block_, active_compute(), static_cast<std::size_t>(omp_get_max_threads())) * hidden_),
       keys_(block_ * kv_heads_ * head_dim_),
       values_(block_ * kv_heads_ * head_dim_),
-      queries_(max_rows * heads_ * head_dim_),
+      queries_(max_queries_ * heads_ * head_dim_),
       linear_({block_, std::max(hidden_, heads_ * head_dim_), static_cast<std::size_t>(config.ffn)}) {}
 
 DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
@@ -75,32 +76,39 @@ void DecoderLayer::project_queries(LinearInput& normed, const StepRows& rows, st
 void DecoderLayer::forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
                            LayerWorkspace& work) const {
   const TraceSpan span("layer", SpanKind::other, x.rows(), layer_);
-  const auto normed = [&](std::size_t begin, std::size_t end) {
-    return work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
-  };
-  const std::size_t first = x.rows() - wanted;
-  const auto q = work.queries(wanted);  // becomes the attention's result in place
+  const bool with_queries = wanted == x.rows() && wanted <= work.max_queries();  // made of the same normalised rows
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto k = work.keys(end - begin);
     const auto v = work.values(end - begin);
-    LinearInput input = normed(begin, end);
+    LinearInput input = work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
     project_rotated("k", input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
     project("v", input, weights_->v, v.matrix(), Output::overwrite, work);
     attention.write(layer_, begin, k, v);
-    if (first == 0) project_queries(input, rows, begin, q.tokens(begin, end), work);
+    if (with_queries) project_queries(input, rows, begin, work.queries(wanted).tokens(begin, end), work);
   });
-  if (first > 0) {  // few rows, in blocks of their own: a row's result does not depend on who else is wanted
-    for_blocks(wanted, work, [&](std::size_t begin, std::size_t end) {
-      LinearInput input = normed(first + begin, first + end);
-      project_queries(input, rows, first + begin, q.tokens(begin, end), work);
+  std::size_t begin = x.rows() - wanted;
+  do {  // once without rows too
+    const std::size_t end = std::min(begin + work.max_queries(), x.rows());
+    transform(x.rows(begin, end), rows.part(begin, end), with_queries, attention, work);
+    begin = end;
+  } while (begin < x.rows());
+}
+
+void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, bool has_queries, Attention& attention,
+                             LayerWorkspace& work) const {
+  const auto q = work.queries(x.rows());  // becomes the attention's result in place
+  if (!has_queries) {
+    for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
+      LinearInput input = work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
+      project_queries(input, rows, begin, q.tokens(begin, end), work);
     });
   }
   {
-    const TraceSpan attention_span("attention", SpanKind::attention, wanted);
-    attention.attend(layer_, q, rows.positions.subspan(first), config_.window(layer_));
+    const TraceSpan span("attention", SpanKind::attention, x.rows());
+    attention.attend(layer_, q, rows.positions, config_.window(layer_));
   }
-  for_blocks(wanted, work, [&](std::size_t begin, std::size_t end) {
-    const auto block = x.rows(first + begin, first + end);
+  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
+    const auto block = x.rows(begin, end);
     LinearInput attended(q.tokens(begin, end).matrix());
     project("o", attended, weights_->o, block, Output::add, work);
     add_mlp(block, work);
@@ -159,6 +167,7 @@ void Embedding::gather_each(std::size_t count, IdOf id_of, MatrixView<float> x) 
   const std::size_t stride = row_bytes(table.type, table.cols);
   for (std::size_t t = 0; t < count; ++t)
     GEMRING_CHECK(id_of(t).index() < table.rows, "id {} of {}", id_of(t).value(), table.rows);
+  // The activations' pages lie next to the threads that normalise and rotate these rows, split like this too.
 #pragma omp parallel for schedule(static) if (count > 1)
   for (std::size_t t = 0; t < count; ++t)
     widen(table.type, static_cast<const std::byte*>(table.data) + id_of(t).index() * stride, x.row(t), table.cols);

@@ -27,10 +27,20 @@ constexpr std::size_t token_block(Compute compute) {
   return only_tiles ? kTiledTokenBlock : kTokenBlock;
 }
 
-/// Scratch for layers of one shape. Allocated once per phase; `max_rows` rows of a step at most.
+/// Queries of a step that exist at a time where every key is at hand: enough tasks for the threads of a large node, and
+/// a long first pass does not hold as many queries as activations.
+inline constexpr std::size_t kQueryBlock = 2048;
+
+/// Queries of a step of `rows` rows: all where other members of a group hold keys, which travel once.
+constexpr std::size_t queries_at_once(std::size_t rows, int members) {
+  return members == 1 && rows > kQueryBlock ? kQueryBlock : rows;
+}
+
+/// Scratch for layers of one shape. Allocated once per phase; `max_rows` rows of a step at most, `max_queries` of them
+/// with their queries at a time (all, where the attention wants all at once; attention.h).
 class LayerWorkspace {
  public:
-  LayerWorkspace(const ModelConfig& config, std::size_t max_rows);
+  LayerWorkspace(const ModelConfig& config, std::size_t max_rows, std::size_t max_queries);
 
   /// x normalised, as products want it; valid until the next call.   x: [tokens, hidden], at most block() tokens
   LinearInput normed(MatrixView<const float> x, std::span<const float> weight, float epsilon) {
@@ -38,18 +48,17 @@ class LayerWorkspace {
   }
   HeadsView<float> keys(std::size_t tokens) { return {keys_.data(), tokens, kv_heads_, head_dim_}; }
   HeadsView<float> values(std::size_t tokens) { return {values_.data(), tokens, kv_heads_, head_dim_}; }
-  HeadsView<float> queries(std::size_t rows) {
-    return {queries_.data(), rows, heads_, head_dim_};
-  }  // of the whole step
+  HeadsView<float> queries(std::size_t rows) { return {queries_.data(), rows, heads_, head_dim_}; }
   LinearScratch& linear() { return linear_; }
   std::size_t block() const { return block_; }  // tokens at a time
+  std::size_t max_queries() const { return max_queries_; }
 
  private:
-  std::size_t hidden_, heads_, kv_heads_, head_dim_, block_;
+  std::size_t hidden_, heads_, kv_heads_, head_dim_, block_, max_queries_;
   Buffer<float> normed_;   // [normed_rows(block), hidden]
   Buffer<float> keys_;     // [block, kv_width]
   Buffer<float> values_;   // [block, kv_width]
-  Buffer<float> queries_;  // [max_rows, query_width]
+  Buffer<float> queries_;  // [max_queries, query_width]
   LinearScratch linear_;
 };
 
@@ -58,9 +67,10 @@ struct StepRows {
   std::span<const GlobalPosition> positions;  // [rows], ascending
   RopeRows rope;                              // of the same rows
 
-  StepRows from(std::size_t row) const {
-    return {positions.subspan(row), {rope.cos.rows(row, positions.size()), rope.sin.rows(row, positions.size())}};
+  StepRows part(std::size_t begin, std::size_t end) const {
+    return {positions.subspan(begin, end - begin), {rope.cos.rows(begin, end), rope.sin.rows(begin, end)}};
   }
+  StepRows from(std::size_t row) const { return part(row, positions.size()); }
 };
 
 class DecoderLayer {
@@ -76,6 +86,9 @@ class DecoderLayer {
  private:
   void project_queries(LinearInput& normed, const StepRows& rows, std::size_t begin, HeadsView<float> q,
                        LayerWorkspace& work) const;
+  /// The same for as many rows as the workspace has queries for; they are there already where `has_queries`.
+  void transform(MatrixView<float> x, const StepRows& rows, bool has_queries, Attention& attention,
+                 LayerWorkspace& work) const;
   void add_mlp(MatrixView<float> x, LayerWorkspace& work) const;  // of one token block
 
   ModelConfig config_;

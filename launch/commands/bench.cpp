@@ -176,6 +176,7 @@ int run_bench(const Job& job, const Options& given) {
   workload.prompt_tokens = tokens;
   workload.keep = selection.keep;
   workload.new_tokens = request.stop.max_new_tokens;
+  workload.requests = options.bench.warmup + options.bench.repetitions;
   const auto session = start_session(job, options.run, model, workload);
 
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);

@@ -44,6 +44,15 @@ class Plans(EndToEnd):
     def test_every_cluster_file_says_the_same_with_the_full_prompt(self):
         self.check_same("full")
 
+    def test_the_number_of_threads_changes_nothing(self):
+        for compute in ("f32", "auto"):
+            request = [*self.request, "--compute", compute, "--threads"]
+            alone = self.report([*request, 1])
+            for threads in (2, 3):
+                report = self.report([*request, threads])
+                for field in ("text", "generated_ids", "kept_indices"):
+                    self.assertEqual(report[field], alone[field], f"{compute}, {threads} threads: {field}")
+
     def test_a_report_fits_its_prompt(self):
         report = self.report(self.request, 2)
         self.assertEqual(report["prompt_tokens"], self.case["tokens"])
@@ -198,6 +207,25 @@ class Commands(EndToEnd):
     def read_lines(path):
         with open(path, encoding="utf-8") as file:
             return [json.loads(line) for line in file]
+
+    def test_a_run_takes_the_memory_that_the_plan_says(self):
+        shape = self.path("shape.json", {
+            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "num_hidden_layers": 3, "hidden_size": 1024,
+            "num_attention_heads": 16, "num_key_value_heads": 4, "head_dim": 64, "intermediate_size": 4096,
+            "vocab_size": 16000, "max_position_embeddings": 4096, "rope_theta": 10000.0, "rms_norm_eps": 1e-05,
+            "hidden_act": "silu", "tie_word_embeddings": False})
+        for weights in ("stored", "q8_0"):  # 157 and 84 MB
+            for ranks in (0, 2):
+                with self.subTest(weights=weights, ranks=ranks):
+                    path = self.path("memory.json")
+                    run = self.succeed(["bench", "prefill", "--random-weights", shape, "--weights", weights, "--tokens", 1500,
+                                        "--threads", 1, "--repetitions", 1, "--warmup", 0, "--json", path], ranks)
+                    with open(path, encoding="utf-8") as file:
+                        peaks = [rank["peak_rss_bytes"] for rank in json.load(file)["ranks"]]
+                    planned = [int(mib.replace(",", "")) * 2**20 for mib in re.findall(r"will need ([\d,]+) MiB", run.stderr)]
+                    self.assertEqual(len(planned), len(peaks))
+                    for plan, peak in zip(planned, peaks):  # the program itself: 14 MB alone, 24 MB under mpirun
+                        self.assertLess(abs(plan - peak), 0.05 * peak + 10e6, f"{plan} planned, {peak} taken")
 
     def test_help_and_version_work_with_and_without_mpirun(self):
         for ranks in (0, 2):
