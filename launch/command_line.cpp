@@ -226,6 +226,7 @@ void add_bench(Builder& add, CLI::App& app, Options& options) {
          "write one JSON object a line (proto/inference.proto) there; without FILE, or with -, to standard output "
          "instead of the table")
       ->expected(0, 1);
+  add_trace(add, options.output);
   add_progress(add, options.output);
   add_log(add, options.output);
 }

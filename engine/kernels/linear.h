@@ -77,8 +77,8 @@ struct LinearInput {
 
   explicit LinearInput(MatrixView<const float> all) : rows(all) {}
   explicit LinearInput(const TokenTiles& all) : tiles(all) {}
-  std::size_t tokens() const { return rows.data() == nullptr ? tiles.tokens : rows.rows(); }
-  std::size_t inputs() const { return rows.data() == nullptr ? tiles.inputs : rows.cols(); }
+  std::size_t tokens() const { return tiles.data != nullptr ? tiles.tokens : rows.rows(); }
+  std::size_t inputs() const { return tiles.data != nullptr ? tiles.inputs : rows.cols(); }
 };
 
 /// out <- x W^T, or out <- out + x W^T.   x: [tokens, inputs], out: [tokens, rows]; W as stored: [rows, inputs].
