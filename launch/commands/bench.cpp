@@ -9,6 +9,7 @@
 #include "launch/commands/commands.h"
 #include "launch/limits.h"
 #include "launch/model.h"
+#include "launch/output_file.h"
 #include "launch/progress.h"
 #include "launch/prompt.h"
 #include "launch/start_up.h"
