@@ -60,7 +60,7 @@ struct WeightMatrix {
 };
 
 /// Bytes that kernels which stream through memory fetch ahead: what a processor fetches by itself ends with each page,
-/// and begins anew too late. From bench/kernels.cpp.
+/// and begins anew too late. From `gemring bench kernels`.
 inline constexpr std::size_t kReadAhead = 2048;
 
 struct KernelTable {
