@@ -20,26 +20,34 @@ void sleep_200_ms() {
   nanosleep(&rest, nullptr);
 }
 
-/// Rank 0 sleeps before `wait`; the others wait for it meanwhile: the share of that time in which this process
-/// computed.
-double computed_share(const std::function<void()>& wait) {
+struct Wait {
+  double seconds = 0;
+  double computed_share = 1;  // of them, by this process
+};
+
+/// Rank 0 sleeps before `wait`; the others wait for it meanwhile.
+Wait wait_for_rank_0(const std::function<void()>& wait) {
   world().barrier();
   const double cpu = cpu_seconds();
   const double waited = world().totals().wait_seconds;
   if (world().member() == 0) sleep_200_ms();
   wait();
   const double seconds = world().totals().wait_seconds - waited;
-  if (world().member() == 0) return 0;
-  EXPECT_GT(seconds, 0.150);
-  return (cpu_seconds() - cpu) / seconds;
+  return {seconds, (cpu_seconds() - cpu) / seconds};
 }
 
-/// The least of three times: what `wait` does behind the sleep counts too, and takes long on a busy machine with
-/// sanitizers. A rank that spins has two thirds of a core each time, where three of them share two cores.
+/// The best of three times: on a busy machine a rank may come late out of the barrier, and what `wait` does behind the
+/// sleep counts too, which takes long with sanitizers. A rank that spins has two thirds of a core each time, where
+/// three of them share two cores.
 void expect_others_sleep_too(const std::function<void()>& wait) {
-  double share = 1;
-  for (int time = 0; time < 3; ++time) share = std::min(share, computed_share(wait));
-  EXPECT_LT(share, 0.4);
+  Wait best;
+  for (int time = 0; time < 3; ++time) {
+    const Wait one = wait_for_rank_0(wait);
+    best = {std::max(best.seconds, one.seconds), std::min(best.computed_share, one.computed_share)};
+  }
+  if (world().member() == 0) return;
+  EXPECT_GT(best.seconds, 0.100);
+  EXPECT_LT(best.computed_share, 0.4);
 }
 
 TEST(Waiting, ForAMessageBurnsNoCpu) {
