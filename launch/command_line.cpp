@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
-#include "launch/environment.h"
+#include "launch/option_builder.h"
 
 namespace gemring {
 namespace {
@@ -17,93 +17,12 @@ constexpr const char* kFooter =
     "command\n"
     "line and environment count for all ranks.";
 
-/// `  --keep K` and `  --pool N (default 5)`: CLI11's own form puts the environment variable into every line.
-class HelpFormatter : public CLI::Formatter {
- public:
-  HelpFormatter() { column_width(32); }
-  std::string make_option_opts(const CLI::Option* option) const override {
-    std::string text;
-    if (option->get_type_size() != 0) text = " " + option->get_type_name();
-    if (!option->get_default_str().empty()) text += fmt::format(" ({})", option->get_default_str());
-    return text;
-  }
-  std::string make_group(std::string group, bool is_positional, std::vector<const CLI::Option*> opts) const override {
-    return CLI::Formatter::make_group(group, is_positional, std::move(opts)).substr(is_positional ? 0 : 1);
-  }
-};
-
-template <class Value>
-using Choices = std::vector<std::pair<std::string, Value>>;
-
 const Choices<DataType> kKvTypes = {{"f32", DataType::f32}, {"bf16", DataType::bf16}};
 const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt}, {"f32", DataType::f32},
                                                        {"bf16", DataType::bf16}, {"q8_0", DataType::q8_0},
                                                        {"q4_0", DataType::q4_0}, {"q4_k", DataType::q4_k}};
 const Choices<std::optional<ComputeType>> kComputeTypes = {
     {"f32", ComputeType::f32}, {"auto", std::nullopt}, {"bf16", ComputeType::bf16}, {"int8", ComputeType::int8}};
-
-template <class Value>
-std::string names(const Choices<Value>& choices) {
-  std::string text;
-  for (const auto& [name, value] : choices) text += (text.empty() ? "" : "|") + name;
-  return text;
-}
-
-/// Adds options to a CLI11 app, each with its environment variable.
-class Builder {
- public:
-  explicit Builder(CLI::App& app) : app_(app) {}
-
-  void group(std::string name) { group_ = std::move(name); }
-  void use_environment(bool use) { use_environment_ = use; }
-
-  /// A value whose default is in `target`.
-  template <class Value>
-  void value(const std::string& option, Value& target, const std::string& type, const std::string& description) {
-    finish(app_.add_option(option, target, description)->capture_default_str()->type_name(type), option);
-  }
-
-  /// A value that may stay unset; `description` says what then happens.
-  template <class Value>
-  void optional(const std::string& option, std::optional<Value>& target, const std::string& type,
-                const std::string& description) {
-    finish(app_.add_option_function<Value>(
-                   option, [&target](const Value& value) { target = value; }, description)
-               ->type_name(type),
-           option);
-  }
-
-  template <class Value>
-  CLI::Option* choice(const std::string& option, Value& target, const Choices<Value>& choices,
-                      const std::string& description) {
-    const auto assign = [&target, choices, option](const std::string& text) {
-      for (const auto& [name, value] : choices) {
-        if (name == text) return void(target = value);
-      }
-      throw UsageError({option, fmt::format("'{}' is none of {}", text, names(choices)), ""});
-    };
-    CLI::Option* const added = app_.add_option_function<std::string>(option, assign, description);
-    for (const auto& [name, value] : choices) {
-      if (value == target) added->default_str(name);
-    }
-    return finish(added->type_name(names(choices)), option);
-  }
-
-  void flag(const std::string& option, bool& target, const std::string& description) {
-    finish(app_.add_flag(option, target, description), option);
-  }
-
- private:
-  CLI::Option* finish(CLI::Option* added, const std::string& option) {
-    added->group(group_);
-    if (use_environment_ && option.starts_with("--")) added->envname(option_variable(option));
-    return added;
-  }
-
-  CLI::App& app_;
-  std::string group_ = "Options";
-  bool use_environment_ = true;
-};
 
 void add_model(Builder& add, Options& options) {
   add.group("Model");
@@ -192,10 +111,9 @@ void add_numbers(Builder& add, RunOptions& run) {
   add.choice("--weights", run.weights, kWeightTypes,
              "convert the model's matrices to this type as they are loaded (random ones: stored is bf16; q4_k is for "
              "these only)");
-  add.choice(
-      "--compute", run.compute, kComputeTypes,
-      "type of activations in matrix products. f32: exact; bf16: rounded to it in products of many tokens;\n"
-      "int8: rounded to 8 bits in those of one token with weights in blocks; auto: what the machine does fastest");
+  add.choice("--compute", run.compute, kComputeTypes,
+             "type of activations in matrix products. f32: exact; bf16: rounded to it in products of many tokens;\n"
+             "int8: rounded to 8 bits in those with weights in blocks; auto: what the machine does fastest");
   add.choice("--kv-type", run.kv_type, kKvTypes, "KV cache; bf16 halves it and rounds keys and values");
   add.choice("--message-type", run.message_type, kKvTypes, "activations and keys between ranks; bf16 halves them");
   add.flag("--allow-extrapolation", run.allow_extrapolation,
@@ -215,6 +133,11 @@ void add_progress(Builder& add, OutputOptions& output) {
       "progress on standard error; auto: where that is a terminal");
 }
 
+void add_trace(Builder& add, OutputOptions& output) {
+  add.optional("--trace", output.trace_file, "FILE",
+               "write there what every rank did when, for chrome://tracing or ui.perfetto.dev");
+}
+
 void add_log(Builder& add, OutputOptions& output) {
   add.choice<LogLevel>("--log-level", output.log.level,
                        {{"debug", LogLevel::debug},
@@ -231,6 +154,7 @@ void add_log(Builder& add, OutputOptions& output) {
 void add_output(Builder& add, OutputOptions& output) {
   add.group("Output");
   add.optional("--json", output.json_file, "FILE", "write the full report there as JSON");
+  add_trace(add, output);
   add_progress(add, output);
   add_log(add, output);
 }
@@ -242,6 +166,7 @@ void add_logits(Builder& add, Options& options, bool prompt_from_environment) {
   add.use_environment(true);
   add.value("--last", options.logits.last, "N", "rows: the last N positions of the prompt");
   add.value("--output", options.logits.output_file, "FILE", "safetensors with the tensor `logits` [N, vocab], f32");
+  add_trace(add, options.output);
   add_progress(add, options.output);
   add_log(add, options.output);
 }
@@ -262,28 +187,48 @@ void add_plan(Builder& add, Options& options) {
 
 void add_bench(Builder& add, CLI::App& app, Options& options) {
   add.group("Benchmark");
-  add.choice<Benchmark>("benchmark", options.bench.benchmark,
-                        {{"limits", Benchmark::limits},
-                         {"prefill", Benchmark::prefill},
-                         {"decode", Benchmark::decode},
-                         {"gemfilter", Benchmark::gemfilter}},
-                        "limits: what the machine itself can do, without a model; prefill: --method full to the first "
-                        "token; decode: tokens after the first;\n"
-                        "gemfilter: filter and compressed prefill to the first token")
+  add.choice<Benchmark>(
+         "benchmark", options.bench.benchmark,
+         {{"limits", Benchmark::limits},
+          {"kernels", Benchmark::kernels},
+          {"prefill", Benchmark::prefill},
+          {"decode", Benchmark::decode},
+          {"gemfilter", Benchmark::gemfilter}},
+         "limits: what the machine itself can do; kernels: linear layers, attention and products of decode "
+         "as a share of it (both without a model);\n"
+         "prefill: --method full to the first token; decode: tokens after the first; gemfilter: filter "
+         "and compressed prefill to the first token")
       ->required()
       ->default_str("");
   app.get_formatter()->label("Positionals", "Benchmark");
   add.optional("--random-weights", options.bench.random_weights, "CONFIG.json",
                "instead of --model: random weights of that shape, made in memory");
-  add.value("--tokens", options.bench.tokens, "N", "length of the prompt (pseudo-random ids)");
+  add.optional("--tokens", options.bench.tokens, "N",
+               "length of the prompt (pseudo-random ids), or of kernels' attention. Unset: 4096, of attention 16384");
   add.value("--max-new-tokens", options.bench.decode_tokens, "TOKENS", "measured steps of `bench decode`");
   add.value("--repetitions", options.bench.repetitions, "N", "measured runs; the median counts");
   add.value("--warmup", options.bench.warmup, "N", "runs before them");
   add.value("--seed", options.bench.seed, "N", "of the prompt");
+  add.group("Kernels (kernels only)");
+  add.choice<KernelKind>("--kernels", options.bench.kernels,
+                         {{"all", KernelKind::all},
+                          {"linear", KernelKind::linear},
+                          {"attention", KernelKind::attention},
+                          {"decode", KernelKind::decode}},
+                         "which of them; each in every type of products that the machine has, whatever --compute says");
+  add.value("--linear-tokens", options.bench.linear_tokens, "N", "rows of the activations of linear layers");
   add.group("Filter (gemfilter only)");
   add_selection(add, options.filter);
   add_run(add, options.run);
-  add_output(add, options.output);
+  add.group("Output");
+  add.optional(
+         "--json", options.output.json_file, "[FILE]",
+         "write one JSON object a line (proto/inference.proto) there; without FILE, or with -, to standard output "
+         "instead of the table")
+      ->expected(0, 1);
+  add_trace(add, options.output);
+  add_progress(add, options.output);
+  add_log(add, options.output);
 }
 
 /// The commands on text, which need nothing of a model but its tokenizer's files.

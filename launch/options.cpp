@@ -19,7 +19,8 @@ constexpr std::array kCommands = {
     CommandWords{Command::logits, "logits", "Write the logits of the last positions of a prompt to a file."},
     CommandWords{Command::plan, "plan", "Show who owns what, and bytes and FLOP per rank; refuse what cannot fit."},
     CommandWords{Command::inspect, "inspect", "Show what is in a model directory."},
-    CommandWords{Command::bench, "bench", "Measure prefill, decode, gemfilter, or the machine's limits."},
+    CommandWords{Command::bench, "bench",
+                 "Measure prefill, decode, gemfilter, single kernels, or the machine's limits."},
     CommandWords{Command::render, "render",
                  "Conversations to prompts: lines {\"messages\": [...]} in, JSON texts out."},
     CommandWords{Command::tokenize, "tokenize",
@@ -68,7 +69,8 @@ void check_numbers(const Options& options) {
   require_at_least(1, options.logits.last, "--last");
   require_at_least(1, options.plan.ranks.value_or(1), "--ranks");
   require_at_least(1, options.plan.tokens.value_or(1), "--tokens");
-  require_at_least(1, options.bench.tokens, "--tokens");
+  require_at_least(1, options.bench.tokens.value_or(1), "--tokens");
+  require_at_least(1, options.bench.linear_tokens, "--linear-tokens");
   require_at_least(1, options.bench.repetitions, "--repetitions");
   require_at_least(0, options.bench.warmup, "--warmup");
   require_at_least(1, options.bench.decode_tokens, "--max-new-tokens");
@@ -115,10 +117,19 @@ void check_combinations(const Options& options) {
     throw UsageError({"--weights", "q4_k is for --random-weights only: nothing converts to it",
                       "convert to q8_0 or q4_0, or give a GGUF file whose weights are q4_k"});
   }
+  if (options.output.trace_file && options.output.trace_file == options.output.json_file) {
+    throw UsageError({"--trace", "names the file of --json", "give each a file of its own"});
+  }
   if (options.command == Command::bench) {
-    if (options.bench.benchmark == Benchmark::limits) {
+    const bool limits = options.bench.benchmark == Benchmark::limits;
+    if (limits || options.bench.benchmark == Benchmark::kernels) {
+      if (options.output.trace_file) {
+        throw UsageError(
+            {"--trace", fmt::format("means nothing for bench {}", limits ? "limits" : "kernels"), "leave it out"});
+      }
       if (options.model_directory.empty() && !options.bench.random_weights) return;
-      throw UsageError({"bench limits", "measures the machine, not a model", "leave out --model and --random-weights"});
+      throw UsageError({limits ? "bench limits" : "bench kernels", "measures the machine, not a model",
+                        "leave out --model and --random-weights"});
     }
     if (options.model_directory.empty() == !options.bench.random_weights.has_value()) {
       throw UsageError({"command line", "bench wants either --model or --random-weights",

@@ -17,7 +17,8 @@
 namespace gemring {
 
 enum class Command : int { generate, logits, plan, inspect, bench, render, tokenize, detokenize };
-enum class Benchmark : int { prefill, decode, gemfilter, limits };
+enum class Benchmark : int { prefill, decode, gemfilter, limits, kernels };
+enum class KernelKind : int { all, linear, attention, decode };
 enum class ProgressMode : int { automatic, always, never };  // automatic: where stderr is a terminal
 
 /// The prompt as a message to a chat model (--chat), and what `gemring render` takes of it.
@@ -66,7 +67,8 @@ struct RunOptions {
 
 struct OutputOptions {
   ProgressMode progress = ProgressMode::automatic;
-  std::optional<std::string> json_file;  // the full report
+  std::optional<std::string> json_file;   // the full report; of bench also "" or "-": standard output, not the table
+  std::optional<std::string> trace_file;  // spans of all ranks, in Chrome's trace format
   LogOptions log;
   bool log_all_ranks = false;  // the others log as rank 0 does, instead of warnings only
 };
@@ -85,9 +87,11 @@ struct PlanOptions {
 struct BenchOptions {
   Benchmark benchmark = Benchmark::prefill;
   std::optional<std::string> random_weights;  // config.json of the shape; instead of --model
-  std::int32_t tokens = 4096;                 // length of the prompt
+  std::optional<std::int32_t> tokens;         // length of the prompt, or of attention; unset: 4096, of attention 16384
   std::int32_t repetitions = 3;               // measured runs; the median counts
   std::int32_t warmup = 1;                    // runs before them
+  KernelKind kernels = KernelKind::all;       // of `bench kernels`
+  std::int32_t linear_tokens = 512;           // the same: rows of the activations of linear layers
   std::int32_t decode_tokens = 32;            // measured steps of `bench decode`
   std::uint64_t seed = 1;                     // of the prompt's pseudo-random ids
 };

@@ -63,7 +63,7 @@ void serialize(Archive& archive, gemring::LogOptions& options, unsigned /*versio
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::OutputOptions& options, unsigned /*version*/) {
-  archive& options.progress& options.json_file& options.log& options.log_all_ranks;
+  archive& options.progress& options.json_file& options.trace_file& options.log& options.log_all_ranks;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::LogitsOptions& options, unsigned /*version*/) {
@@ -76,7 +76,7 @@ void serialize(Archive& archive, gemring::PlanOptions& options, unsigned /*versi
 template <class Archive>
 void serialize(Archive& archive, gemring::BenchOptions& options, unsigned /*version*/) {
   archive& options.benchmark& options.random_weights& options.tokens& options.repetitions;
-  archive& options.warmup& options.decode_tokens& options.seed;
+  archive& options.warmup& options.decode_tokens& options.seed& options.kernels& options.linear_tokens;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::TokenizeOptions& options, unsigned /*version*/) {
@@ -90,4 +90,4 @@ void serialize(Archive& archive, gemring::Options& options, unsigned /*version*/
 
 }  // namespace boost::serialization
 
-BOOST_CLASS_VERSION(gemring::Options, 2)
+BOOST_CLASS_VERSION(gemring::Options, 3)

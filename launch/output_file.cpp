@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
+#include <utility>
 
 #include "engine/base/error.h"
 
@@ -34,17 +34,26 @@ void require_writable(const std::string& path, const char* option) {
   unlink(part_of(path).c_str());
 }
 
-void write_atomically(const std::string& path, const std::string& contents) {
-  const std::string part = part_of(path);
-  std::ofstream out(part, std::ios::binary | std::ios::trunc);
-  out.write(contents.data(), static_cast<std::streamsize>(contents.size()));
-  out.close();
-  if (!out || std::rename(part.c_str(), path.c_str()) != 0) {
-    const int error = errno;
-    unlink(part.c_str());
-    throw ResourceError({path, fmt::format("cannot be written: {}", std::strerror(error)),
+PartFile::PartFile(std::string path)
+    : path_(std::move(path)), out_(part_of(path_), std::ios::binary | std::ios::trunc) {}
+
+PartFile::~PartFile() {
+  if (!committed_) unlink(part_of(path_).c_str());
+}
+
+void PartFile::commit() {
+  out_.close();
+  if (!out_ || std::rename(part_of(path_).c_str(), path_.c_str()) != 0) {
+    throw ResourceError({path_, fmt::format("cannot be written: {}", std::strerror(errno)),
                          "look at the free space and the rights of its directory"});
   }
+  committed_ = true;
+}
+
+void write_atomically(const std::string& path, const std::string& contents) {
+  PartFile file(path);
+  file.out().write(contents.data(), static_cast<std::streamsize>(contents.size()));
+  file.commit();
 }
 
 }  // namespace gemring

@@ -1,40 +1,16 @@
 #include "launch/report.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/util/json_util.h>
 
-#include <algorithm>
 #include <span>
 
-#include "engine/base/check.h"
 #include "engine/base/format.h"
 #include "engine/selection/selection.h"
+#include "launch/proto_json.h"
 #include "proto/inference.pb.h"
 
 namespace gemring {
 namespace {
-
-std::string to_json(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;
-  std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
-  GEMRING_CHECK(status.ok(), "{}", std::string(status.message()));
-  return json;
-}
-
-template <class Repeated>
-void add_ranks(const std::vector<RankReport>& ranks, Repeated& out) {
-  for (const RankReport& rank : ranks) {
-    proto::Rank& entry = *out.Add();
-    entry.set_rank(rank.rank.value());
-    entry.set_host(rank.host);
-    entry.set_threads(rank.threads);
-    entry.set_peak_rss_bytes(static_cast<double>(rank.peak_rss_bytes));
-  }
-}
 
 void add_kept(const GenerationResult& result, const std::vector<TokenId>& prompt, const Tokenizer* tokenizer,
               proto::Report& report) {
@@ -50,6 +26,13 @@ void add_kept(const GenerationResult& result, const std::vector<TokenId>& prompt
 }
 
 }  // namespace
+
+void to_proto(const RankReport& rank, proto::Rank& out) {
+  out.set_rank(rank.rank.value());
+  out.set_host(rank.host);
+  out.set_threads(rank.threads);
+  out.set_peak_rss_bytes(static_cast<double>(rank.peak_rss_bytes));
+}
 
 std::string generation_report(const GenerationResult& result, const std::vector<TokenId>& prompt,
                               const Tokenizer* tokenizer) {
@@ -67,67 +50,11 @@ std::string generation_report(const GenerationResult& result, const std::vector<
     entry.set_wait_seconds(phase.wait_seconds);
     entry.set_bytes_sent(static_cast<double>(phase.bytes_sent));
   }
-  add_ranks(result.ranks, *report.mutable_ranks());
+  for (const RankReport& rank : result.ranks) to_proto(rank, *report.add_ranks());
   report.set_time_to_first_token_seconds(result.time_to_first_token_seconds);
   report.set_prefill_tokens_per_second(result.prefill_tokens_per_second);
   report.set_decode_tokens_per_second(result.decode_tokens_per_second);
-  return to_json(report);
-}
-
-double median(std::vector<double> values) {
-  GEMRING_CHECK(!values.empty(), "no values");
-  std::sort(values.begin(), values.end());
-  const std::size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-double tokens_per_second(const BenchResult& result) {
-  return result.counted_tokens / median(result.seconds);
-}
-
-std::uint64_t largest_peak_rss(const std::vector<RankReport>& ranks) {
-  std::uint64_t largest = 0;
-  for (const RankReport& rank : ranks) largest = std::max(largest, rank.peak_rss_bytes);
-  return largest;
-}
-
-std::string bench_report(const BenchResult& result) {
-  proto::BenchReport report;
-  report.set_benchmark(result.benchmark);
-  report.set_tokens(result.tokens);
-  report.set_tokens_per_second(tokens_per_second(result));
-  report.mutable_seconds()->Add(result.seconds.begin(), result.seconds.end());
-  report.set_peak_rss_bytes(static_cast<double>(largest_peak_rss(result.ranks)));
-  add_ranks(result.ranks, *report.mutable_ranks());
-  return to_json(report);
-}
-
-std::string limits_table(const std::vector<RankLimits>& limits) {
-  const auto rate = [](double value) { return value > 0 ? fmt::format("{:.0f}", value) : std::string("-"); };
-  std::string text = fmt::format("{:>4}  {:<16} {:>7}  {:<10} {:>12} {:>12} {:>12} {:>12}\n", "rank", "host", "threads",
-                                 "kernels", "f32 GFLOP/s", "bf16 GFLOP/s", "int8 GOP/s", "memory GB/s");
-  for (const RankLimits& rank : limits) {
-    text += fmt::format("{:>4}  {:<16} {:>7}  {:<10} {:>12} {:>12} {:>12} {:>12.1f}\n", rank.rank.value(), rank.host,
-                        rank.threads, rank.kernels, rate(rank.f32_gflops), rate(rank.bf16_gflops), rate(rank.int8_gops),
-                        rank.memory_read_gbs);
-  }
-  return text;
-}
-
-std::string limits_report(const std::vector<RankLimits>& limits) {
-  proto::LimitsReport report;
-  for (const RankLimits& rank : limits) {
-    proto::Limits& entry = *report.add_limits();
-    entry.set_rank(rank.rank.value());
-    entry.set_host(rank.host);
-    entry.set_threads(rank.threads);
-    entry.set_kernels(rank.kernels);
-    entry.set_f32_gflops(rank.f32_gflops);
-    entry.set_bf16_gflops(rank.bf16_gflops);
-    entry.set_int8_gops(rank.int8_gops);
-    entry.set_memory_read_gbs(rank.memory_read_gbs);
-  }
-  return to_json(report);
+  return json_document(report);
 }
 
 std::string phase_table(const GenerationResult& result) {

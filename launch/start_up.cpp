@@ -10,6 +10,7 @@
 #include "engine/base/error.h"
 #include "engine/base/process.h"
 #include "engine/kernels/blas_info.h"
+#include "engine/kernels/probe.h"
 #include "launch/environment.h"
 #include "launch/options_archive.h"
 #include "launch/placement.h"
@@ -24,10 +25,11 @@ struct ComputeFacts {  // of one rank
   std::string host;
   int core_source = 0;
   std::vector<int> cores;
+  bool prefers_bf16 = false;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& isa& blas_core& host& core_source& cores;
+    archive& isa& blas_core& host& core_source& cores& prefers_bf16;
   }
 };
 
@@ -65,8 +67,10 @@ void log_placements(const std::vector<Placement>& placements, const std::vector<
 }
 
 void log_kernels(Isa isa, Compute compute, const std::vector<ComputeFacts>& ranks) {
-  log_info("kernels {}; products of many tokens in {}, of few in {}; OpenBLAS core type {}", name(isa),
-           name(compute.many), name(compute.few), ranks[0].blas_core);
+  log_info(
+      "kernels {}; products of many tokens in {}, with weights in blocks in {}, of one token in {}; OpenBLAS core type "
+      "{}",
+      name(isa), name(compute.many), name(compute.many_blocks), name(compute.few), ranks[0].blas_core);
   for (std::size_t i = 1; i < ranks.size(); ++i) {
     if (ranks[i].blas_core == ranks[0].blas_core) continue;
     log_warn(
@@ -138,26 +142,35 @@ Isa choose_isa(const std::vector<Isa>& detected, const std::vector<std::string>&
        "unset GEMRING_ISA: the best set that all ranks have is taken"});
 }
 
-void use_kernels(const std::vector<Isa>& detected, const std::vector<std::string>& hosts, const RunOptions& options) {
+bool prefers_bf16(const RunOptions& options) {
+  const bool has_it = detected_isa() == Isa::avx512bf16 || (detected_isa() > Isa::avx512bf16 && !options.isa.empty());
+  return has_it && bf16_is_faster();
+}
+
+void use_kernels(const std::vector<Isa>& detected, const std::vector<std::string>& hosts, const RunOptions& options,
+                 bool bf16_is_faster) {
   const Isa isa = choose_isa(detected, hosts, options.isa);
-  const Compute compute = choose_compute(options.compute, isa);
+  const Compute compute = choose_compute(options.compute, isa, bf16_is_faster);
   set_active_isa(isa);
   set_active_compute(compute);
 }
 
 void prepare_compute(const Job& job, const RunOptions& options) {
   make_blas_single_threaded();
-  const RankCores mine = look_at_cores(job.environment);
+  RankCores mine;
+  agreed(job, [&] { mine = look_at_cores(job.environment); });
   const std::vector<ComputeFacts> ranks =
       all_gather_control(job.world, ComputeFacts{static_cast<int>(detected_isa()), blas_core_name(), mine.host,
-                                                 static_cast<int>(mine.source), mine.cores});
+                                                 static_cast<int>(mine.source), mine.cores, prefers_bf16(options)});
   std::vector<Isa> detected;
   std::vector<RankCores> cores;
+  bool all_prefer_bf16 = true;
   for (const ComputeFacts& rank : ranks) {
     detected.push_back(static_cast<Isa>(rank.isa));
+    all_prefer_bf16 = all_prefer_bf16 && rank.prefers_bf16;
     cores.push_back({rank.host, static_cast<CoreSource>(rank.core_source), rank.cores});
   }
-  agreed(job, [&] { use_kernels(detected, job.hosts, options); });
+  agreed(job, [&] { use_kernels(detected, job.hosts, options, all_prefer_bf16); });
   const std::vector<Placement> placements = place(cores, {options.threads, options.omp_threads});
   apply(placements[static_cast<std::size_t>(job.world.member())]);
   if (job.first()) {

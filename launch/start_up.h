@@ -26,9 +26,14 @@ ParsedCommandLine agree_on_options(const Job& job, const std::vector<std::string
 /// detected[i] is rank i's. Throws UsageError (no such name) and ConfigError (rank and host that lack it).
 Isa choose_isa(const std::vector<Isa>& detected, const std::vector<std::string>& hosts, const std::string& wanted);
 
+/// What choose_compute() asks of this machine; measured where the answer matters: without AMX, or its kernels not
+/// wanted.
+bool prefers_bf16(const RunOptions& options);
+
 /// Chooses the kernels that all ranks of `detected` have and the type of products (--compute); not yet the threads.
-/// Throws as choose_isa() and choose_compute().
-void use_kernels(const std::vector<Isa>& detected, const std::vector<std::string>& hosts, const RunOptions& options);
+/// `bf16_is_faster`: see choose_compute(). Throws as choose_isa() and choose_compute().
+void use_kernels(const std::vector<Isa>& detected, const std::vector<std::string>& hosts, const RunOptions& options,
+                 bool bf16_is_faster);
 
 /// Sets the kernels and places the threads of this rank, and says in the log what was done.
 void prepare_compute(const Job& job, const RunOptions& options);

@@ -57,6 +57,8 @@ PlanInputs plan_inputs(const RunOptions& options, const OpenModel& model, const 
   inputs.keep = workload.keep;
   inputs.max_new_tokens = workload.new_tokens;
   inputs.filter_layer = workload.filter_layer;
+  inputs.logit_rows = workload.logit_rows;
+  inputs.requests = workload.requests;
   inputs.compute = active_compute();
   inputs.kv_type = options.kv_type;
   inputs.message_type = options.message_type;

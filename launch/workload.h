@@ -21,6 +21,7 @@ struct Workload {
   std::int32_t keep = 0;  // as in ResolvedSelection; Method::gemfilter only
   std::int32_t new_tokens = 0;
   std::int32_t logit_rows = 1;  // of the last stage; more than one for `gemring logits`
+  std::int32_t requests = 1;    // one after the other; more than one for `gemring bench`
 };
 
 /// Rank 0 reads the cluster file (where one is named), every rank resolves it.

@@ -11,6 +11,7 @@
 #include "distributed/comm/pieces.h"
 #include "engine/base/check.h"
 #include "engine/base/error.h"
+#include "engine/base/trace.h"
 
 namespace gemring::detail {
 namespace {
@@ -110,6 +111,7 @@ class MpiCommunicator final : public Communicator {
   RankId world_rank(int member) const override { return world_ranks_.at(static_cast<std::size_t>(member)); }
 
   Transfer send(std::span<const std::byte> data, int to, MessageKind kind) override {
+    const TraceSpan span("send", SpanKind::send, data.size());
     const std::string peer = rank_name(world_rank(to));
     auto transfer = std::make_unique<MpiTransfer>(MpiTransfer::Direction::send, peer);
     for_each_piece(data.size(), [&](std::size_t offset, int bytes) {
@@ -156,6 +158,7 @@ class MpiCommunicator final : public Communicator {
   CommunicationTotals totals() const override { return *totals_; }
 
   void wait_until(Transfer::State& transfer) override {
+    const TraceSpan span("wait", SpanKind::wait);
     totals_->wait_seconds += wait_adaptively([&] { return transfer.done(); });
   }
 
@@ -163,6 +166,7 @@ class MpiCommunicator final : public Communicator {
 
  private:
   void finish(MPI_Request& request, const char* call, const std::string& peer = {}) {
+    const TraceSpan span("wait for all", SpanKind::wait);
     totals_->wait_seconds += wait_adaptively([&] {
       int finished = 0;
       check_mpi(MPI_Test(&request, &finished, MPI_STATUS_IGNORE), call, peer);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
 namespace gemring {
@@ -21,6 +22,7 @@ ActivationSender::ActivationSender(Communicator& world, std::vector<RankId> next
 void ActivationSender::send(MatrixView<const float> x, std::span<const LinkMessage> messages) {
   Generation& generation = generations_[current_++ % kGenerations];
   wait_all(generation.transfers);
+  const TraceSpan span("pack message", SpanKind::convert, x.rows());
   std::size_t at = 0;
   for (const LinkMessage& message : messages) {
     const std::size_t begin = at;
@@ -65,6 +67,7 @@ void ActivationReceiver::take(MatrixView<float> x) {
   GEMRING_CHECK(taken_ < posted_, "nothing posted");
   Generation& generation = generations_[taken_++ % kGenerations];
   wait_all(generation.transfers);
+  const TraceSpan span("unpack message", SpanKind::convert, x.rows());
   const std::byte* from = generation.packed.data();
   for (const LinkMessage& message : generation.messages) {
     for (const RowRange& range : message.rows) {

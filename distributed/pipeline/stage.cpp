@@ -28,7 +28,7 @@ Stage::Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, 
       options_(options),
       chunks_(stage_shards(plan, index, options.prompt_tokens)),
       max_rows_(largest_shard(chunks_, group.member())),
-      work_(config, max_rows_),
+      work_(config, max_rows_, queries_at_once(max_rows_, group.size())),
       x_(max_rows_ * static_cast<std::size_t>(config.hidden)) {
   for (const ZigzagShards& shards : chunks_) {
     const auto own = shards.positions(group.member());
@@ -87,8 +87,7 @@ void Stage::prefill(std::span<const TokenId> ids, std::span<float> logits, const
       if (c + 1 < chunks_.size()) receiver_->post(messages_from(c + 1));
       receiver_->take(rows);
     } else {
-      for (std::size_t i = 0; i < own.size(); ++i)
-        parts_.embedding->gather(ids.subspan(own[i].index(), 1), rows.rows(i, i + 1));
+      parts_.embedding->gather(ids, own, rows);
     }
     std::size_t wanted = own.size();
     if (last())

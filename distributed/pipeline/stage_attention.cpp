@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "engine/model/decoder_layer.h"
+
 namespace gemring {
 
 StageAttention::StageAttention(KvCache& cache, Communicator& group, const std::vector<ZigzagShards>& chunks,
@@ -11,7 +13,7 @@ StageAttention::StageAttention(KvCache& cache, Communicator& group, const std::v
   std::int32_t largest = 1;
   for (const ZigzagShards& shards : chunks) largest = std::max(largest, shards.largest());
   if (group.size() == 1) {
-    local_.emplace(cache, options.heads, static_cast<std::size_t>(largest));
+    local_.emplace(cache, options.heads, queries_at_once(static_cast<std::size_t>(largest), 1));
     return;
   }
   first_chunk_.emplace(cache, group, chunks.front(), options.heads, options.message_type);

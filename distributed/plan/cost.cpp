@@ -3,21 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
-#include <string_view>
 
+#include "distributed/plan/memory_terms.h"
+#include "distributed/plan/weight_reads.h"
 #include "engine/base/check.h"
-#include "engine/kernels/linear.h"
 #include "engine/model/decoder_layer.h"
-#include "engine/model/tensors.h"
 
 namespace gemring {
 namespace {
 
-constexpr std::uint64_t kFixedBytes = 100'000'000;  // program, MPI, BLAS buffers: measured on small models
+// Program, libraries and MPI as they are resident: measured, 14 MB without mpirun, 24 MB with it (ranks of one machine;
+// drivers of fast networks take more).
+constexpr std::uint64_t kFixedBytes = 20'000'000;
 
-std::uint64_t bytes_of(std::int64_t rows, std::int64_t cols, DataType type = DataType::f32) {
-  return static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols) * bytes_per_element(type);
+std::int64_t queries_at_a_time(std::int32_t rows, int members) {
+  return static_cast<std::int64_t>(queries_at_once(static_cast<std::size_t>(rows), members));
 }
 
 /// Keys that the queries of positions 0..end-1 see together: position p sees p + 1 of them, at most `window`.
@@ -54,65 +54,35 @@ class Coster {
       : plan_(plan),
         inputs_(inputs),
         model_(inputs.model),
-        token_block_(inputs.token_block > 0 ? inputs.token_block
-                                            : static_cast<std::int64_t>(token_block(inputs.compute))),
+        terms_(inputs),
         flop_(inputs.model),
         stage_(plan.stage_of(rank)) {
     cost_.rank = rank;
   }
 
   RankCost run() {
-    weights();
+    const WeightReads weights(plan_, inputs_, cost_.rank);
+    cost_.tensors = weights.all();
+    for (const ReadTensor& tensor : cost_.tensors) cost_.weights_bytes += tensor.bytes;
     if (runs_filter() && plan_.filters(cost_.rank)) filter();
     if (stage_) stage();
     if (cost_.rank == RankId(0)) {
       cost_.bytes_sent_prefill += 8.0 * pass_tokens() * (plan_.ranks - 1);  // kept indices and token ids to everyone
     }
     cost_.fixed_bytes = kFixedBytes;
-    cost_.total_bytes = cost_.weights_bytes + cost_.fixed_bytes + std::max(cost_.filter.total(), cost_.stage.total());
+    const std::uint64_t in_filter = weights.resident_in_filter() + cost_.filter.total();
+    cost_.total_bytes = cost_.fixed_bytes + std::max(in_filter, cost_.weights_bytes + cost_.stage.total());
     return std::move(cost_);
   }
 
  private:
-  bool runs_filter() const { return plan_.method == Method::gemfilter && inputs_.prompt_tokens > inputs_.keep; }
-  std::int32_t pass_tokens() const { return runs_filter() ? inputs_.keep : inputs_.prompt_tokens; }
+  bool runs_filter() const { return inputs_.filters(plan_.method); }
+  std::int32_t pass_tokens() const { return inputs_.pass_tokens(plan_.method); }
   bool first_stage() const { return stage_ == std::size_t{0}; }
   bool last_stage() const { return stage_ && *stage_ + 1 == plan_.stages.size(); }
 
   static int member_of(const std::vector<RankId>& group, RankId rank) {
     return static_cast<int>(std::find(group.begin(), group.end(), rank) - group.begin());
-  }
-
-  bool needs(const ModelTensor& tensor) const {
-    switch (tensor.role) {
-      case TensorRole::embedding:
-        return plan_.filters(cost_.rank) || first_stage() || (last_stage() && model_.tied_embeddings);
-      case TensorRole::output_norm:
-      case TensorRole::output:
-        return last_stage();
-      default:
-        return needs_of_layer(tensor);
-    }
-  }
-
-  bool needs_of_layer(const ModelTensor& tensor) const {
-    const LayerIndex layer = tensor.layer;
-    if (stage_ && layer >= plan_.stages[*stage_].first_layer && layer < plan_.stages[*stage_].end_layer) return true;
-    if (!plan_.filters(cost_.rank) || layer > inputs_.filter_layer) return false;
-    return layer < inputs_.filter_layer || is_for_scoring(tensor.role);
-  }
-
-  void weights() {
-    std::set<std::string_view> wanted;
-    const std::vector<ModelTensor> all = model_tensors(model_);
-    for (const ModelTensor& tensor : all) {
-      if (needs(tensor)) wanted.insert(tensor.name);
-    }
-    for (std::size_t i = 0; i < inputs_.tensors.size(); ++i) {
-      if (!wanted.contains(inputs_.tensors[i].name)) continue;
-      cost_.tensors.push_back(i);
-      cost_.weights_bytes += inputs_.tensors[i].bytes;
-    }
   }
 
   /// Keys seen by this rank's queries of a chunk, summed over layers [begin, end).
@@ -129,40 +99,11 @@ class Coster {
     return sum;
   }
 
-  // Memory and messages that both phases have.
-
-  /// LayerWorkspace and x for steps of `rows` rows, rotations of `positions` positions.
-  std::uint64_t workspace(std::int64_t rows, std::int64_t positions) const {
-    const std::int64_t block = std::min(std::max<std::int64_t>(rows, 1), token_block_);
-    return bytes_of(rows, model_.hidden) + bytes_of(rows, model_.query_width()) + bytes_of(positions, model_.head_dim) +
-           bytes_of(block, model_.hidden + 2 * model_.kv_width()) +
-           linear_scratch_bytes({static_cast<std::size_t>(block),
-                                 static_cast<std::size_t>(std::max(model_.hidden, model_.query_width())),
-                                 static_cast<std::size_t>(model_.ffn)},
-                                inputs_.compute, static_cast<std::size_t>(inputs_.threads_per_rank));
-  }
-
-  /// o, m, l of softmax states that are not finished.
-  std::uint64_t partials(std::int64_t queries) const {
-    return bytes_of(queries, std::int64_t{model_.heads} * (model_.head_dim + 2));
-  }
-
-  std::uint64_t keys_values(std::int64_t tokens, DataType type) const {
-    return 2 * bytes_of(tokens, model_.kv_width(), type);
-  }
-
-  /// Two blocks to receive into; where the cache has another type also the own block as it is sent.
-  std::uint64_t ring_buffers(const ZigzagShards& shards, int member) const {
-    const std::uint64_t own =
-        inputs_.kv_type == inputs_.message_type ? 0 : keys_values(shards.size(member), inputs_.message_type);
-    return own + 2 * keys_values(shards.largest(), inputs_.message_type);
-  }
-
   /// One layer's ring: a member passes on every block but the next member's, which it receives last.
   double ring_bytes(const ZigzagShards& shards, int member) const {
     if (shards.members() == 1) return 0;
     const std::int32_t passed = shards.range().size() - shards.size((member + 1) % shards.members());
-    return static_cast<double>(keys_values(passed, inputs_.message_type));
+    return static_cast<double>(terms_.keys_values(passed, inputs_.message_type));
   }
 
   void filter();
@@ -174,7 +115,7 @@ class Coster {
   const ClusterPlan& plan_;
   const PlanInputs& inputs_;
   const ModelConfig& model_;
-  std::int64_t token_block_;
+  MemoryTerms terms_;
   LayerFlop flop_;
   std::optional<std::size_t> stage_;
   RankCost cost_;
@@ -187,9 +128,11 @@ void Coster::filter() {
   const std::int32_t own = shards.size(member);
   const double layers = inputs_.filter_layer.value();  // whole ones; of layer r only keys, one query and scores
 
-  cost_.filter.kv_cache_bytes = keys_values(own, inputs_.kv_type);  // one layer's
-  cost_.filter.activation_bytes = workspace(own, own) + (group > 1 ? partials(own) : 0);
-  cost_.filter.message_buffer_bytes = group > 1 ? ring_buffers(shards, member) : 0;
+  cost_.filter.kv_cache_bytes = terms_.keys_values(own, inputs_.kv_type);  // one layer's
+  const std::int64_t queries = queries_at_a_time(own, group);
+  cost_.filter.activation_bytes = terms_.layers(own, queries) + terms_.rotations(own) +
+                                  (group > 1 ? terms_.ring_attention(own) : terms_.local_attention(queries));
+  cost_.filter.message_buffer_bytes = group > 1 ? terms_.ring_buffers(shards, member) : 0;
 
   cost_.filter_flop = layers * own * flop_.linear() +
                       flop_.pair * pairs(shards, member, LayerIndex(0), inputs_.filter_layer) +
@@ -241,15 +184,15 @@ void Coster::stage_chunk(const StagePlan& stage, const ZigzagShards& shards, int
     cost_.bytes_sent_prefill += stage.layers() * ring_bytes(shards, member);
   } else if (shards.members() > 1) {
     cost_.bytes_sent_prefill +=
-        whole * (static_cast<double>(bytes_of(own, model_.query_width())) * (shards.members() - 1) +
-                 static_cast<double>(partials(others)));
+        whole * (static_cast<double>(MemoryTerms::matrix(own, model_.query_width())) * (shards.members() - 1) +
+                 static_cast<double>(terms_.partials(others)));
     if (last_stage() && last_chunk) {
       cost_.bytes_sent_prefill +=
-          member == 0 ? 4.0 * model_.query_width() * (shards.members() - 1) : static_cast<double>(partials(1));
+          member == 0 ? 4.0 * model_.query_width() * (shards.members() - 1) : static_cast<double>(terms_.partials(1));
     }
   }
   if (!last_stage()) {
-    cost_.bytes_sent_prefill += static_cast<double>(bytes_of(own, model_.hidden, inputs_.message_type));
+    cost_.bytes_sent_prefill += static_cast<double>(MemoryTerms::matrix(own, model_.hidden, inputs_.message_type));
   } else if (last_token_here && cost_.rank != RankId(0)) {
     cost_.bytes_sent_prefill += 4.0 * model_.vocab;
   }
@@ -267,19 +210,23 @@ void Coster::stage_memory(const StagePlan& stage, const std::vector<ZigzagShards
   const std::int32_t cached = prompt + (inputs_.max_new_tokens + group - 1) / group;
 
   PhaseMemory& memory = cost_.stage;
-  memory.kv_cache_bytes = static_cast<std::uint64_t>(stage.layers()) * keys_values(cached, inputs_.kv_type);
-  memory.activation_bytes = workspace(rows, prompt + inputs_.max_new_tokens);
-  if (last_stage() && member == 0) memory.activation_bytes += bytes_of(1, model_.vocab);
+  memory.kv_cache_bytes = static_cast<std::uint64_t>(stage.layers()) * terms_.keys_values(cached, inputs_.kv_type);
+  const std::int64_t queries = queries_at_a_time(rows, group);
+  memory.activation_bytes = terms_.layers(rows, queries) + terms_.rotations(prompt + inputs_.max_new_tokens);
+  if (last_stage() && member == 0) memory.activation_bytes += MemoryTerms::matrix(1, model_.vocab);
   // Two generations of packed rows on each side: one is under way while the next is packed or taken.
-  const std::uint64_t link = 2 * bytes_of(rows, model_.hidden, inputs_.message_type);
+  const std::uint64_t link = 2 * MemoryTerms::matrix(rows, model_.hidden, inputs_.message_type);
   memory.message_buffer_bytes = (first_stage() ? 0 : link) + (last_stage() ? 0 : link);
-  if (group == 1 || chunks.empty()) return;
-  memory.activation_bytes += partials(chunks.front().size(member));
-  memory.message_buffer_bytes += ring_buffers(chunks.front(), member);
-  if (chunks.size() > 1) {  // pass-Q: each member's queries, and the states of both directions
-    const std::int32_t largest = chunks.front().largest();
-    memory.message_buffer_bytes +=
-        static_cast<std::uint64_t>(group) * (bytes_of(largest, model_.query_width()) + 2 * partials(largest));
+  if (chunks.empty()) return;
+  if (group == 1) {
+    memory.activation_bytes += terms_.local_attention(queries);
+    return;
+  }
+  memory.activation_bytes += terms_.ring_attention(chunks.front().size(member));
+  memory.message_buffer_bytes += terms_.ring_buffers(chunks.front(), member);
+  if (chunks.size() > 1) {
+    memory.activation_bytes += terms_.pass_q(chunks.front().largest(), group);
+    memory.message_buffer_bytes += terms_.pass_q_buffers(chunks.front().largest(), group);
   }
 }
 
@@ -290,14 +237,15 @@ void Coster::decode(const StagePlan& stage, int member) {
   const double context = pass_tokens() + half;
   cost_.decode_flop_per_token = flop_.pair * keys_of_one(context, stage.first_layer, stage.end_layer) / group;
   if (member != 0) {
-    cost_.bytes_sent_decode_per_token = stage.layers() * static_cast<double>(partials(1));
+    cost_.bytes_sent_decode_per_token = stage.layers() * static_cast<double>(terms_.partials(1));
     return;
   }
   cost_.decode_flop_per_token += stage.layers() * flop_.linear();
   cost_.bytes_sent_decode_per_token =
       stage.layers() * 4.0 * (model_.query_width() + 2 * model_.kv_width()) * (group - 1);
   if (!last_stage()) {
-    cost_.bytes_sent_decode_per_token += static_cast<double>(bytes_of(1, model_.hidden, inputs_.message_type));
+    cost_.bytes_sent_decode_per_token +=
+        static_cast<double>(MemoryTerms::matrix(1, model_.hidden, inputs_.message_type));
     return;
   }
   cost_.decode_flop_per_token += 2.0 * model_.hidden * model_.vocab;

@@ -26,6 +26,18 @@ struct PlanInputs {
   std::int32_t threads_per_rank = 1;
   Compute compute;               // types that products run in
   std::int32_t token_block = 0;  // tokens a layer works on at a time; 0: as it does (decoder_layer.h)
+  std::int32_t logit_rows = 1;   // positions whose logits are wanted of a prefill
+  std::int32_t requests = 1;     // one after the other; more than one: a first pass meets the weights of all layers
+
+  /// Whether a first pass runs, and the length of the prefill.
+  bool filters(Method method) const { return method == Method::gemfilter && prompt_tokens > keep; }
+  std::int32_t pass_tokens(Method method) const { return filters(method) ? keep : prompt_tokens; }
+};
+
+/// A tensor that a rank maps or makes.
+struct ReadTensor {
+  std::size_t index = 0;    // into PlanInputs::tensors
+  std::uint64_t bytes = 0;  // resident: what is mapped and never read takes no memory
 };
 
 /// Memory of one phase; freed when the phase ends.
@@ -40,12 +52,12 @@ struct PhaseMemory {
 /// Bytes sent: tensors to other ranks; control messages (some hundred bytes) are left out.
 struct RankCost {
   RankId rank;
-  std::vector<std::size_t> tensors;  // indices into PlanInputs::tensors of what this rank maps, ascending
-  std::uint64_t weights_bytes = 0;   // of these, each counted once though two roles may use it
-  PhaseMemory filter;                // first pass; nothing where none runs
-  PhaseMemory stage;                 // prefill and decode of the (compressed) prompt
-  std::uint64_t fixed_bytes = 0;     // program, MPI, BLAS
-  std::uint64_t total_bytes = 0;     // weights + fixed + the larger phase: they follow one another
+  std::vector<ReadTensor> tensors;  // by index, ascending; each counted once though two roles may use it
+  std::uint64_t weights_bytes = 0;  // of these
+  PhaseMemory filter;               // first pass; nothing where none runs
+  PhaseMemory stage;                // prefill and decode of the (compressed) prompt
+  std::uint64_t fixed_bytes = 0;    // program, libraries, MPI
+  std::uint64_t total_bytes = 0;    // fixed + the larger phase with the weights it meets: they follow one another
 
   double filter_flop = 0;
   double prefill_flop = 0;

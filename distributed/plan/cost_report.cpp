@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "distributed/plan/cost.h"
 #include "engine/base/check.h"
@@ -22,14 +21,17 @@ std::string giga(double flop) {
 /// What the ranks of a host need together.
 std::uint64_t needed_on_host(const std::vector<const RankCost*>& ranks, const PlanInputs& inputs) {
   std::uint64_t needed = 0;
-  std::set<std::size_t> tensors;
+  std::map<std::size_t, std::uint64_t> tensors;  // mapped once for all: as much as the rank that reads most of it
   for (const RankCost* cost : ranks) {
     needed += cost->total_bytes;
     if (!inputs.weights_shared) continue;
     needed -= cost->weights_bytes;
-    tensors.insert(cost->tensors.begin(), cost->tensors.end());
+    for (const ReadTensor& tensor : cost->tensors) {
+      std::uint64_t& bytes = tensors[tensor.index];
+      bytes = std::max(bytes, tensor.bytes);
+    }
   }
-  for (const std::size_t tensor : tensors) needed += inputs.tensors[tensor].bytes;
+  for (const auto& [index, bytes] : tensors) needed += bytes;
   return needed;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 
 namespace gemring {
 
@@ -44,6 +45,7 @@ std::span<const GlobalPosition> PassQAttention::queries_of(int member, LayerInde
 void PassQAttention::attend_own_keys(LayerIndex layer, HeadsView<const float> q,
                                      std::span<const GlobalPosition> positions, std::int32_t window,
                                      const PartialSoftmax& state) {
+  const TraceSpan span("attend", SpanKind::attention, q.tokens());
   const std::span seen(seen_.data(), q.tokens());
   find_seen(positions, cache_.positions(), window, seen);
   gemring::attend(q, cache_.all(layer), seen, state, StateUse::start, scratch_);

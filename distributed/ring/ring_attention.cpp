@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
 namespace gemring {
@@ -57,6 +58,7 @@ void RingAttention::write(LayerIndex layer, std::size_t first_row, HeadsView<con
 RingAttention::Block RingAttention::own_block(LayerIndex layer) {
   const KeysValues own = cache_.step(layer);
   if (own.type == message_type_) return {own, schedule_.member};
+  const TraceSpan span("pack message", SpanKind::convert, own.count);
   const std::size_t elements = own.count * own.kv_heads * own.head_dim;
   std::byte* keys = narrowed_.data();
   std::byte* values = keys + block_bytes(own.count);
@@ -102,7 +104,10 @@ void RingAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const
     // A member's own block is taken from the cache, which may be finer than the message.
     const KeysValues& kv = step == 0 ? cache_.step(layer) : current.kv;
     find_seen(positions, positions_[static_cast<std::size_t>(current.owner)], window, seen);
-    gemring::attend(q, kv, seen, state, step == 0 ? StateUse::start : StateUse::carry_on, scratch_);
+    {
+      const TraceSpan span("attend", SpanKind::attention, q.tokens());
+      gemring::attend(q, kv, seen, state, step == 0 ? StateUse::start : StateUse::carry_on, scratch_);
+    }
     receiving.wait();
     sending.wait();
     current = next;

@@ -2,6 +2,7 @@
 
 #include "distributed/ring/pass_q_attention.h"
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 
 namespace gemring {
 
@@ -71,6 +72,7 @@ void StripedDecodeAttention::answer(LayerIndex layer, std::int32_t window) {
 
 void StripedDecodeAttention::attend_own_keys(LayerIndex layer, HeadsView<const float> q, std::int32_t window,
                                              const PartialSoftmax& state) {
+  const TraceSpan span("attend", SpanKind::attention, q.tokens());
   KeyRange seen;
   find_seen(std::span(&position_, 1), cache_.positions(), window, std::span(&seen, 1));
   gemring::attend(q, cache_.all(layer), std::span(&seen, 1), state, StateUse::start, scratch_);

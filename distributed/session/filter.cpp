@@ -1,11 +1,13 @@
 #include "distributed/session/filter.h"
 
 #include <memory>
+#include <optional>
 
 #include "distributed/plan/zigzag.h"
 #include "distributed/ring/ring_attention.h"
 #include "engine/attention/kv_cache.h"
 #include "engine/attention/local_attention.h"
+#include "engine/base/trace.h"
 
 namespace gemring {
 namespace {
@@ -49,10 +51,9 @@ std::vector<float> gather_scores(Communicator& group, const ZigzagShards& shards
 }
 
 std::unique_ptr<Attention> make_attention(Communicator& group, const ZigzagShards& shards, const ModelConfig& config,
-                                          const ComputeOptions& options, KvCache& cache) {
+                                          const ComputeOptions& options, KvCache& cache, std::size_t max_queries) {
   const auto heads = static_cast<std::size_t>(config.heads);
-  if (group.size() == 1)
-    return std::make_unique<LocalAttention>(cache, heads, static_cast<std::size_t>(shards.largest()));
+  if (group.size() == 1) return std::make_unique<LocalAttention>(cache, heads, max_queries);
   return std::make_unique<RingAttention>(cache, group, shards, heads, options.message_type);
 }
 
@@ -76,24 +77,26 @@ std::vector<float> filter(Communicator& group, const ModelConfig& config, const 
   const std::vector<TokenId> ids = scatter_ids(group, shards, prompt);
   const std::vector<GlobalPosition> positions = shards.positions(group.member());
 
+  std::optional<TraceSpan> set_up(std::in_place, "set up filter", SpanKind::set_up, positions.size());
   const RopeTable rope(inverse_frequencies(config.rope, config.head_dim, n), positions,
                        static_cast<float>(config.rope.attention_factor));
   const StepRows rows{positions, rope.rows(0, positions.size())};
-  LayerWorkspace work(config, positions.size());
+  const std::size_t max_queries = queries_at_once(positions.size(), group.size());
+  LayerWorkspace work(config, positions.size(), max_queries);
   Buffer<float> activations(positions.size() * static_cast<std::size_t>(config.hidden));
   const MatrixView<float> x(activations.data(), positions.size(), static_cast<std::size_t>(config.hidden));
   const KvShape shape{static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim),
                       options.kv_type};
   KvCache cache(shape, LayerIndex(0), 1, positions.size());  // one layer's keys and values alive at a time
   cache.begin_step(positions);
-  const auto attention = make_attention(group, shards, config, options, cache);
+  const auto attention = make_attention(group, shards, config, options, cache, max_queries);
+  set_up.reset();
 
   parts.embedding->gather(ids, x);
   const auto total = static_cast<double>(parts.layers.size());
   for (std::size_t layer = 0; layer < parts.layers.size(); ++layer) {
     cache.move_to(LayerIndex(layer));
-    parts.layers[layer].write_keys_values(x, rows, *attention, work);
-    parts.layers[layer].transform(x, rows, *attention, work);
+    parts.layers[layer].forward(x, rows, x.rows(), *attention, work);
     if (progress) progress(static_cast<double>(layer) + 1, total);
   }
   return gather_scores(group, shards, score_rows(group, config, *parts.scoring, x, rows, work));

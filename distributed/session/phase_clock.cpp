@@ -5,6 +5,7 @@
 #include "distributed/comm/control.h"
 #include "engine/base/log.h"
 #include "engine/base/process.h"
+#include "engine/base/trace.h"
 
 namespace gemring {
 namespace {
@@ -43,6 +44,7 @@ PhaseClock::PhaseClock(const Communicator& world) : world_(world), totals_at_sta
 void PhaseClock::begin(const std::string& name) {
   end();
   current_ = name;
+  if (active_trace() != nullptr) active_trace()->begin_phase(name);
   phase_start_ = Clock::now();
   totals_at_start_ = world_.totals();
   set_log_phase(name);
@@ -50,6 +52,7 @@ void PhaseClock::begin(const std::string& name) {
 
 void PhaseClock::end() {
   if (current_.empty()) return;
+  if (active_trace() != nullptr) active_trace()->end_phase();
   const CommunicationTotals totals = world_.totals();
   phases_.push_back({.rank = RankId(world_.member()),
                      .name = current_,

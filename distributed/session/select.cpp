@@ -4,6 +4,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
+#include "engine/base/trace.h"
 
 namespace gemring {
 namespace {
@@ -34,6 +35,7 @@ CompressedPrompt select(Communicator& world, std::span<const TokenId> prompt, st
                         const ResolvedSelection& selection) {
   CompressedPrompt compressed;
   if (world.member() == 0) {
+    const TraceSpan span("select", SpanKind::other, prompt.size());
     compressed = compress(prompt, scores.empty() ? all_positions(prompt.size()) : select_positions(scores, selection));
   }
   std::uint64_t count = compressed.ids.size();

@@ -8,6 +8,7 @@
 #include "distributed/session/select.h"
 #include "distributed/session/step.h"
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 
 namespace gemring {
 namespace {
@@ -42,6 +43,7 @@ struct Session::State {
 
   /// The stage for one sequence; nothing on a rank without one.
   std::optional<Stage> make_stage(std::int32_t tokens, std::int32_t max_new_tokens, GlobalPosition wanted_from) {
+    const TraceSpan span("set up stage", SpanKind::set_up, static_cast<std::size_t>(tokens));
     std::optional<Stage> made;
     if (!stage) return made;
     const StageParts stage_parts{.layers = &*parts.stage_layers,
@@ -131,11 +133,17 @@ GenerationResult Session::generate(const GenerationRequest& request) {
 std::vector<float> Session::logits(const std::vector<TokenId>& prompt, std::int32_t rows) {
   State& s = *state_;
   GEMRING_CHECK(s.plan.method == Method::full, "logits of a compressed prompt");
+  PhaseClock clock(s.world);
+  clock.begin("select");
   const CompressedPrompt everything = select(s.world, prompt, {}, {});
   const auto n = static_cast<std::int32_t>(everything.ids.size());
   const GlobalPosition wanted_from(n - std::min(n, rows));
+  clock.begin("prefill");
   auto stage = s.make_stage(n, 0, wanted_from);
-  return prefill(s.world, s.plan, s.config, stage ? &*stage : nullptr, everything.ids, wanted_from, {});
+  std::vector<float> logits =
+      prefill(s.world, s.plan, s.config, stage ? &*stage : nullptr, everything.ids, wanted_from, {});
+  clock.end();
+  return logits;
 }
 
 }  // namespace gemring

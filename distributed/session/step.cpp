@@ -4,6 +4,7 @@
 
 #include "distributed/comm/control.h"
 #include "distributed/pipeline/logit_rows.h"
+#include "engine/base/trace.h"
 
 namespace boost::serialization {
 
@@ -73,7 +74,11 @@ std::vector<TokenId> decode(Communicator& world, const ClusterPlan& plan, Stage*
   if (request.known_tokens > 0) sampler.set_known_tokens(request.known_tokens);
   std::vector<TokenId> generated;
   for (GlobalPosition position(prompt_tokens);; ++position) {
-    const TokenId token = sampler.sample(logits, position);
+    TokenId token;
+    {
+      const TraceSpan span("sample", SpanKind::other, 1);
+      token = sampler.sample(logits, position);
+    }
     generated.push_back(token);
     if (generated.size() == 1) on_first_token();
     if (request.on_token) request.on_token(token);

@@ -11,7 +11,8 @@
 namespace gemring {
 
 /// Attention over the sequence of the current step. A step's rows on this rank are numbered from 0; every layer first
-/// gives the keys and values of all its rows, in any number of calls, then asks once for the attention of its queries.
+/// gives the keys and values of all its rows, in any number of calls, then asks for the attention of its queries: once,
+/// or of LocalAttention, which has every key at hand, in any number of calls.
 class Attention {
  public:
   virtual ~Attention() = default;

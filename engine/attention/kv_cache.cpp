@@ -1,6 +1,7 @@
 #include "engine/attention/kv_cache.h"
 
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
 namespace gemring {
@@ -27,6 +28,7 @@ void KvCache::begin_step(std::span<const GlobalPosition> positions) {
 void KvCache::write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) {
   GEMRING_CHECK(step_begin_ + first_row + k.tokens() <= positions_.size() && v.tokens() == k.tokens(),
                 "rows {} + {} of a step of {}", first_row, k.tokens(), positions_.size() - step_begin_);
+  const TraceSpan span("kv write", SpanKind::kv_write, k.tokens());
   const std::size_t at = offset(layer, step_begin_ + first_row);
   narrow(k.data(), shape_.type, keys_.data() + at, k.size());
   narrow(v.data(), shape_.type, values_.data() + at, v.size());

@@ -69,6 +69,12 @@ std::uint64_t peak_rss_bytes() {
   return proc_number("/proc/self/status", "VmHWM:") * 1024;
 }
 
+bool reset_peak_rss() {
+  std::ofstream out("/proc/self/clear_refs");  // proc(5): 5 resets VmHWM
+  out << "5" << std::flush;
+  return out.good();
+}
+
 std::uint64_t available_memory_bytes() {
   std::uint64_t available = proc_number("/proc/meminfo", "MemAvailable:") * 1024;
   // A job system limits the job's cgroup, a container runtime any one above: the tightest counts.

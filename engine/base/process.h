@@ -12,6 +12,9 @@ std::string host_name();
 /// Largest resident set so far, in bytes (VmHWM: file-backed weight pages included).
 std::uint64_t peak_rss_bytes();
 
+/// From here on peak_rss_bytes() is the largest resident set after this call. False where the kernel does not offer it.
+bool reset_peak_rss();
+
 /// Bytes that can still be used without swapping: MemAvailable, or what the tightest cgroup (v2) above the process
 /// leaves.
 std::uint64_t available_memory_bytes();

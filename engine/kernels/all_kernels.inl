@@ -36,6 +36,7 @@ const KernelTable GEMRING_KERNEL_TABLE = {
     .dot_rows_int8 = dot_rows_int8,
     .score_keys = score_keys,
     .tiles = {},
+    .int8 = {},
     .widen = widen,
     .to_bf16 = to_bf16,
     .rms_norm = rms_norm,

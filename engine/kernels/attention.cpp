@@ -51,6 +51,14 @@ TileKernel tile_kernel(std::size_t rows, std::size_t kv_heads) {
   return {table.attention_tile_bf16, of_tile};
 }
 
+/// f32 of one thread's scratch.
+std::size_t scratch_elements(const KernelTable& table, std::size_t group, std::size_t head_dim, Compute compute) {
+  const auto rows = [&](std::size_t wanted) { return tokens_per_tile(group, wanted) * group; };
+  const std::size_t plain = table.attention_scratch(rows(kTileRowsWanted), head_dim);
+  if (compute.many != ComputeType::bf16 || table.attention_scratch_bf16 == nullptr) return plain;
+  return std::max(plain, table.attention_scratch_bf16(rows(kTileRowsWantedBf16), head_dim));
+}
+
 AttentionTile tile_of(HeadsView<const float> q, const KeysValues& kv, const PartialSoftmax& state) {
   AttentionTile tile{};
   tile.queries = q.data();
@@ -110,16 +118,17 @@ void attend_one(HeadsView<const float> q, const KeysValues& all, KeyRange seen_k
 
 }  // namespace
 
+std::size_t attention_scratch_bytes(std::size_t heads, std::size_t kv_heads, std::size_t head_dim, Compute compute,
+                                    std::size_t threads) {
+  return threads * scratch_elements(kernels(), heads / kv_heads, head_dim, compute) * sizeof(float);
+}
+
 AttentionScratch::AttentionScratch(std::size_t heads, std::size_t kv_heads, std::size_t head_dim)
     : heads_(heads), head_dim_(head_dim) {
-  const std::size_t group = heads / kv_heads;
-  for (int isa = 0; isa <= static_cast<int>(detected_isa()); ++isa) {
-    const KernelTable& table = kernels_of(static_cast<Isa>(isa));
-    const auto rows = [&](std::size_t wanted) { return tokens_per_tile(group, wanted) * group; };
-    elements_ = std::max(elements_, table.attention_scratch(rows(kTileRowsWanted), head_dim));
-    if (table.attention_scratch_bf16 == nullptr) continue;
-    elements_ = std::max(elements_, table.attention_scratch_bf16(rows(kTileRowsWantedBf16), head_dim));
-  }
+  constexpr Compute kAny{ComputeType::bf16, ComputeType::f32};
+  for (int isa = 0; isa <= static_cast<int>(detected_isa()); ++isa)
+    elements_ =
+        std::max(elements_, scratch_elements(kernels_of(static_cast<Isa>(isa)), heads / kv_heads, head_dim, kAny));
   elements_ = (elements_ + 1023) / 1024 * 1024;
   memory_ = Buffer<float>(elements_ * static_cast<std::size_t>(omp_get_max_threads()));
   split_o_ = Buffer<float>(kMaxSplits * heads * head_dim);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/types.h"
+#include "engine/kernels/compute.h"
 #include "engine/kernels/kernel_table.h"
 #include "engine/tensor/buffer.h"
 #include "engine/tensor/view.h"
@@ -40,6 +41,10 @@ class AttentionScratch {
   mutable Buffer<float> split_o_;   // [kMaxSplits, heads, head_dim]
   mutable Buffer<float> split_ml_;  // [kMaxSplits, 2, heads]
 };
+
+/// Bytes that `threads` threads use of an AttentionScratch in products of `compute` with the kernels of active_isa().
+std::size_t attention_scratch_bytes(std::size_t heads, std::size_t kv_heads, std::size_t head_dim, Compute compute,
+                                    std::size_t threads);
 
 enum class StateUse {
   start_and_finish,  // state.o receives the attention's result; state.o may be the queries' memory

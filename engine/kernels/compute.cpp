@@ -35,14 +35,22 @@ std::string_view name(ComputeType type) {
   return "?";
 }
 
-Compute choose_compute(std::optional<ComputeType> wanted, Isa isa) {
-  if (wanted == ComputeType::f32) return {};
-  if (wanted == ComputeType::bf16) require(Isa::avx512bf16, *wanted, isa);
-  if (wanted == ComputeType::int8) require(Isa::avx512vnni, *wanted, isa);
-  Compute compute;
-  if (wanted == ComputeType::bf16 || isa == Isa::amx) compute.many = ComputeType::bf16;
-  if (wanted != ComputeType::bf16 && isa >= Isa::avx512vnni) compute.few = ComputeType::int8;
-  return compute;
+ComputeType type_of_products(Compute compute, std::size_t tokens, DataType weights) {
+  if (tokens > 1) return is_block_type(weights) ? compute.many_blocks : compute.many;
+  return is_block_type(weights) ? compute.few : ComputeType::f32;
+}
+
+Compute choose_compute(std::optional<ComputeType> wanted, Isa isa, bool bf16_is_faster) {
+  using enum ComputeType;
+  if (wanted == f32) return {};
+  if (wanted == bf16) {
+    require(Isa::avx512bf16, *wanted, isa);
+    return {.many = bf16, .many_blocks = bf16, .few = f32};
+  }
+  if (wanted == int8) require(Isa::avx512vnni, *wanted, isa);
+  if (isa < Isa::avx512vnni) return {};
+  const ComputeType many = isa == Isa::amx || (isa >= Isa::avx512bf16 && bf16_is_faster) ? bf16 : f32;
+  return {.many = many, .many_blocks = isa == Isa::amx && wanted != int8 ? bf16 : int8, .few = int8};
 }
 
 Compute active_compute() {

@@ -2,14 +2,16 @@
 // a block). Chosen once at start, like the instruction set; the same on all ranks of a job.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
 #include "engine/kernels/isa.h"
+#include "engine/tensor/data_type.h"
 
 namespace gemring {
 
-enum class ComputeType : int {
+enum class ComputeType : std::uint8_t {
   f32 = 0,   // as they are
   bf16 = 1,  // activations and weights rounded to bf16, products exact
   int8 = 2,  // activations rounded to 8 bits with one scale for 32 values; for weights in blocks only, else f32
@@ -19,17 +21,23 @@ enum class ComputeType : int {
 std::string_view name(ComputeType type);
 
 /// Products of many tokens (prefill) and of few (decode) have different limits: arithmetic and memory.
-struct alignas(8) Compute {  // of its size, so that reading it at once needs no lock
-  ComputeType many = ComputeType::f32;
-  ComputeType few = ComputeType::f32;
+struct alignas(4) Compute {                    // of a word's size, so that reading it at once needs no lock
+  ComputeType many = ComputeType::f32;         // weights stored one by one, and attention: f32 or bf16
+  ComputeType many_blocks = ComputeType::f32;  // weights in blocks
+  ComputeType few = ComputeType::f32;          // f32 or int8
 
   bool operator==(const Compute&) const = default;
 };
 
+/// In which type products of so many tokens with weights stored as `weights` run.
+ComputeType type_of_products(Compute compute, std::size_t tokens, DataType weights);
+
 /// What `wanted` means with the kernels of `isa`; nothing wanted: the fastest.
-///   f32: both f32.   bf16: many bf16, few f32.   int8: few int8, many as the fastest.
+///   f32: all f32.   bf16: products of many tokens.   int8: weights in blocks; the others as the fastest.
+///   the fastest: amx: many bf16, few int8; from avx512vnni on: weights in blocks int8, the others bf16 where
+///   `bf16_is_faster` than f32 (some processors have its instructions but run them slowly), else f32.
 /// Throws ConfigError where the set has no kernels for it: bf16 wants avx512bf16, int8 wants avx512vnni.
-Compute choose_compute(std::optional<ComputeType> wanted, Isa isa);
+Compute choose_compute(std::optional<ComputeType> wanted, Isa isa, bool bf16_is_faster);
 
 /// f32 until set. Setting is for start-up and tests, before any kernel runs.
 Compute active_compute();

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 #include "engine/kernels/kernel_table.h"
 
 namespace gemring {
@@ -14,6 +15,7 @@ constexpr std::size_t kPiece = 1u << 16;  // elements of a conversion per task
 void rms_norm(MatrixView<const float> x, std::span<const float> weight, float epsilon, MatrixView<float> out) {
   GEMRING_CHECK(x.cols() == weight.size() && out.cols() == x.cols() && out.rows() == x.rows(),
                 "x [{}, {}], weight [{}]", x.rows(), x.cols(), weight.size());
+  const TraceSpan span("norm", SpanKind::norm, x.rows());
   const KernelTable& table = kernels();
 #pragma omp parallel for schedule(static) if (x.rows() > 1)
   for (std::size_t t = 0; t < x.rows(); ++t) table.rms_norm(x.row(t), weight.data(), epsilon, out.row(t), x.cols());
@@ -22,6 +24,7 @@ void rms_norm(MatrixView<const float> x, std::span<const float> weight, float ep
 void silu_times(MatrixView<float> gate, MatrixView<const float> up) {
   GEMRING_CHECK(gate.rows() == up.rows() && gate.cols() == up.cols(), "gate [{}, {}], up [{}, {}]", gate.rows(),
                 gate.cols(), up.rows(), up.cols());
+  const TraceSpan span("silu", SpanKind::silu, gate.rows());
   const KernelTable& table = kernels();
 #pragma omp parallel for schedule(static) if (gate.rows() > 1)
   for (std::size_t t = 0; t < gate.rows(); ++t) table.silu_times(gate.row(t), up.row(t), gate.cols());
@@ -33,6 +36,7 @@ void rotate_each(HeadsView<float> x, MatrixView<const float> cos, MatrixView<con
                  void (*rotate_head)(float*, const float*, const float*, std::size_t)) {
   GEMRING_CHECK(x.tokens() == cos.rows() && cos.cols() * 2 == x.head_dim() && sin.rows() == cos.rows(),
                 "x [{}, {}, {}], cos [{}, {}]", x.tokens(), x.heads(), x.head_dim(), cos.rows(), cos.cols());
+  const TraceSpan span("rope", SpanKind::rope, x.tokens());
 #pragma omp parallel for schedule(static) if (x.tokens() > 1)
   for (std::size_t t = 0; t < x.tokens(); ++t) {
     for (std::size_t h = 0; h < x.heads(); ++h) rotate_head(x.head(t, h), cos.row(t), sin.row(t), cos.cols());
@@ -51,6 +55,7 @@ void rotate_interleaved(HeadsView<float> x, MatrixView<const float> cos, MatrixV
 
 void add_bias(MatrixView<float> x, std::span<const float> bias) {
   GEMRING_CHECK(x.cols() == bias.size(), "x [{}, {}], bias [{}]", x.rows(), x.cols(), bias.size());
+  const TraceSpan span("bias", SpanKind::add, x.rows());
 #pragma omp parallel for schedule(static) if (x.rows() > 1)
   for (std::size_t t = 0; t < x.rows(); ++t) {
     float* row = x.row(t);
@@ -62,6 +67,7 @@ void score_keys(std::span<const float> query, HeadsView<const float> keys, std::
   GEMRING_CHECK(scores.size() == keys.tokens() && query.size() % keys.stride() == 0,
                 "query {}, keys [{}, {}, {}], scores {}", query.size(), keys.tokens(), keys.heads(), keys.head_dim(),
                 scores.size());
+  const TraceSpan span("scores", SpanKind::attention, keys.tokens());
   const KernelTable& table = kernels();
   const std::size_t heads = query.size() / keys.head_dim();
 #pragma omp parallel for schedule(static)

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/kernels/activation_chunk.h"
+#include "engine/kernels/int8_product.h"
 #include "engine/kernels/isa.h"
 #include "engine/kernels/tile_product.h"
 #include "engine/tensor/data_type.h"
@@ -59,7 +60,7 @@ struct WeightMatrix {
 };
 
 /// Bytes that kernels which stream through memory fetch ahead: what a processor fetches by itself ends with each page,
-/// and begins anew too late. From bench/kernels.cpp.
+/// and begins anew too late. From `gemring bench kernels`.
 inline constexpr std::size_t kReadAhead = 2048;
 
 struct KernelTable {
@@ -88,6 +89,7 @@ struct KernelTable {
                      std::size_t head_dim, float* scores);
 
   TileKernels tiles;  // bf16 products of many tokens
+  Int8Kernels int8;   // products of many tokens in 8 bits with weights in blocks
 
   void (*widen)(DataType from, const void* in, float* out, std::size_t count);  // any stored type, whole blocks
   void (*to_bf16)(const float* in, std::uint16_t* out, std::size_t count);      // round to nearest even

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
 namespace gemring {
@@ -89,21 +90,27 @@ void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<fl
   }
 }
 
-/// Products of one token are limited by memory, whatever the others run in.
-bool runs_on_tiles(std::size_t tokens, Compute compute) {
-  return compute.many == ComputeType::bf16 && tokens > 1;
-}
+/// The types in which products of many tokens may run.
+struct TypesInUse {
+  bool tiles, int8, f32;
+
+  TypesInUse(std::size_t tokens, Compute compute)
+      : tiles(tokens > 1 && (compute.many == ComputeType::bf16 || compute.many_blocks == ComputeType::bf16)),
+        int8(tokens > 1 && compute.many_blocks == ComputeType::int8),
+        f32(compute.many == ComputeType::f32 || compute.many_blocks == ComputeType::f32) {}
+};
 
 /// Elements of a scratch's parts.
 struct ScratchSizes {
-  std::size_t gate, panel, input_tiles, gated_tiles, inputs;
+  std::size_t inputs, gate, panel, input_tiles, gated_tiles, token_blocks;
 
-  ScratchSizes(const LinearSizes& sizes, bool tiles)
-      : gate((tiles ? 1 : sizes.tokens) * sizes.gated),
-        panel(tiles ? 0 : (std::max(sizes.inputs, sizes.gated) * LinearScratch::kPanelRows + 1023) / 1024 * 1024),
-        input_tiles(tiles ? TokenTiles::elements(sizes.tokens, sizes.inputs) : 0),
-        gated_tiles(tiles ? TokenTiles::elements(sizes.tokens, sizes.gated) : 0),
-        inputs(std::max(sizes.inputs, sizes.gated)) {}
+  ScratchSizes(const LinearSizes& sizes, const TypesInUse& types)
+      : inputs(std::max(sizes.inputs, sizes.gated)),
+        gate((types.int8 || types.f32 ? sizes.tokens : 1) * sizes.gated),
+        panel(types.f32 ? (inputs * LinearScratch::kPanelRows + 1023) / 1024 * 1024 : 0),
+        input_tiles(types.tiles ? TokenTiles::elements(sizes.tokens, sizes.inputs) : 0),
+        gated_tiles(types.tiles ? TokenTiles::elements(sizes.tokens, sizes.gated) : 0),
+        token_blocks(types.int8 ? Int8Tokens::blocks(sizes.tokens, inputs) : 0) {}
 };
 
 void check_shapes(const LinearInput& x, const WeightMatrix& w) {
@@ -111,20 +118,46 @@ void check_shapes(const LinearInput& x, const WeightMatrix& w) {
   GEMRING_CHECK(w.cols % block_elements(w.type) == 0, "rows of {} elements of {}", w.cols, name(w.type));
 }
 
+const TokenTiles& tiles_of(LinearInput& x, LinearScratch& scratch) {
+  if (x.tiles.data != nullptr) return x.tiles;
+  const TraceSpan span("pack", SpanKind::pack, x.tokens());
+  x.tiles = pack_tiles(x.rows, scratch.input_tiles());
+  return x.tiles;
+}
+
+const Int8Tokens& bytes_of(LinearInput& x, LinearScratch& scratch) {
+  if (x.bytes.data != nullptr) return x.bytes;
+  const TraceSpan span("pack", SpanKind::pack, x.tokens());
+  x.bytes = pack_int8(x.rows, scratch.token_blocks());
+  return x.bytes;
+}
+
+void linear_f32(const LinearInput& x, const WeightMatrix& w, MatrixView<float> out, bool add, LinearScratch& scratch) {
+  if (x.tokens() < kFewTokens)
+    linear_few(x.rows, w, out, add, scratch);
+  else
+    linear_many(x.rows, w, out, add, scratch);
+}
+
 }  // namespace
 
+bool runs_on_tiles(std::size_t tokens, Compute compute) {
+  return tokens > 1 && compute.many == ComputeType::bf16 && compute.many_blocks == ComputeType::bf16;
+}
+
 std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std::size_t threads) {
-  const bool tiles = runs_on_tiles(sizes.tokens, compute);
-  const ScratchSizes parts(sizes, tiles);
+  const TypesInUse types(sizes.tokens, compute);
+  const ScratchSizes parts(sizes, types);
   return (2 * parts.gate + threads * parts.panel) * sizeof(float) +
          activation_chunks(parts.inputs) * sizeof(ActivationChunk) +
-         (parts.input_tiles + parts.gated_tiles) * sizeof(std::uint16_t) +
-         (tiles ? TileScratch::bytes(sizes.tokens, parts.inputs, threads) : 0);
+         (parts.input_tiles + parts.gated_tiles) * sizeof(std::uint16_t) + parts.token_blocks * sizeof(TokenBlock) +
+         (types.tiles ? TileScratch::bytes(sizes.tokens, parts.inputs, threads) : 0) +
+         (types.int8 ? Int8Scratch::bytes(sizes.tokens, threads) : 0);
 }
 
 LinearScratch::LinearScratch(const LinearSizes& sizes) {
-  const bool tiles = runs_on_tiles(sizes.tokens, active_compute());
-  const ScratchSizes parts(sizes, tiles);
+  const TypesInUse types(sizes.tokens, active_compute());
+  const ScratchSizes parts(sizes, types);
   panel_elements_ = parts.panel;
   panels_ = Buffer<float>(parts.panel * static_cast<std::size_t>(omp_get_max_threads()));
   shares_ = std::vector<RowShare>(static_cast<std::size_t>(omp_get_max_threads()));
@@ -133,49 +166,56 @@ LinearScratch::LinearScratch(const LinearSizes& sizes) {
   up_ = Buffer<float>(parts.gate);
   input_tiles_ = Buffer<std::uint16_t>(parts.input_tiles);
   gated_tiles_ = Buffer<std::uint16_t>(parts.gated_tiles);
-  if (tiles) tiles_ = TileScratch(sizes.tokens, parts.inputs);
+  token_blocks_ = Buffer<TokenBlock>(parts.token_blocks);
+  if (types.tiles) tiles_ = TileScratch(sizes.tokens, parts.inputs);
+  if (types.int8) int8_ = Int8Scratch(sizes.tokens);
 }
 
-LinearInput linear_input(MatrixView<const float> x, LinearScratch& scratch) {
-  if (runs_on_tiles(x.rows(), active_compute())) return {{}, pack_tiles(x, scratch.input_tiles())};
-  return {x, {}};
-}
-
-void linear(const LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output,
-            LinearScratch& scratch) {
+void linear(LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output, LinearScratch& scratch) {
   check_shapes(x, weights);
   GEMRING_CHECK(out.cols() == weights.rows && out.rows() == x.tokens(), "{} tokens, weights [{}, {}], out [{}, {}]",
                 x.tokens(), weights.rows, weights.cols, out.rows(), out.cols());
   const bool add = output == Output::add;
   if (x.tokens() == 0) return;
-  if (x.tiled())
-    multiply_tiles(x.tiles, weights, out, add, scratch.tiles());
-  else if (x.tokens() == 1 && active_compute().few == ComputeType::int8 && is_block_type(weights.type))
-    linear_one_int8(x.rows, weights, out, add, scratch);
-  else if (x.tokens() < kFewTokens)
-    linear_few(x.rows, weights, out, add, scratch);
-  else
-    linear_many(x.rows, weights, out, add, scratch);
+  switch (type_of_products(active_compute(), x.tokens(), weights.type)) {
+    case ComputeType::f32:
+      return linear_f32(x, weights, out, add, scratch);
+    case ComputeType::bf16:
+      return multiply_tiles(tiles_of(x, scratch), weights, out, add, scratch.tiles());
+    case ComputeType::int8:
+      if (x.tokens() == 1) return linear_one_int8(x.rows, weights, out, add, scratch);
+      return multiply_int8(bytes_of(x, scratch), weights, out, add, scratch.int8());
+  }
 }
 
 void linear(MatrixView<const float> x, const WeightMatrix& weights, MatrixView<float> out, Output output,
             LinearScratch& scratch) {
-  linear(linear_input(x, scratch), weights, out, output, scratch);
+  LinearInput input(x);
+  linear(input, weights, out, output, scratch);
 }
 
-LinearInput gated(const LinearInput& x, const GatedWeights& weights, LinearScratch& scratch) {
+LinearInput gated(LinearInput& x, const GatedWeights& weights, DataType next, LinearScratch& scratch) {
   check_shapes(x, weights.gate);
   check_shapes(x, weights.up);
   GEMRING_CHECK(weights.gate.rows == weights.up.rows, "{} and {} rows", weights.gate.rows, weights.up.rows);
-  if (x.tiled()) return {{}, multiply_gated_tiles(x.tiles, weights, scratch.gated_tiles(), scratch.tiles())};
+  const auto all_in = [&](ComputeType wanted) {
+    const auto in_it = [&](DataType type) { return type_of_products(active_compute(), x.tokens(), type) == wanted; };
+    return in_it(weights.gate.type) && in_it(weights.up.type) && in_it(next);
+  };
+  if (all_in(ComputeType::bf16))
+    return LinearInput(multiply_gated_tiles(tiles_of(x, scratch), weights, scratch.gated_tiles(), scratch.tiles()));
   const auto gate = scratch.gate(x.tokens(), weights.gate.rows);
+  if (x.tokens() > 1 && all_in(ComputeType::int8) && weights.gate.type == weights.up.type) {
+    multiply_gated_int8(bytes_of(x, scratch), weights, gate, scratch.int8());
+    return LinearInput(gate);
+  }
   const auto up = scratch.up(x.tokens(), weights.gate.rows);
   linear(x, weights.gate, gate, Output::overwrite, scratch);
   linear(x, weights.up, up, Output::overwrite, scratch);
   if (!weights.gate_bias.empty()) add_bias(gate, weights.gate_bias);
   if (!weights.up_bias.empty()) add_bias(up, weights.up_bias);
   silu_times(gate, up);
-  return {gate, {}};
+  return LinearInput(gate);
 }
 
 }  // namespace gemring

@@ -9,6 +9,7 @@
 
 #include "engine/kernels/compute.h"
 #include "engine/kernels/kernel_table.h"
+#include "engine/kernels/linear_int8.h"
 #include "engine/kernels/linear_tiles.h"
 #include "engine/tensor/buffer.h"
 #include "engine/tensor/view.h"
@@ -20,6 +21,10 @@ struct alignas(64) RowShare {
   std::atomic<std::size_t> next = 0;
   std::size_t end = 0;
 };
+
+/// Whether all products of so many tokens run on tiles of bf16. Those of one token never do: they are limited by
+/// memory.
+bool runs_on_tiles(std::size_t tokens, Compute compute);
 
 /// The largest products of a phase.
 struct LinearSizes {
@@ -43,55 +48,57 @@ class LinearScratch {
   MatrixView<float> up(std::size_t tokens, std::size_t outputs) { return {up_.data(), tokens, outputs}; }
   std::span<RowShare> shares() { return shares_; }
   ActivationChunk* activations() { return activations_.data(); }
+  TokenBlock* token_blocks() { return token_blocks_.data(); }
+  Int8Scratch& int8() { return int8_; }
   std::uint16_t* input_tiles() { return input_tiles_.data(); }
   std::uint16_t* gated_tiles() { return gated_tiles_.data(); }
   TileScratch& tiles() { return tiles_; }
 
  private:
   std::size_t panel_elements_ = 0;
-  Buffer<float> panels_;  // [threads, kPanelRows, inputs]; none where tokens go in tiles, whose few others need none
-  Buffer<float> gate_;    // [tokens, gated]; one token where the others go in tiles
-  Buffer<float> up_;      // the same
-  std::vector<RowShare> shares_;         // one per thread
+  Buffer<float> panels_;          // [threads, kPanelRows, inputs]; none where no products of many tokens run in f32
+  Buffer<float> gate_;            // [tokens, gated]; one token where all others go in tiles
+  Buffer<float> up_;              // the same
+  std::vector<RowShare> shares_;  // one per thread
   Buffer<ActivationChunk> activations_;  // one token's, in 8 bits
   Buffer<std::uint16_t> input_tiles_;
   Buffer<std::uint16_t> gated_tiles_;
   TileScratch tiles_;
+  Buffer<TokenBlock> token_blocks_;
+  Int8Scratch int8_;
 };
 
-/// Activations as products want them: rows in f32, or tiles of bf16. Views memory of the caller or of a scratch.
+/// Activations as rows in f32, and as products want them: converted by the first product that does, into its scratch,
+/// for all further ones. Views memory of the caller and of that scratch, which serves one input at a time.
 struct LinearInput {
-  MatrixView<const float> rows;  // [tokens, inputs]; empty where there are tiles
-  TokenTiles tiles;
+  MatrixView<const float> rows;  // [tokens, inputs]; empty where gated() made tiles at once
+  TokenTiles tiles;              // bf16
+  Int8Tokens bytes;
 
-  bool tiled() const { return tiles.data != nullptr; }
-  std::size_t tokens() const { return tiled() ? tiles.tokens : rows.rows(); }
-  std::size_t inputs() const { return tiled() ? tiles.inputs : rows.cols(); }
+  explicit LinearInput(MatrixView<const float> all) : rows(all) {}
+  explicit LinearInput(const TokenTiles& all) : tiles(all) {}
+  std::size_t tokens() const { return tiles.data != nullptr ? tiles.tokens : rows.rows(); }
+  std::size_t inputs() const { return tiles.data != nullptr ? tiles.inputs : rows.cols(); }
 };
-
-/// x for any number of products; converted once where they run in another type. Valid until the next call with the same
-/// scratch, and as long as x.   x: [tokens, inputs]
-LinearInput linear_input(MatrixView<const float> x, LinearScratch& scratch);
 
 /// out <- x W^T, or out <- out + x W^T.   x: [tokens, inputs], out: [tokens, rows]; W as stored: [rows, inputs].
-///   one token (decode)   active_compute().few int8 and weights in blocks: dot products of activations in 8 bits, which
-///                        adds an error of at most 1/254 of the largest of 32 activations to each; else as below 12
-///                        tokens
-///   tiles                active_compute().many bf16, both operands rounded to bf16 (linear_tiles.h)
-///   below 12 tokens      dot products on the stored rows; blocks are unpacked 256 elements at a time
-///   more                 panels of W are converted to f32 one at a time and multiplied by OpenBLAS, one panel per task
+/// type_of_products(active_compute(), ...) says in which type:
+///   int8   weights in blocks, exact; activations in 8 bits, which adds an error of at most 1/254 of the largest of 32
+///          activations to each (one token: dot products on the stored rows; more: linear_int8.h)
+///   bf16   both operands rounded to it (linear_tiles.h)
+///   f32    below 12 tokens: dot products on the stored rows, blocks unpacked 256 elements at a time; more: panels of W
+///          converted to f32 one at a time and multiplied by OpenBLAS, one panel per task
 /// Relative error: that of f32 dot products of the rounded operands. A token's result does not depend on the other
 /// tokens of the call, but for the rounding of f32 sums in the last two.
 enum class Output { overwrite, add };
-void linear(const LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output,
-            LinearScratch& scratch);
+void linear(LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output, LinearScratch& scratch);
 
 /// The same for an x of one product.
 void linear(MatrixView<const float> x, const WeightMatrix& weights, MatrixView<float> out, Output output,
             LinearScratch& scratch);
 
-/// silu(x G^T + g) * (x U^T + u), the input of an MLP's last product.   x: [tokens, inputs]; result: [tokens, G's
-/// rows]. Valid until the next call with the same scratch.
-LinearInput gated(const LinearInput& x, const GatedWeights& weights, LinearScratch& scratch);
+/// silu(x G^T + g) * (x U^T + u), the input of an MLP's last product, with weights of type `next`.   x: [tokens,
+/// inputs]; result: [tokens, G's rows]. Valid until the next call with the same scratch.
+LinearInput gated(LinearInput& x, const GatedWeights& weights, DataType next, LinearScratch& scratch);
 
 }  // namespace gemring

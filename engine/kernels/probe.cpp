@@ -55,6 +55,23 @@ std::optional<double> measure_int8_gops() {
   return giga_rate(kernels().int8_probe, kernels().int8_probe_op);
 }
 
+bool bf16_is_faster() {
+  constexpr double kClearly = 1.15;
+  const KernelTable& table = kernels_of(Isa::avx512bf16);
+  const auto rate = [](float (*probe)(std::size_t), std::size_t flop) {
+    const double start = now();
+    GEMRING_CHECK(probe(kFirstRounds) > 0, "the probe's sums are not above 0");
+    return static_cast<double>(flop) / (now() - start);
+  };
+  double f32 = 0;
+  double bf16 = 0;
+  for (int turn = 0; turn < 3; ++turn) {  // the best: other loads only lower it
+    f32 = std::max(f32, rate(table.fma_probe, table.fma_probe_flop));
+    bf16 = std::max(bf16, rate(table.bf16_probe, table.bf16_probe_flop));
+  }
+  return bf16 > kClearly * f32;
+}
+
 double measure_sgemm_seconds(MatrixView<const float> x, MatrixView<const float> w, MatrixView<float> out) {
   GEMRING_CHECK(x.cols() == w.cols() && out.rows() == x.rows() && out.cols() == w.rows(), "x [{}, {}], w [{}, {}]",
                 x.rows(), x.cols(), w.rows(), w.cols());

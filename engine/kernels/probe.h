@@ -17,6 +17,10 @@ std::optional<double> measure_bf16_gflops();
 /// The same of dot products of bytes in int32 (AVX-512 VNNI, AMX tiles), GOP/s.
 std::optional<double> measure_int8_gops();
 
+/// Whether one thread's dot products of bf16 by vector instructions are clearly faster than its f32 multiply-adds: some
+/// processors have the instructions but run them slowly. A few milliseconds. The machine must have avx512bf16.
+bool bf16_is_faster();
+
 /// Seconds of one plain OpenBLAS sgemm, out <- x w^T, with as many OpenBLAS threads as OpenMP would use; afterwards
 /// OpenBLAS is single-threaded again.   x: [tokens, cols], w: [rows, cols], out: [tokens, rows]
 double measure_sgemm_seconds(MatrixView<const float> x, MatrixView<const float> w, MatrixView<float> out);

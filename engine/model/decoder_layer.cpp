@@ -1,9 +1,12 @@
 #include "engine/model/decoder_layer.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
 namespace gemring {
@@ -15,19 +18,26 @@ void for_blocks(std::size_t rows, const LayerWorkspace& work, Step step) {
   for (std::size_t begin = 0; begin < rows; begin += work.block()) step(begin, std::min(begin + work.block(), rows));
 }
 
+/// out <- x W^T, or out <- out + x W^T; `name` is the product's in a trace.
+void multiply(const char* name, LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output,
+              LayerWorkspace& work) {
+  const TraceSpan span(name, SpanKind::product, x.tokens());
+  linear(x, weights, out, output, work.linear());
+}
+
 /// out <- x W^T + bias, or out <- out + x W^T + bias.   x: [tokens, inputs], out: [tokens, outputs]
-void project(const LinearInput& x, const Projection& projection, MatrixView<float> out, Output output,
+void project(const char* name, LinearInput& x, const Projection& projection, MatrixView<float> out, Output output,
              LayerWorkspace& work) {
-  linear(x, projection.weight.matrix, out, output, work.linear());
+  multiply(name, x, projection.weight.matrix, out, output, work);
   if (!projection.bias.empty()) add_bias(out, projection.bias);
 }
 
 /// heads <- rotate(norm(normed W^T + bias)); `head_norm` of each head where the family has one.
 /// normed: [tokens, hidden], heads: [tokens, heads, head_dim]
-void project_rotated(const LinearInput& normed, const Projection& projection, std::span<const float> head_norm,
-                     const ModelConfig& config, const RopeRows& rope, std::size_t begin, HeadsView<float> heads,
-                     LayerWorkspace& work) {
-  project(normed, projection, heads.matrix(), Output::overwrite, work);
+void project_rotated(const char* name, LinearInput& normed, const Projection& projection,
+                     std::span<const float> head_norm, const ModelConfig& config, const RopeRows& rope,
+                     std::size_t begin, HeadsView<float> heads, LayerWorkspace& work) {
+  project(name, normed, projection, heads.matrix(), Output::overwrite, work);
   if (!head_norm.empty()) {
     const MatrixView<float> each(heads.data(), heads.tokens() * heads.heads(), heads.head_dim());
     rms_norm(each, head_norm, config.norm_epsilon, each);
@@ -42,59 +52,79 @@ void project_rotated(const LinearInput& normed, const Projection& projection, st
 
 }  // namespace
 
-LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows)
+LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows, std::size_t max_queries)
     : hidden_(static_cast<std::size_t>(config.hidden)),
       heads_(static_cast<std::size_t>(config.heads)),
       kv_heads_(static_cast<std::size_t>(config.kv_heads)),
       head_dim_(static_cast<std::size_t>(config.head_dim)),
       block_(std::min(token_block(active_compute()), std::max<std::size_t>(max_rows, 1))),
-      normed_(block_ * hidden_),
+      max_queries_(std::max<std::size_t>(max_queries, 1)),
+      normed_(normed_rows(block_, active_compute(), static_cast<std::size_t>(omp_get_max_threads())) * hidden_),
       keys_(block_ * kv_heads_ * head_dim_),
       values_(block_ * kv_heads_ * head_dim_),
-      queries_(max_rows * heads_ * head_dim_),
+      queries_(max_queries_ * heads_ * head_dim_),
       linear_({block_, std::max(hidden_, heads_ * head_dim_), static_cast<std::size_t>(config.ffn)}) {}
 
 DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
     : config_(config), layer_(layer), weights_(std::move(weights)) {}
 
-void DecoderLayer::write_keys_values(MatrixView<const float> x, const StepRows& rows, Attention& attention,
-                                     LayerWorkspace& work) const {
-  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
-    const auto normed = work.normed(end - begin);
-    const auto k = work.keys(end - begin);
-    const auto v = work.values(end - begin);
-    rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    const LinearInput input = linear_input(normed, work.linear());
-    project_rotated(input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
-    project(input, weights_->v, v.matrix(), Output::overwrite, work);
-    attention.write(layer_, begin, k, v);
-  });
+void DecoderLayer::project_queries(LinearInput& normed, const StepRows& rows, std::size_t begin, HeadsView<float> q,
+                                   LayerWorkspace& work) const {
+  project_rotated("q", normed, weights_->q, weights_->q_norm, config_, rows.rope, begin, q, work);
 }
 
-void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, Attention& attention,
+void DecoderLayer::forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
+                           LayerWorkspace& work) const {
+  const TraceSpan span("layer", SpanKind::other, x.rows(), layer_);
+  const bool with_queries = wanted == x.rows() && wanted <= work.max_queries();  // made of the same normalised rows
+  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
+    const auto k = work.keys(end - begin);
+    const auto v = work.values(end - begin);
+    LinearInput input = work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
+    project_rotated("k", input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
+    project("v", input, weights_->v, v.matrix(), Output::overwrite, work);
+    attention.write(layer_, begin, k, v);
+    if (with_queries) project_queries(input, rows, begin, work.queries(wanted).tokens(begin, end), work);
+  });
+  std::size_t begin = x.rows() - wanted;
+  do {  // once without rows too
+    const std::size_t end = std::min(begin + work.max_queries(), x.rows());
+    transform(x.rows(begin, end), rows.part(begin, end), with_queries, attention, work);
+    begin = end;
+  } while (begin < x.rows());
+}
+
+void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, bool has_queries, Attention& attention,
                              LayerWorkspace& work) const {
   const auto q = work.queries(x.rows());  // becomes the attention's result in place
-  for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
-    const auto normed = work.normed(end - begin);
-    rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(linear_input(normed, work.linear()), weights_->q, weights_->q_norm, config_, rows.rope, begin,
-                    q.tokens(begin, end), work);
-  });
-  attention.attend(layer_, q, rows.positions, config_.window(layer_));
+  if (!has_queries) {
+    for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
+      LinearInput input = work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
+      project_queries(input, rows, begin, q.tokens(begin, end), work);
+    });
+  }
+  {
+    const TraceSpan span("attention", SpanKind::attention, x.rows());
+    attention.attend(layer_, q, rows.positions, config_.window(layer_));
+  }
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto block = x.rows(begin, end);
-    project(linear_input(q.tokens(begin, end).matrix(), work.linear()), weights_->o, block, Output::add, work);
+    LinearInput attended(q.tokens(begin, end).matrix());
+    project("o", attended, weights_->o, block, Output::add, work);
     add_mlp(block, work);
   });
 }
 
 /// x <- x + down(silu(gate(norm(x))) * up(norm(x)))
 void DecoderLayer::add_mlp(MatrixView<float> x, LayerWorkspace& work) const {
-  const auto normed = work.normed(x.rows());
-  rms_norm(x, weights_->mlp_norm, config_.norm_epsilon, normed);
   const GatedWeights first{weights_->gate.weight.matrix, weights_->up.weight.matrix, weights_->gate.bias,
                            weights_->up.bias};
-  project(gated(linear_input(normed, work.linear()), first, work.linear()), weights_->down, x, Output::add, work);
+  LinearInput input = work.normed(x, weights_->mlp_norm, config_.norm_epsilon);
+  LinearInput wide = [&] {
+    const TraceSpan span("gate, up", SpanKind::product, x.rows());
+    return gated(input, first, weights_->down.weight.matrix.type, work.linear());
+  }();
+  project("down", wide, weights_->down, x, Output::add, work);
 }
 
 ScoringLayer::ScoringLayer(const ModelConfig& config, std::shared_ptr<const LayerWeights> weights)
@@ -103,33 +133,44 @@ ScoringLayer::ScoringLayer(const ModelConfig& config, std::shared_ptr<const Laye
 void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::span<float> query,
                          LayerWorkspace& work) const {
   GEMRING_CHECK(x.rows() == 1, "{} rows", x.rows());
-  const auto normed = work.normed(1);
-  rms_norm(x, weights_->input_norm, config_.norm_epsilon, normed);
+  LinearInput normed = work.normed(x, weights_->input_norm, config_.norm_epsilon);
   const HeadsView<float> heads(query.data(), 1, static_cast<std::size_t>(config_.heads),
                                static_cast<std::size_t>(config_.head_dim));
-  project_rotated(linear_input(normed, work.linear()), weights_->q, weights_->q_norm, config_, row.rope, 0, heads,
-                  work);
+  project_rotated("q", normed, weights_->q, weights_->q_norm, config_, row.rope, 0, heads, work);
 }
 
 void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
                          std::span<float> scores, LayerWorkspace& work) const {
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
-    const auto normed = work.normed(end - begin);
     const auto k = work.keys(end - begin);
-    rms_norm(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon, normed);
-    project_rotated(linear_input(normed, work.linear()), weights_->k, weights_->k_norm, config_, rows.rope, begin, k,
-                    work);
+    LinearInput normed = work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
+    project_rotated("k", normed, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
     score_keys(query, k, scores.subspan(begin, end - begin));
   });
 }
 
 void Embedding::gather(std::span<const TokenId> ids, MatrixView<float> x) const {
+  gather_each(
+      ids.size(), [&](std::size_t t) { return ids[t]; }, x);
+}
+
+void Embedding::gather(std::span<const TokenId> ids, std::span<const GlobalPosition> positions,
+                       MatrixView<float> x) const {
+  gather_each(
+      positions.size(), [&](std::size_t t) { return ids[positions[t].index()]; }, x);
+}
+
+template <class IdOf>
+void Embedding::gather_each(std::size_t count, IdOf id_of, MatrixView<float> x) const {
+  const TraceSpan span("embedding", SpanKind::embedding, count);
   const WeightMatrix& table = table_.matrix;
   const std::size_t stride = row_bytes(table.type, table.cols);
-  for (std::size_t t = 0; t < ids.size(); ++t) {
-    GEMRING_CHECK(ids[t].index() < table.rows, "id {} of {}", ids[t].value(), table.rows);
-    widen(table.type, static_cast<const std::byte*>(table.data) + ids[t].index() * stride, x.row(t), table.cols);
-  }
+  for (std::size_t t = 0; t < count; ++t)
+    GEMRING_CHECK(id_of(t).index() < table.rows, "id {} of {}", id_of(t).value(), table.rows);
+  // The activations' pages lie next to the threads that normalise and rotate these rows, split like this too.
+#pragma omp parallel for schedule(static) if (count > 1)
+  for (std::size_t t = 0; t < count; ++t)
+    widen(table.type, static_cast<const std::byte*>(table.data) + id_of(t).index() * stride, x.row(t), table.cols);
 }
 
 OutputHead::OutputHead(const ModelConfig& config, const TensorSource& source, const Embedding* embedding)
@@ -142,7 +183,8 @@ OutputHead::OutputHead(const ModelConfig& config, const TensorSource& source, co
 
 void OutputHead::logits(MatrixView<float> x, MatrixView<float> logits, LayerWorkspace& work) const {
   rms_norm(x, norm_, epsilon_, x);
-  linear(x, matrix_.matrix, logits, Output::overwrite, work.linear());
+  LinearInput input(x);
+  multiply("logits", input, matrix_.matrix, logits, Output::overwrite, work);
 }
 
 }  // namespace gemring

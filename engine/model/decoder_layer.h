@@ -8,6 +8,7 @@
 
 #include "engine/attention/attention.h"
 #include "engine/kernels/linear.h"
+#include "engine/kernels/normed_input.h"
 #include "engine/model/config.h"
 #include "engine/model/rope.h"
 #include "engine/model/weights.h"
@@ -22,29 +23,42 @@ inline constexpr std::size_t kTokenBlock = 512;
 inline constexpr std::size_t kTiledTokenBlock = 2048;
 
 constexpr std::size_t token_block(Compute compute) {
-  return compute.many == ComputeType::bf16 ? kTiledTokenBlock : kTokenBlock;
+  const bool only_tiles = compute.many == ComputeType::bf16 && compute.many_blocks == ComputeType::bf16;
+  return only_tiles ? kTiledTokenBlock : kTokenBlock;
 }
 
-/// Scratch for layers of one shape. Allocated once per phase; `max_rows` rows of a step at most.
+/// Queries of a step that exist at a time where every key is at hand: enough tasks for the threads of a large node, and
+/// a long first pass does not hold as many queries as activations.
+inline constexpr std::size_t kQueryBlock = 2048;
+
+/// Queries of a step of `rows` rows: all where other members of a group hold keys, which travel once.
+constexpr std::size_t queries_at_once(std::size_t rows, int members) {
+  return members == 1 && rows > kQueryBlock ? kQueryBlock : rows;
+}
+
+/// Scratch for layers of one shape. Allocated once per phase; `max_rows` rows of a step at most, `max_queries` of them
+/// with their queries at a time (all, where the attention wants all at once; attention.h).
 class LayerWorkspace {
  public:
-  LayerWorkspace(const ModelConfig& config, std::size_t max_rows);
+  LayerWorkspace(const ModelConfig& config, std::size_t max_rows, std::size_t max_queries);
 
-  MatrixView<float> normed(std::size_t tokens) { return {normed_.data(), tokens, hidden_}; }
+  /// x normalised, as products want it; valid until the next call.   x: [tokens, hidden], at most block() tokens
+  LinearInput normed(MatrixView<const float> x, std::span<const float> weight, float epsilon) {
+    return normed_input(x, weight, epsilon, {normed_.data(), normed_.size() / hidden_, hidden_}, linear_);
+  }
   HeadsView<float> keys(std::size_t tokens) { return {keys_.data(), tokens, kv_heads_, head_dim_}; }
   HeadsView<float> values(std::size_t tokens) { return {values_.data(), tokens, kv_heads_, head_dim_}; }
-  HeadsView<float> queries(std::size_t rows) {
-    return {queries_.data(), rows, heads_, head_dim_};
-  }  // of the whole step
+  HeadsView<float> queries(std::size_t rows) { return {queries_.data(), rows, heads_, head_dim_}; }
   LinearScratch& linear() { return linear_; }
   std::size_t block() const { return block_; }  // tokens at a time
+  std::size_t max_queries() const { return max_queries_; }
 
  private:
-  std::size_t hidden_, heads_, kv_heads_, head_dim_, block_;
-  Buffer<float> normed_;   // [block, hidden]
+  std::size_t hidden_, heads_, kv_heads_, head_dim_, block_, max_queries_;
+  Buffer<float> normed_;   // [normed_rows(block), hidden]
   Buffer<float> keys_;     // [block, kv_width]
   Buffer<float> values_;   // [block, kv_width]
-  Buffer<float> queries_;  // [max_rows, query_width]
+  Buffer<float> queries_;  // [max_queries, query_width]
   LinearScratch linear_;
 };
 
@@ -53,24 +67,28 @@ struct StepRows {
   std::span<const GlobalPosition> positions;  // [rows], ascending
   RopeRows rope;                              // of the same rows
 
-  StepRows from(std::size_t row) const {
-    return {positions.subspan(row), {rope.cos.rows(row, positions.size()), rope.sin.rows(row, positions.size())}};
+  StepRows part(std::size_t begin, std::size_t end) const {
+    return {positions.subspan(begin, end - begin), {rope.cos.rows(begin, end), rope.sin.rows(begin, end)}};
   }
+  StepRows from(std::size_t row) const { return part(row, positions.size()); }
 };
 
 class DecoderLayer {
  public:
   DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights);
 
-  /// First half: keys and values of all rows go to the attention.   x: [rows, hidden]
-  void write_keys_values(MatrixView<const float> x, const StepRows& rows, Attention& attention,
-                         LayerWorkspace& work) const;
-
-  /// Second half: x <- x + attention(norm(x)); x <- x + mlp(norm(x)), in place. May be given fewer rows than the first
-  /// half: those whose output is wanted (the last layer of a prefill).   x: [rows, hidden]
-  void transform(MatrixView<float> x, const StepRows& rows, Attention& attention, LayerWorkspace& work) const;
+  /// x <- x + attention(norm(x)); x <- x + mlp(norm(x)), in place. Keys and values of all rows go to the attention; the
+  /// rest is done for the last `wanted` rows only, those whose output is wanted (few in the last layer of a prefill).
+  /// x: [rows, hidden]
+  void forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
+               LayerWorkspace& work) const;
 
  private:
+  void project_queries(LinearInput& normed, const StepRows& rows, std::size_t begin, HeadsView<float> q,
+                       LayerWorkspace& work) const;
+  /// The same for as many rows as the workspace has queries for; they are there already where `has_queries`.
+  void transform(MatrixView<float> x, const StepRows& rows, bool has_queries, Attention& attention,
+                 LayerWorkspace& work) const;
   void add_mlp(MatrixView<float> x, LayerWorkspace& work) const;  // of one token block
 
   ModelConfig config_;
@@ -102,9 +120,14 @@ class Embedding {
 
   /// x: [ids, hidden]
   void gather(std::span<const TokenId> ids, MatrixView<float> x) const;
+  /// Of the ids at these positions only.   x: [positions, hidden]
+  void gather(std::span<const TokenId> ids, std::span<const GlobalPosition> positions, MatrixView<float> x) const;
   const StoredMatrix& table() const { return table_; }
 
  private:
+  template <class IdOf>
+  void gather_each(std::size_t count, IdOf id_of, MatrixView<float> x) const;
+
   StoredMatrix table_;
 };
 

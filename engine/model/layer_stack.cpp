@@ -9,9 +9,7 @@ void LayerStack::forward(MatrixView<float> x, const StepRows& rows, std::size_t 
   GEMRING_CHECK(wanted <= x.rows() && rows.positions.size() == x.rows(), "{} wanted of {} rows, {} positions", wanted,
                 x.rows(), rows.positions.size());
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    const std::size_t first_row = i + 1 < layers_.size() ? 0 : x.rows() - wanted;
-    layers_[i].write_keys_values(x, rows, attention, work);
-    layers_[i].transform(x.rows(first_row, x.rows()), rows.from(first_row), attention, work);
+    layers_[i].forward(x, rows, i + 1 < layers_.size() ? x.rows() : wanted, attention, work);
     if (after_layer) after_layer(static_cast<std::int32_t>(i) + 1);
   }
 }

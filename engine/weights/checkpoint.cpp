@@ -75,6 +75,14 @@ class Checkpoint final : public TensorSource {
     return data;
   }
 
+  std::unique_ptr<TensorData> load_rows(const TensorInfo& info, std::size_t first, std::size_t count) const override {
+    const auto place = places_.find(info.name);
+    GEMRING_CHECK(place != places_.end(), "no tensor {} in {}", info.name, directory_);
+    const std::uint64_t row = bytes_of_row(info);
+    return map_tensor(place->second.shard->file, info.name, place->second.tensor->offset + first * row, count * row,
+                      bytes_per_element(info.type));
+  }
+
   std::string location(std::string_view name) const override {
     const auto place = places_.find(name);
     return place == places_.end() ? directory_ : place->second.shard->file->path();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -45,19 +46,47 @@ void convert_row(const KernelTable& table, DataType from, const std::byte* in, D
     quantise(values, to, out, cols);
 }
 
-std::unique_ptr<TensorData> convert_matrix(const TensorData& source, DataType from, const TensorInfo& to) {
-  const auto rows = static_cast<std::size_t>(to.shape[0]);
-  const auto cols = static_cast<std::size_t>(to.shape[1]);
-  auto result = std::make_unique<OwnedTensor>(to.bytes);
-  const std::byte* in = source.bytes().data();
-  std::byte* out = result->data();
+constexpr std::size_t kPieceBytes = 1u << 20;  // of a matrix as stored, per thread at a time
+constexpr std::size_t kRowsOfLine = 16;        // of decode's split of a product's rows (engine/kernels/linear.cpp)
+
+/// Rows [begin, end) of a matrix, piece by piece.
+void convert_rows(const TensorSource& source, const TensorInfo& stored, const TensorInfo& to, std::size_t begin,
+                  std::size_t end, std::byte* out) {
   const KernelTable& table = kernels();
-  Buffer<float> widened(cols * static_cast<std::size_t>(omp_get_max_threads()));
-#pragma omp parallel for schedule(static) if (rows > 1)
-  for (std::size_t row = 0; row < rows; ++row) {
-    convert_row(table, from, in + row * row_bytes(from, cols), to.type, out + row * row_bytes(to.type, cols), cols,
-                widened.data() + static_cast<std::size_t>(omp_get_thread_num()) * cols);
+  const auto cols = static_cast<std::size_t>(to.shape[1]);
+  const std::size_t stride = row_bytes(stored.type, cols);
+  const std::size_t step = std::max<std::size_t>(kPieceBytes / std::max<std::size_t>(stride, 1), 1);
+  std::vector<float> widened(cols);
+  for (std::size_t first = begin; first < end; first += step) {
+    const std::size_t count = std::min(step, end - first);
+    const auto piece = source.load_rows(stored, first, count);
+    for (std::size_t row = 0; row < count; ++row) {
+      convert_row(table, stored.type, piece->bytes().data() + row * stride, to.type,
+                  out + (first + row) * row_bytes(to.type, cols), cols, widened.data());
+    }
   }
+}
+
+/// Each thread makes the rows that it begins with in decode, so that they lie in the memory next to it, and holds only
+/// a piece of what they are made from.
+std::unique_ptr<TensorData> convert_matrix(const TensorSource& source, const TensorInfo& stored, const TensorInfo& to) {
+  const auto rows = static_cast<std::size_t>(to.shape[0]);
+  const std::size_t lines = (rows + kRowsOfLine - 1) / kRowsOfLine;
+  auto result = std::make_unique<OwnedTensor>(to.bytes);
+  std::exception_ptr failure;
+#pragma omp parallel
+  {
+    const auto thread = static_cast<std::size_t>(omp_get_thread_num());
+    const auto threads = static_cast<std::size_t>(omp_get_num_threads());
+    try {
+      convert_rows(source, stored, to, std::min(lines * thread / threads * kRowsOfLine, rows),
+                   std::min(lines * (thread + 1) / threads * kRowsOfLine, rows), result->data());
+    } catch (...) {
+#pragma omp critical(conversion_failure)
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
   return result;
 }
 
@@ -74,9 +103,8 @@ class Converted final : public TensorSource {
   std::unique_ptr<TensorData> load(const TensorInfo& info) const override {
     const TensorInfo* stored = source_->find(info.name);
     GEMRING_CHECK(stored != nullptr, "no tensor {} in {}", info.name, source_->location(info.name));
-    auto data = source_->load(*stored);
-    if (stored->type == info.type) return data;
-    auto result = convert_matrix(*data, stored->type, info);
+    if (stored->type == info.type) return source_->load(*stored);
+    auto result = convert_matrix(*source_, *stored, info);
     if (!is_block_type(info.type)) return result;
     if (const auto block = first_not_finite(info.type, result->bytes())) {
       throw ModelFileError({source_->location(info.name),

@@ -23,8 +23,8 @@ struct ConvertedTensors {
 };
 
 /// The tensors of `source` with every matrix (two dimensions) in the wanted type; tensors of other ranks stay as they
-/// are. load() converts one tensor, row by row on all threads, into memory that the result owns; the source's mapping
-/// goes when it is done, and no matrix is ever whole in f32 unless f32 is wanted. The fingerprint depends on the types
+/// are. load() converts one tensor, row by row on all threads, into memory that the result owns; each thread has a MiB
+/// of the source's at a time, so that memory never holds more than the results. The fingerprint depends on the types
 /// too. Throws ConfigError where a tensor of `source` has a block type already; load() throws ModelFileError where a
 /// block holds a number that its type cannot (NaN, infinity, beyond the scales).
 ConvertedTensors convert_tensors(std::unique_ptr<TensorSource> source, const WeightConversion& conversion);

@@ -100,10 +100,16 @@ class GgufTensors final : public TensorSource {
     GEMRING_CHECK(place != places_.end(), "no tensor {} in {}", info.name, path_);
     refuse_uncomputable(info.name);
     const Place& stored = place->second;
-    const std::size_t alignment = is_block_type(info.type) ? 1 : bytes_per_element(info.type);
-    auto data = map_tensor(stored.file, info.name, stored.offset, stored.bytes, alignment);
+    auto data = map_tensor(stored.file, info.name, stored.offset, stored.bytes, alignment(info));
     refuse_not_finite(info, data->bytes(), stored.file->path());
     return data;
+  }
+
+  std::unique_ptr<TensorData> load_rows(const TensorInfo& info, std::size_t first, std::size_t count) const override {
+    const auto place = places_.find(info.name);
+    GEMRING_CHECK(place != places_.end(), "no tensor {} in {}", info.name, path_);
+    const std::uint64_t row = bytes_of_row(info);
+    return map_tensor(place->second.file, info.name, place->second.offset + first * row, count * row, alignment(info));
   }
 
   std::string location(std::string_view name) const override {
@@ -134,6 +140,10 @@ class GgufTensors final : public TensorSource {
     std::uint64_t offset = 0;
     std::uint64_t bytes = 0;
   };
+
+  static std::size_t alignment(const TensorInfo& info) {
+    return is_block_type(info.type) ? 1 : bytes_per_element(info.type);
+  }
 
   void add_parts(const std::string& name, std::uint64_t count) {
     std::optional<std::uint64_t> expected;  // tensors in all parts

@@ -45,6 +45,11 @@ class TensorSource {
   /// of a block type or in a tensor of one dimension, is refused. Throws ModelFileError.
   virtual std::unique_ptr<TensorData> load(const TensorInfo& info) const = 0;
 
+  /// Rows [first, first + count) of a matrix, as load() gives them, but the other rows are neither mapped nor made and
+  /// block types are not searched for NaN. Any number of threads may call it at once. A source that has its tensors as
+  /// wholes only gives all of it here too, of which the result shows the rows.
+  virtual std::unique_ptr<TensorData> load_rows(const TensorInfo& info, std::size_t first, std::size_t count) const;
+
   /// Where a user finds tensor `name`, for errors: the file, or "random weights".
   virtual std::string location(std::string_view name) const = 0;
 
@@ -53,6 +58,8 @@ class TensorSource {
   virtual std::uint64_t fingerprint() const = 0;
 
  protected:
+  static std::uint64_t bytes_of_row(const TensorInfo& matrix);
+
   /// Throws ModelFileError if `name` is stored in a type that gemring does not compute with.
   virtual void refuse_uncomputable(std::string_view /*name*/) const {}
 };

@@ -1,15 +1,19 @@
-#include <fmt/format.h>
+#include <algorithm>
+#include <utility>
 
-#include "engine/base/check.h"
-#include "engine/base/error.h"
-#include "engine/base/format.h"
+#include "distributed/comm/control.h"
+#include "engine/base/process.h"
+#include "launch/bench_output.h"
+#include "launch/bench_report.h"
+#include "launch/bench_work.h"
 #include "launch/commands/commands.h"
+#include "launch/limits.h"
 #include "launch/model.h"
 #include "launch/output_file.h"
+#include "launch/progress.h"
 #include "launch/prompt.h"
-#include "launch/report.h"
 #include "launch/start_up.h"
-#include "launch/text_output.h"
+#include "launch/trace_file.h"
 #include "launch/workload.h"
 
 namespace gemring {
@@ -25,8 +29,14 @@ const char* name(Benchmark benchmark) {
       return "gemfilter";
     case Benchmark::limits:
       return "limits";
+    case Benchmark::kernels:
+      return "kernels";
   }
   return "?";
+}
+
+std::int32_t prompt_tokens(const BenchOptions& bench) {
+  return bench.tokens.value_or(4096);
 }
 
 /// Pseudo-random ids of the whole vocabulary: the time of a pass does not depend on the words.
@@ -60,42 +70,98 @@ Options with_method(Options options) {
   return options;
 }
 
-BenchResult measure(const Job& job, const BenchOptions& bench, Session& session, const GenerationRequest& request) {
+BenchResult measure_runs(const Job& job, const BenchOptions& bench, Session& session, const GenerationRequest& request,
+                         TraceFile& trace) {
   BenchResult measured;
   measured.benchmark = name(bench.benchmark);
-  measured.tokens = bench.tokens;
-  measured.counted_tokens = bench.benchmark == Benchmark::decode ? bench.decode_tokens : bench.tokens;
+  measured.tokens = prompt_tokens(bench);
+  measured.counted_tokens = bench.benchmark == Benchmark::decode ? bench.decode_tokens : measured.tokens;
   for (std::int32_t run = 0; run < bench.warmup + bench.repetitions; ++run) {
+    if (run >= bench.warmup) trace.start();
     const GenerationResult result = session.generate(request);
     if (!job.first()) continue;
     const double seconds = seconds_of(result, bench);
     log_info("{} {}: {:.3f} s", run < bench.warmup ? "warm-up" : "run", run + 1, seconds);
     if (run >= bench.warmup) measured.seconds.push_back(seconds);
+    if (run >= bench.warmup) measured.phases.insert(measured.phases.end(), result.phases.begin(), result.phases.end());
     measured.ranks = result.ranks;
   }
   return measured;
 }
 
-std::string summary(const BenchResult& result) {
-  return fmt::format("{}: {} tokens, {:.2f} tokens/s (median of {}: {:.3f} s), largest peak RSS {} MiB, {} rank{}\n",
-                     result.benchmark, result.tokens, tokens_per_second(result), result.seconds.size(),
-                     median(result.seconds), grouped(largest_peak_rss(result.ranks) >> 20), result.ranks.size(),
-                     result.ranks.size() == 1 ? "" : "s");
+/// Before anything is loaded. Its memory does not count as the benchmark's; where the two cannot be told apart, the
+/// limit after the repetitions is all there is.
+double limit_before(Limit limit) {
+  if (!reset_peak_rss()) return 0;
+  const double rate = measure(limit);
+  reset_peak_rss();
+  return rate;
+}
+
+/// Which of the limits counts is told by how most weights are stored, and that only when they are loaded.
+struct LimitsBefore {
+  Limit of_rows;
+  Limit of_blocks;
+  double rows = 0;
+  double blocks = 0;
+};
+
+LimitsBefore limits_before(bool decode) {
+  LimitsBefore limits{.of_rows = decode ? Limit::memory_read : limit_of(active_compute().many),
+                      .of_blocks = decode ? Limit::memory_read : limit_of(active_compute().many_blocks)};
+  limits.rows = limit_before(limits.of_rows);
+  limits.blocks = limits.of_blocks == limits.of_rows ? limits.rows : limit_before(limits.of_blocks);
+  return limits;
+}
+
+/// Of all ranks that take part, measuring at the same time; each has its better one of before and now.
+double limit_of_job(const Job& job, Limit limit, double before, const std::vector<RankCost>& costs) {
+  const std::vector<double> rates = all_gather_control(job.world, std::max(before, measure(limit)));
+  double sum = 0;
+  for (std::size_t rank = 0; rank < rates.size(); ++rank) {
+    const RankCost& cost = costs.at(rank);
+    const bool takes_part =
+        limit == Limit::memory_read ? cost.decode_flop_per_token > 0 : cost.filter_flop + cost.prefill_flop > 0;
+    if (takes_part) sum += rates[rank];
+  }
+  return sum;
+}
+
+/// Fills in what the result says of its work and of the limit that it is a share of.
+void set_against_limit(const Job& job, const Options& options, const OpenModel& model, const Workload& workload,
+                       const LimitsBefore& before, BenchResult& result) {
+  const bool decode = options.bench.benchmark == Benchmark::decode;
+  const PlanInputs inputs = plan_inputs(options.run, model, workload, 1);
+  const std::vector<RankCost> costs =
+      rank_costs(agree_on_plan(job, options.run, workload.method, model.config.layers, job.world.size()), inputs);
+  result.weights = prevailing_type(inputs.tensors);
+  const bool in_blocks = is_block_type(result.weights);
+  result.limiting = in_blocks ? before.of_blocks : before.of_rows;
+  result.limit = limit_of_job(job, result.limiting, in_blocks ? before.blocks : before.rows, costs);
+  result.compute =
+      type_of_products(active_compute(), decode ? 1 : static_cast<std::size_t>(workload.prompt_tokens), result.weights);
+  result.giga_work = 1e-9 * (decode ? decode_bytes(model.config, inputs.tensors, options.run.kv_type,
+                                                   workload.prompt_tokens, options.bench.decode_tokens)
+                                    : flop_to_first_token(costs));
 }
 
 }  // namespace
 
 int run_bench(const Job& job, const Options& given) {
   if (given.bench.benchmark == Benchmark::limits) return run_bench_limits(job, given);
+  if (given.bench.benchmark == Benchmark::kernels) return run_bench_kernels(job, given);
   const Options options = with_method(given);
+  BenchOutput output(options.output.json_file);
   agreed_on_first(job, [&] {
-    if (options.output.json_file) require_writable(*options.output.json_file, "--json");
+    output.require_writable();
+    if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
   });
   prepare_compute(job, options.run);
+  const LimitsBefore before = limits_before(options.bench.benchmark == Benchmark::decode);
   set_log_phase("load");
   const OpenModel model = open_model(job, options);
   const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
-  const std::int32_t tokens = options.bench.tokens;
+  const std::int32_t tokens = prompt_tokens(options.bench);
   ResolvedSelection selection;
   GenerationRequest request;
   agreed(job, [&] {
@@ -111,6 +177,7 @@ int run_bench(const Job& job, const Options& given) {
   workload.prompt_tokens = tokens;
   workload.keep = selection.keep;
   workload.new_tokens = request.stop.max_new_tokens;
+  workload.requests = options.bench.warmup + options.bench.repetitions;
   const auto session = start_session(job, options.run, model, workload);
 
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
@@ -120,13 +187,16 @@ int run_bench(const Job& job, const Options& given) {
       progress.update(phase, done, total);
     };
   }
-  const BenchResult result = measure(job, options.bench, *session, request);
+  TraceFile trace(job, options.output.trace_file);
+  BenchResult result = measure_runs(job, options.bench, *session, request, trace);
   set_log_phase("report");
+  set_against_limit(job, options, model, workload, before, result);
   agreed_on_first(job, [&] {
     progress.clear();
-    write_result(summary(result));
-    if (options.output.json_file) write_atomically(*options.output.json_file, bench_report(result));
+    output.add(bench_table(result), bench_line(result));
+    output.finish();
   });
+  trace.write();
   return 0;
 }
 

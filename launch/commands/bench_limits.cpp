@@ -5,13 +5,11 @@
 
 #include "distributed/comm/control.h"
 #include "engine/kernels/isa.h"
-#include "engine/kernels/memory_probe.h"
-#include "engine/kernels/probe.h"
+#include "launch/bench_output.h"
+#include "launch/bench_report.h"
 #include "launch/commands/commands.h"
-#include "launch/output_file.h"
-#include "launch/report.h"
+#include "launch/limits.h"
 #include "launch/start_up.h"
-#include "launch/text_output.h"
 
 namespace gemring {
 namespace {
@@ -27,20 +25,19 @@ struct MeasuredLimits {
   }
 };
 
-MeasuredLimits measure() {
-  return {omp_get_max_threads(), measure_f32_fma_gflops(), measure_bf16_gflops().value_or(0),
-          measure_int8_gops().value_or(0), measure_memory_read_gbs()};
+MeasuredLimits measure_all() {
+  return {omp_get_max_threads(), measure(Limit::f32_products), measure(Limit::bf16_products),
+          measure(Limit::int8_products), measure(Limit::memory_read)};
 }
 
 }  // namespace
 
 int run_bench_limits(const Job& job, const Options& options) {
-  agreed_on_first(job, [&] {
-    if (options.output.json_file) require_writable(*options.output.json_file, "--json");
-  });
+  BenchOutput output(options.output.json_file);
+  agreed_on_first(job, [&] { output.require_writable(); });
   prepare_compute(job, options.run);
   set_log_phase("limits");
-  const std::vector<MeasuredLimits> measured = all_gather_control(job.world, measure());
+  const std::vector<MeasuredLimits> measured = all_gather_control(job.world, measure_all());
   agreed_on_first(job, [&] {
     std::vector<RankLimits> limits;
     limits.reserve(measured.size());
@@ -48,8 +45,8 @@ int run_bench_limits(const Job& job, const Options& options) {
       limits.push_back({RankId(limits.size()), job.hosts[limits.size()], rank.threads, std::string(name(active_isa())),
                         rank.f32_gflops, rank.bf16_gflops, rank.int8_gops, rank.memory_read_gbs});
     }
-    write_result(limits_table(limits));
-    if (options.output.json_file) write_atomically(*options.output.json_file, limits_report(limits));
+    output.add(limits_table(limits), limits_lines(limits));
+    output.finish();
   });
   return 0;
 }

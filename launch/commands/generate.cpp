@@ -14,6 +14,7 @@
 #include "launch/report.h"
 #include "launch/start_up.h"
 #include "launch/text_output.h"
+#include "launch/trace_file.h"
 #include "launch/workload.h"
 
 namespace gemring {
@@ -94,6 +95,7 @@ void log_result(const GenerationResult& result) {
 int run_generate(const Job& job, const Options& options) {
   agreed_on_first(job, [&] {
     if (options.output.json_file) require_writable(*options.output.json_file, "--json");
+    if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
   });
   prepare_compute(job, options.run);
   set_log_phase("load");
@@ -115,6 +117,8 @@ int run_generate(const Job& job, const Options& options) {
       progress.update(phase, done, total);
     };
   }
+  TraceFile trace(job, options.output.trace_file);
+  trace.start();
   const GenerationResult result = session->generate(request);
 
   set_log_phase("report");
@@ -125,6 +129,7 @@ int run_generate(const Job& job, const Options& options) {
       write_atomically(*options.output.json_file, generation_report(result, prompt.ids, tokenizer));
     }
   });
+  trace.write();
   return 0;
 }
 

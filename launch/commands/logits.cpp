@@ -8,6 +8,7 @@
 #include "launch/output_file.h"
 #include "launch/prompt.h"
 #include "launch/start_up.h"
+#include "launch/trace_file.h"
 #include "launch/workload.h"
 
 namespace gemring {
@@ -23,7 +24,10 @@ void check_rows(std::int32_t rows, std::size_t tokens) {
 
 int run_logits(const Job& job, const Options& options) {
   const std::string& file = options.logits.output_file;
-  agreed_on_first(job, [&] { require_writable(file, "--output"); });
+  agreed_on_first(job, [&] {
+    require_writable(file, "--output");
+    if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
+  });
   prepare_compute(job, options.run);
   set_log_phase("load");
   const OpenModel model = open_model(job, options);
@@ -44,6 +48,8 @@ int run_logits(const Job& job, const Options& options) {
   workload.prompt_tokens = tokens;
   workload.logit_rows = options.logits.last;
   const auto session = start_session(job, options.run, model, workload);
+  TraceFile trace(job, options.output.trace_file);
+  trace.start();
   const std::vector<float> logits = session->logits(prompt, options.logits.last);
 
   set_log_phase("report");
@@ -53,6 +59,7 @@ int run_logits(const Job& job, const Options& options) {
     writer.finish();
     log_info("logits of the last {} of {} positions are in {}", options.logits.last, tokens, file);
   });
+  trace.write();
   return 0;
 }
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "engine/base/format.h"
-#include "engine/base/process.h"
 #include "launch/commands/commands.h"
 #include "launch/model.h"
+#include "launch/placement.h"
 #include "launch/prompt.h"
 #include "launch/start_up.h"
 #include "launch/text_output.h"
@@ -54,10 +54,11 @@ int run_plan(const Job& job, const Options& options) {
   const ClusterPlan plan = agree_on_plan(job, options.run, options.filter.method, model.config.layers, ranks);
   const std::vector<HostMemory> memory = machines(job, options.plan, ranks);
   agreed_on_first(job, [&] {
-    use_kernels({detected_isa()}, {job.host()}, options.run);
+    use_kernels({detected_isa()}, {job.host()}, options.run, prefers_bf16(options.run));
     const Workload workload = workload_of(options, model.config, filter_layer);
-    const auto threads = static_cast<std::int32_t>(allowed_cores().size());
-    const PlanInputs inputs = plan_inputs(options.run, model, workload, threads);
+    const ThreadWishes wishes{options.run.threads, options.run.omp_threads};
+    const Placement placement = place({look_at_cores(job.environment)}, wishes).front();  // as if alone on the machine
+    const PlanInputs inputs = plan_inputs(options.run, model, workload, placement.threads);
     const std::vector<RankCost> costs = workload_costs(plan, inputs, workload);
     const bool filtered = workload.method == Method::gemfilter && workload.prompt_tokens > workload.keep;
     write_result(

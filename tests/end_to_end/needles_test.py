@@ -36,10 +36,11 @@ class Needles(EndToEnd):
         self.assertEqual(right, reference["full_right"], f"full: {report['text']!r}")
 
     def check_rounded(self, case):
-        """The machine's fastest products, on weights of 16 and of 8 bits."""
-        for weights in ("bf16", "q8_0"):
-            report, right = self.filtered_answer(case, ["--compute", "auto", "--weights", weights])
-            self.assertEqual(right, case["reference"]["gemfilter_right"], f"{weights}: {report['text']!r}")
+        """The machine's fastest products, on weights of 16 and of 8 bits; and all products in 8 bits where it has them."""
+        has_int8 = "avx512_vnni" in self.succeed(["--version"]).stdout
+        for compute, weights in [("auto", "bf16"), ("auto", "q8_0")] + [("int8", "q8_0")] * has_int8:
+            report, right = self.filtered_answer(case, ["--compute", compute, "--weights", weights])
+            self.assertEqual(right, case["reference"]["gemfilter_right"], f"{compute}, {weights}: {report['text']!r}")
 
     def check_length(self, length, check):
         cases = {case["id"]: case for case in gemring_run.needle_cases()}

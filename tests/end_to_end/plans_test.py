@@ -44,6 +44,15 @@ class Plans(EndToEnd):
     def test_every_cluster_file_says_the_same_with_the_full_prompt(self):
         self.check_same("full")
 
+    def test_the_number_of_threads_changes_nothing(self):
+        for compute in ("f32", "auto"):
+            request = [*self.request, "--compute", compute, "--threads"]
+            alone = self.report([*request, 1])
+            for threads in (2, 3):
+                report = self.report([*request, threads])
+                for field in ("text", "generated_ids", "kept_indices"):
+                    self.assertEqual(report[field], alone[field], f"{compute}, {threads} threads: {field}")
+
     def test_a_report_fits_its_prompt(self):
         report = self.report(self.request, 2)
         self.assertEqual(report["prompt_tokens"], self.case["tokens"])
@@ -144,8 +153,8 @@ class Commands(EndToEnd):
     def test_bench_limits_measures_every_rank(self):
         path = self.path("limits.json")
         output = self.succeed(["bench", "limits", "--threads", 1, "--json", path], 2).stdout
-        with open(path, encoding="utf-8") as file:
-            limits = json.load(file)["limits"]
+        limits = self.read_lines(path)
+        self.assertEqual([rank["benchmark"] for rank in limits], ["limits", "limits"])
         self.assertEqual([(rank["rank"], rank["threads"]) for rank in limits], [(0, 1), (1, 1)])
         for rank in limits:
             self.assertGreater(rank["f32_gflops"], 0)
@@ -159,13 +168,64 @@ class Commands(EndToEnd):
                 path = self.path(f"{benchmark}.json")
                 self.succeed(["bench", benchmark, "--random-weights", os.path.join(gemring_run.DEMO_MODEL, "config.json"),
                               "--tokens", 2048, "--repetitions", 2, "--json", path], 2)
-                with open(path, encoding="utf-8") as file:
-                    report = json.load(file)
+                [report] = self.read_lines(path)
                 self.assertEqual((report["benchmark"], report["tokens"]), (benchmark, 2048))
                 self.assertEqual(len(report["seconds"]), 2)
                 self.assertGreater(report["tokens_per_second"], 0)
                 self.assertGreater(report["peak_rss_bytes"], 1e6)
                 self.assertEqual(len(report["ranks"]), 2)
+                self.assertEqual((report["weights"], report["compute"]), ("bf16", "f32"))
+                self.assertEqual(report["limit_name"],
+                                 "memory read, GB/s" if benchmark == "decode" else "f32 products, GFLOP/s")
+                self.assertGreater(report["limit"], 0)
+                self.assertAlmostEqual(report["share_of_limit"], report["rate"] / report["limit"])
+                self.assertAlmostEqual(sum(phase["share"] for phase in report["phases"]), 1)
+
+    def test_bench_prints_json_instead_of_the_table_where_no_file_is_named(self):
+        shape = ["--random-weights", os.path.join(gemring_run.DEMO_MODEL, "config.json")]
+        for words in (["limits", "--json"], ["decode", *shape, "--tokens", 64, "--json", "-"],
+                      ["kernels", "--kernels", "attention", "--tokens", 64, "--json"]):
+            with self.subTest(words=words):
+                output = self.succeed(["bench", *words, "--repetitions", 1]).stdout
+                for line in output.splitlines():
+                    self.assertEqual(json.loads(line)["benchmark"], words[0])
+
+    def test_bench_kernels_writes_a_line_of_json_for_each_row_of_its_table(self):
+        path = self.path("kernels.json")
+        table = self.succeed(["bench", "kernels", "--kernels", "attention", "--tokens", 64, "--json", path]).stdout
+        rates = self.read_lines(path)
+        self.assertEqual(len(table.splitlines()), len(rates) + 2)
+        for rate in rates:
+            self.assertEqual((rate["kernel"], rate["tokens"], len(rate["seconds"])), ("attention", 64, 3))
+            self.assertTrue(rate["limit_name"].startswith(rate["compute"]), rate)
+            self.assertAlmostEqual(rate["share_of_limit"], rate["rate"] / rate["limit"])
+
+    def test_bench_kernels_is_for_one_process(self):
+        self.assert_fails(gemring_run.Run(gemring_run.command(["bench", "kernels"], 2)), 2, "without mpirun")
+
+    @staticmethod
+    def read_lines(path):
+        with open(path, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def test_a_run_takes_the_memory_that_the_plan_says(self):
+        shape = self.path("shape.json", {
+            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "num_hidden_layers": 3, "hidden_size": 1024,
+            "num_attention_heads": 16, "num_key_value_heads": 4, "head_dim": 64, "intermediate_size": 4096,
+            "vocab_size": 16000, "max_position_embeddings": 4096, "rope_theta": 10000.0, "rms_norm_eps": 1e-05,
+            "hidden_act": "silu", "tie_word_embeddings": False})
+        for weights in ("stored", "q8_0"):  # 157 and 84 MB
+            for ranks in (0, 2):
+                with self.subTest(weights=weights, ranks=ranks):
+                    path = self.path("memory.json")
+                    run = self.succeed(["bench", "prefill", "--random-weights", shape, "--weights", weights, "--tokens", 1500,
+                                        "--threads", 1, "--repetitions", 1, "--warmup", 0, "--json", path], ranks)
+                    with open(path, encoding="utf-8") as file:
+                        peaks = [rank["peak_rss_bytes"] for rank in json.load(file)["ranks"]]
+                    planned = [int(mib.replace(",", "")) * 2**20 for mib in re.findall(r"will need ([\d,]+) MiB", run.stderr)]
+                    self.assertEqual(len(planned), len(peaks))
+                    for plan, peak in zip(planned, peaks):  # the program itself: 14 MB alone, 24 MB under mpirun
+                        self.assertLess(abs(plan - peak), 0.05 * peak + 10e6, f"{plan} planned, {peak} taken")
 
     def test_help_and_version_work_with_and_without_mpirun(self):
         for ranks in (0, 2):

@@ -86,8 +86,9 @@ TEST(Options, GenerationIsRead) {
 
 TEST(Options, RanksAndOutputAreRead) {
   const Options options =
-      parse({"generate", "--model=m", "--cluster", "c.json", "--kv-type", "bf16", "--message-type", "bf16", "--threads",
-             "2", "--json", "r.json", "--progress", "never", "--log-level", "debug", "--log-format", "json"});
+      parse({"generate",   "--model=m", "--cluster",   "c.json", "--kv-type",    "bf16",    "--message-type",
+             "bf16",       "--threads", "2",           "--json", "r.json",       "--trace", "t.json",
+             "--progress", "never",     "--log-level", "debug",  "--log-format", "json"});
   EXPECT_EQ(options.run.cluster_file, "c.json");
   EXPECT_EQ(parse({"generate", "--model=m", "--compute", "auto"}).run.compute, std::nullopt);
   EXPECT_EQ(parse({"generate", "--model=m", "--compute", "int8"}).run.compute, ComputeType::int8);
@@ -95,6 +96,7 @@ TEST(Options, RanksAndOutputAreRead) {
   EXPECT_EQ(options.run.message_type, DataType::bf16);
   EXPECT_EQ(options.run.threads, 2);
   EXPECT_EQ(options.output.json_file, "r.json");
+  EXPECT_EQ(options.output.trace_file, "t.json");
   EXPECT_EQ(options.output.progress, ProgressMode::never);
   EXPECT_EQ(options.output.log.level, LogLevel::debug);
   EXPECT_EQ(options.output.log.format, LogFormat::json);
@@ -173,6 +175,11 @@ TEST(Options, AQuestionDoesNotGoWithTokenIds) {
             "--question: goes with a prompt of text, and --prompt-ids gives token ids");
 }
 
+TEST(Options, ATraceWantsAFileOfItsOwn) {
+  EXPECT_EQ(usage_problem({"generate", "--model", "m", "--json", "a.json", "--trace", "a.json"}),
+            "--trace: names the file of --json");
+}
+
 TEST(Options, AMissingModelIsAUsageError) {
   EXPECT_EQ(usage_problem({"generate"}), "--model: no model directory is given");
 }
@@ -184,8 +191,12 @@ TEST(Options, BenchWantsAModelOrRandomWeightsButNotBoth) {
   EXPECT_NE(usage_problem({"bench", "--model", "m"}), "no error");
   EXPECT_EQ(parse({"bench", "limits", "--threads", "2"}).bench.benchmark, Benchmark::limits);
   EXPECT_EQ(usage_problem({"bench", "limits", "--model", "m"}), "bench limits: measures the machine, not a model");
+  EXPECT_EQ(usage_problem({"bench", "limits", "--trace", "t"}), "--trace: means nothing for bench limits");
   EXPECT_EQ(usage_problem({"bench", "sleep", "--model", "m"}),
-            "benchmark: 'sleep' is none of limits|prefill|decode|gemfilter");
+            "benchmark: 'sleep' is none of limits|kernels|prefill|decode|gemfilter");
+  EXPECT_EQ(parse({"bench", "kernels"}).bench.benchmark, Benchmark::kernels);
+  EXPECT_EQ(usage_problem({"bench", "kernels", "--random-weights", "c"}),
+            "bench kernels: measures the machine, not a model");
 }
 
 TEST(Options, WeightsOfQ4KAreRandomOnes) {
@@ -200,6 +211,26 @@ TEST(Options, BenchHasTheDocumentedDefaults) {
   EXPECT_EQ(bench.repetitions, 3);
   EXPECT_EQ(bench.warmup, 1);
   EXPECT_EQ(bench.decode_tokens, 32);
+  EXPECT_FALSE(bench.tokens.has_value());
+  EXPECT_EQ(bench.kernels, KernelKind::all);
+  EXPECT_EQ(bench.linear_tokens, 512);
+}
+
+TEST(Options, BenchTakesKindsOfKernelsAndRefusesOthers) {
+  EXPECT_EQ(parse({"bench", "kernels", "--kernels", "attention"}).bench.kernels, KernelKind::attention);
+  EXPECT_EQ(usage_problem({"bench", "kernels", "--kernels", "sleep"}),
+            "--kernels: 'sleep' is none of all|linear|attention|decode");
+  EXPECT_EQ(usage_problem({"bench", "kernels", "--linear-tokens", "0"}), "--linear-tokens: 0 is too small");
+  EXPECT_EQ(usage_problem({"bench", "kernels", "--tokens", "0"}), "--tokens: 0 is too small");
+}
+
+TEST(Options, TheJsonOfBenchNeedsNoFile) {
+  EXPECT_FALSE(parse({"bench", "limits"}).output.json_file.has_value());
+  EXPECT_EQ(parse({"bench", "limits", "--json"}).output.json_file, "");
+  EXPECT_EQ(parse({"bench", "limits", "--json", "--threads", "2"}).output.json_file, "");
+  EXPECT_EQ(parse({"bench", "limits", "--json", "-"}).output.json_file, "-");
+  EXPECT_EQ(parse({"bench", "limits", "--json", "f"}).output.json_file, "f");
+  EXPECT_NE(usage_problem({"generate", "--model", "m", "--prompt", "p", "--json"}), "no error");
 }
 
 TEST(Options, LogitsWantsIdsAndAFile) {
@@ -228,8 +259,10 @@ TEST(Options, OtherRanksLogWarningsUnlessAskedForMore) {
 }
 
 TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
-  Options sent = parse({"bench", "gemfilter", "--random-weights", "c.json", "--keep", "5", "--selection", "paper",
-                        "--threads", "4", "--weights", "q8_0", "--log-format", "json", "--seed", "9"});
+  Options sent =
+      parse({"bench",     "gemfilter", "--random-weights", "c.json", "--keep",       "5",    "--selection", "paper",
+             "--threads", "4",         "--weights",        "q8_0",   "--log-format", "json", "--seed",      "9",
+             "--kernels", "linear",    "--linear-tokens",  "8",      "--tokens",     "6",    "--trace",     "t"});
   sent.plan.memory_gib = 1.5;
   std::ostringstream out(std::ios::binary);
   boost::archive::binary_oarchive(out) << sent;
@@ -241,10 +274,14 @@ TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
   EXPECT_EQ(received.bench.random_weights, "c.json");
   EXPECT_EQ(received.run.weights, DataType::q8_0);
   EXPECT_EQ(received.bench.seed, 9u);
+  EXPECT_EQ(received.bench.kernels, KernelKind::linear);
+  EXPECT_EQ(received.bench.linear_tokens, 8);
+  EXPECT_EQ(received.bench.tokens, 6);
   EXPECT_EQ(received.filter.selection.keep, 5);
   EXPECT_FALSE(received.filter.selection.keep_last.has_value());
   EXPECT_EQ(received.filter.selection.policy, SelectionPolicy::paper);
   EXPECT_EQ(received.run.threads, 4);
+  EXPECT_EQ(received.output.trace_file, "t");
   EXPECT_EQ(received.output.log.format, LogFormat::json);
   EXPECT_EQ(received.plan.memory_gib, 1.5);
 }

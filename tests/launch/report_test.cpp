@@ -80,21 +80,5 @@ TEST(Report, KeptTextShowsSpecialTokensAndBrokenUtf8IsReplaced) {
   EXPECT_EQ(report["text"], "caf\xc3\xa9");
 }
 
-TEST(BenchReport, TheRateIsTheMedians) {
-  BenchResult result{"prefill", 100, 100, {4.0, 1.0, 2.0}, {{RankId(0), "a", 1, 10}, {RankId(1), "b", 1, 30}}};
-  EXPECT_EQ(tokens_per_second(result), 50.0);
-  const json report = json::parse(bench_report(result));
-  EXPECT_EQ(report["benchmark"], "prefill");
-  EXPECT_EQ(report["tokens"], 100);
-  EXPECT_EQ(report["tokens_per_second"], 50.0);
-  EXPECT_EQ(report["seconds"], json({4.0, 1.0, 2.0}));
-  EXPECT_EQ(report["peak_rss_bytes"], 30.0);
-  EXPECT_EQ(report["ranks"].size(), 2u);
-}
-
-TEST(BenchReport, TheMedianOfAnEvenNumberIsTheMiddlesMean) {
-  EXPECT_EQ(median({4.0, 1.0, 2.0, 3.0}), 2.5);
-}
-
 }  // namespace
 }  // namespace gemring

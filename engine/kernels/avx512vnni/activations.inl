@@ -6,23 +6,11 @@ namespace {
 /// 32 activations: values to their places, scale, and the sum where it is wanted.
 inline void quantise_part(const float* x, std::int8_t* first_half, std::int8_t* second_half, bool wants_sum,
                           float& scale, float& scaled_sum) {
-  const __m512 a = _mm512_loadu_ps(x);
-  const __m512 b = _mm512_loadu_ps(x + 16);
-  // Magnitudes are ordered like their bits, and NaN is above all.
-  const __m512i bits = _mm512_max_epu32(_mm512_castps_si512(_mm512_abs_ps(a)), _mm512_castps_si512(_mm512_abs_ps(b)));
-  const std::uint32_t largest_bits = _mm512_reduce_max_epu32(bits);
-  float largest;
-  __builtin_memcpy(&largest, &largest_bits, 4);
-  const bool usable = largest > kLeastMagnitude && largest_bits < 0x7f800000u;
-  const __m512 inverse = _mm512_set1_ps(usable ? 127.0f / largest : 0.0f);
-  const __mmask16 used = usable ? 0xffff : 0;  // infinity times 0 is no zero
-  const __m512i whole_a = _mm512_maskz_cvtps_epi32(used, _mm512_mul_ps(a, inverse));
-  const __m512i whole_b = _mm512_maskz_cvtps_epi32(used, _mm512_mul_ps(b, inverse));
-  _mm_store_si128(reinterpret_cast<__m128i*>(first_half), _mm512_cvtepi32_epi8(whole_a));
-  _mm_store_si128(reinterpret_cast<__m128i*>(second_half), _mm512_cvtepi32_epi8(whole_b));
-  scale = largest / 127.0f;
-  scaled_sum = 0;
-  if (wants_sum) scaled_sum = scale * static_cast<float>(_mm512_reduce_add_epi32(_mm512_add_epi32(whole_a, whole_b)));
+  const EightBits rounded = to_eight_bits(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16));
+  _mm_store_si128(reinterpret_cast<__m128i*>(first_half), _mm512_cvtepi32_epi8(rounded.first));
+  _mm_store_si128(reinterpret_cast<__m128i*>(second_half), _mm512_cvtepi32_epi8(rounded.second));
+  scale = rounded.scale;
+  scaled_sum = wants_sum ? rounded.scaled_sum() : 0;
 }
 
 /// offsets = - zero point * sums of four values

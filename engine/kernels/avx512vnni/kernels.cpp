@@ -10,6 +10,8 @@
 //
 #include "engine/kernels/avx512vnni/codes.inl"
 //
+#include "engine/kernels/avx512vnni/eight_bits.inl"
+//
 #include "engine/kernels/avx512vnni/activations.inl"
 
 namespace gemring {
@@ -199,10 +201,12 @@ void dot_rows_int8(const WeightMatrix& weights, std::size_t begin, std::size_t e
 
 }  // namespace
 
+extern void use_avx512vnni_many(KernelTable& table);
 extern void use_avx512vnni_probe(KernelTable& table);
 
 extern void use_avx512vnni_kernels(KernelTable& table);
 void use_avx512vnni_kernels(KernelTable& table) {
+  use_avx512vnni_many(table);
   use_avx512vnni_probe(table);
   table.quantise_activations = quantise_activations;
   table.dot_rows_int8 = dot_rows_int8;

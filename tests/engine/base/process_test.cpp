@@ -22,6 +22,16 @@ TEST(Process, ThePeakGrowsWithTouchedMemory) {
   munmap(memory, kBytes);
 }
 
+TEST(Process, ThePeakCanBeForgotten) {
+  constexpr std::size_t kBytes = 64u << 20;
+  void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  ASSERT_NE(memory, MAP_FAILED);
+  const std::uint64_t before = peak_rss_bytes();
+  munmap(memory, kBytes);
+  if (!reset_peak_rss()) GTEST_SKIP() << "this kernel does not reset the peak";
+  EXPECT_LE(peak_rss_bytes(), before - kBytes / 2);
+}
+
 TEST(Process, SomeMemoryIsAvailable) {
   EXPECT_GT(available_memory_bytes(), 1u << 20);
 }

@@ -9,34 +9,49 @@
 namespace gemring {
 namespace {
 
-constexpr Compute kF32{ComputeType::f32, ComputeType::f32};
+using enum ComputeType;
+
+constexpr Compute kF32{f32, f32, f32};
 
 TEST(ChooseCompute, NothingWantedTakesWhatTheInstructionSetDoesFastest) {
-  EXPECT_EQ(choose_compute(std::nullopt, Isa::portable), kF32);
-  EXPECT_EQ(choose_compute(std::nullopt, Isa::avx512), kF32);
-  EXPECT_EQ(choose_compute(std::nullopt, Isa::avx512vnni), (Compute{ComputeType::f32, ComputeType::int8}));
-  EXPECT_EQ(choose_compute(std::nullopt, Isa::avx512bf16), (Compute{ComputeType::f32, ComputeType::int8}));
-  EXPECT_EQ(choose_compute(std::nullopt, Isa::amx), (Compute{ComputeType::bf16, ComputeType::int8}));
+  for (const bool bf16_is_faster : {false, true}) {
+    EXPECT_EQ(choose_compute(std::nullopt, Isa::portable, bf16_is_faster), kF32);
+    EXPECT_EQ(choose_compute(std::nullopt, Isa::avx512, bf16_is_faster), kF32);
+    EXPECT_EQ(choose_compute(std::nullopt, Isa::avx512vnni, bf16_is_faster), (Compute{f32, int8, int8}));
+    EXPECT_EQ(choose_compute(std::nullopt, Isa::amx, bf16_is_faster), (Compute{bf16, bf16, int8}));
+  }
+  EXPECT_EQ(choose_compute(std::nullopt, Isa::avx512bf16, false), (Compute{f32, int8, int8}));
+  EXPECT_EQ(choose_compute(std::nullopt, Isa::avx512bf16, true), (Compute{bf16, int8, int8}));
 }
 
 TEST(ChooseCompute, AWishIsTakenAtItsWord) {
-  EXPECT_EQ(choose_compute(ComputeType::f32, Isa::amx), kF32);
-  EXPECT_EQ(choose_compute(ComputeType::bf16, Isa::amx), (Compute{ComputeType::bf16, ComputeType::f32}));
-  EXPECT_EQ(choose_compute(ComputeType::bf16, Isa::avx512bf16), (Compute{ComputeType::bf16, ComputeType::f32}));
-  EXPECT_EQ(choose_compute(ComputeType::int8, Isa::avx512vnni), (Compute{ComputeType::f32, ComputeType::int8}));
+  EXPECT_EQ(choose_compute(f32, Isa::amx, true), kF32);
+  EXPECT_EQ(choose_compute(bf16, Isa::amx, false), (Compute{bf16, bf16, f32}));
+  EXPECT_EQ(choose_compute(bf16, Isa::avx512bf16, false), (Compute{bf16, bf16, f32}));
+  EXPECT_EQ(choose_compute(int8, Isa::avx512vnni, true), (Compute{f32, int8, int8}));
+  EXPECT_EQ(choose_compute(int8, Isa::amx, true), (Compute{bf16, int8, int8}));
+}
+
+TEST(TypeOfProducts, DependsOnHowManyTokensAndHowWeightsAreStored) {
+  const Compute compute{bf16, int8, int8};
+  EXPECT_EQ(type_of_products(compute, 2, DataType::bf16), bf16);
+  EXPECT_EQ(type_of_products(compute, 2, DataType::q8_0), int8);
+  EXPECT_EQ(type_of_products(compute, 1, DataType::q8_0), int8);
+  EXPECT_EQ(type_of_products(compute, 1, DataType::bf16), f32);
+  EXPECT_EQ(type_of_products(kF32, 2, DataType::q8_0), f32);
 }
 
 TEST(ChooseCompute, AWishThatTheInstructionSetCannotFulfilIsRefused) {
-  EXPECT_THROW(choose_compute(ComputeType::int8, Isa::avx512), ConfigError);
-  const std::string error = test::error_of<ConfigError>([] { choose_compute(ComputeType::bf16, Isa::avx2); });
+  EXPECT_THROW(choose_compute(int8, Isa::avx512, true), ConfigError);
+  const std::string error = test::error_of<ConfigError>([] { choose_compute(bf16, Isa::avx2, true); });
   EXPECT_EQ(error, "--compute: bf16 wants the kernels of avx512bf16, these are avx2 | use --compute auto or f32");
 }
 
 TEST(ActiveCompute, IsF32UntilSet) {
   EXPECT_EQ(active_compute(), kF32);
   {
-    const test::UseCompute use({ComputeType::bf16, ComputeType::int8});
-    EXPECT_EQ(active_compute(), (Compute{ComputeType::bf16, ComputeType::int8}));
+    const test::UseCompute use({bf16, bf16, int8});
+    EXPECT_EQ(active_compute(), (Compute{bf16, bf16, int8}));
   }
   EXPECT_EQ(active_compute(), kF32);
 }

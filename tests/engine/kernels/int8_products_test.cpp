@@ -1,20 +1,18 @@
 // Activations of 8 bits: their rounding, and products of weights in blocks with them against double arithmetic on the
 // very numbers that the blocks and the rounded activations stand for.
 #include <gtest/gtest.h>
-#include <omp.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
 
 #include "engine/kernels/compute.h"
 #include "engine/kernels/linear.h"
+#include "tests/engine/kernels/before_a_wall.h"
 #include "tests/engine/kernels/every_isa.h"
 #include "tests/engine/kernels/plain_blocks.h"
 #include "tests/engine/kernels/use_compute.h"
+#include "tests/engine/kernels/use_threads.h"
 #include "tests/support/numbers.h"
 
 namespace gemring {
@@ -22,40 +20,6 @@ namespace {
 
 using test::kBlockTypes;
 using test::RandomBlocks;
-
-class UseThreads {
- public:
-  explicit UseThreads(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
-  ~UseThreads() { omp_set_num_threads(before_); }
-  UseThreads(const UseThreads&) = delete;
-  UseThreads& operator=(const UseThreads&) = delete;
-
- private:
-  int before_;
-};
-
-/// A copy of `count` bytes, less than a page, behind which lies a page that may not be read.
-class BytesBeforeAWall {
- public:
-  BytesBeforeAWall(const void* bytes, std::size_t count) : page_(static_cast<std::size_t>(sysconf(_SC_PAGESIZE))) {
-    void* pages = mmap(nullptr, 2 * page_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (pages == MAP_FAILED) throw std::bad_alloc();
-    pages_ = static_cast<std::byte*>(pages);
-    mprotect(pages_ + page_, page_, PROT_NONE);
-    data_ = pages_ + page_ - count;
-    std::memcpy(data_, bytes, count);
-  }
-  ~BytesBeforeAWall() { munmap(pages_, 2 * page_); }
-  BytesBeforeAWall(const BytesBeforeAWall&) = delete;
-  BytesBeforeAWall& operator=(const BytesBeforeAWall&) = delete;
-
-  const std::byte* data() const { return data_; }
-
- private:
-  std::size_t page_;
-  std::byte* pages_ = nullptr;
-  std::byte* data_ = nullptr;
-};
 
 /// Where activation `i` of a chunk lies, from the three pictures in activation_order.inl.
 std::size_t place(DataType weights, std::size_t i) {
@@ -274,11 +238,11 @@ TEST(Int8Products, ATokensResultDependsNeitherOnTheOthersNorOnTheThreads) {
     const std::vector<float> x = test::numbers(tokens * cols, 6);
     const WeightMatrix weights{type, w.data(), rows, cols};
     test::with_every_isa([&] {
-      const test::UseCompute use({ComputeType::f32, ComputeType::int8});
+      const test::UseCompute use({.few = ComputeType::int8});
       std::vector<float> alone(tokens * rows), together(tokens * rows);
       multiply(x, tokens, weights, together, false);
       for (const int threads : {1, 2, 3}) {
-        const UseThreads use_threads(threads);
+        const test::UseThreads use_threads(threads);
         LinearScratch scratch({1, cols});
         for (std::size_t t = 0; t < tokens; ++t)
           linear({x.data() + t * cols, 1, cols}, weights, {alone.data() + t * rows, 1, rows}, Output::overwrite,
@@ -294,7 +258,7 @@ TEST(Int8Products, TheKernelReadsNothingBehindTheLastRow) {
   for (const DataType type : kBlockTypes) {
     const std::size_t cols = 3 * block_elements(type);
     const RandomBlocks w(type, cols, 7);
-    const BytesBeforeAWall bytes(w.data(), w.bytes());
+    const test::BytesBeforeAWall bytes(w.data(), w.bytes());
     const std::vector<float> x = test::numbers(cols, 8);
     test::with_every_isa([&] {
       const std::vector<ActivationChunk> chunks = quantised(type, x);

@@ -3,7 +3,6 @@
 #include "engine/kernels/linear_tiles.h"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 #include <cstring>
@@ -14,6 +13,7 @@
 #include "engine/kernels/linear.h"
 #include "tests/engine/kernels/every_isa.h"
 #include "tests/engine/kernels/use_compute.h"
+#include "tests/engine/kernels/use_threads.h"
 #include "tests/support/numbers.h"
 #include "tests/support/stored.h"
 
@@ -22,7 +22,7 @@ namespace {
 
 using test::numbers;
 
-constexpr Compute kBf16{ComputeType::bf16, ComputeType::f32};
+constexpr Compute kBf16{.many = ComputeType::bf16, .many_blocks = ComputeType::bf16};
 
 /// action() with each instruction set that multiplies in bf16; how many there were.
 template <class Action>
@@ -153,11 +153,10 @@ TEST(LinearTiles, ATokenDoesNotDependOnItsNeighboursNorOnThreads) {
   const std::size_t rows = 100, cols = 2100, tokens = 40;
   const std::vector<float> x = numbers(tokens * cols, 1);
   const test::Stored w(DataType::bf16, numbers(rows * cols, 2));
-  const int threads = omp_get_max_threads();
   SKIP_WITHOUT_BF16(with_every_bf16_isa([&] {
     std::vector<float> all(tokens * rows);
     for (const int count : {1, 2, 3}) {
-      omp_set_num_threads(count);
+      const test::UseThreads use(count);
       LinearScratch scratch({tokens, cols});
       std::vector<float> out(tokens * rows);
       const WeightMatrix weights{DataType::bf16, w.data(), rows, cols};
@@ -167,7 +166,6 @@ TEST(LinearTiles, ATokenDoesNotDependOnItsNeighboursNorOnThreads) {
       linear({x.data() + 7 * cols, 2, cols}, weights, {out.data(), 2, rows}, Output::overwrite, scratch);
       for (std::size_t i = 0; i < 2 * rows; ++i) ASSERT_EQ(out[i], all[7 * rows + i]) << count << " threads, " << i;
     }
-    omp_set_num_threads(threads);
   }));
 }
 
@@ -194,11 +192,11 @@ void expect_gated(std::size_t tokens, std::size_t outputs, bool biased) {
   with_every_bf16_isa([&] {
     LinearScratch scratch({tokens, cols, outputs});
     std::vector<float> out(tokens * outputs);
-    const LinearInput input = linear_input({x.data(), tokens, cols}, scratch);
-    const LinearInput result =
+    LinearInput input({x.data(), tokens, cols});
+    LinearInput result =
         gated(input, {{DataType::bf16, gate.data(), outputs, cols}, {DataType::bf16, up.data(), outputs, cols}, g, u},
-              scratch);
-    ASSERT_TRUE(result.tiled());
+              DataType::f32, scratch);
+    ASSERT_NE(result.tiles.data, nullptr);
     linear(result, {DataType::f32, unit.data(), outputs, outputs}, {out.data(), tokens, outputs}, Output::overwrite,
            scratch);
     for (std::size_t i = 0; i < out.size(); ++i) {
@@ -214,12 +212,23 @@ TEST(LinearTiles, GatedProducts) {
   for (const std::size_t tokens : {2u, 16u, 33u}) expect_gated(tokens, 50, true);
 }
 
-TEST(LinearTiles, OneTokenIsNotTiled) {
+TEST(LinearTiles, ThreeProductsOfAnInputPackItOnceAndOneTokenNever) {
   const std::vector<float> x = numbers(40, 1);
+  const test::Stored w(DataType::bf16, numbers(5 * 40, 2));
   SKIP_WITHOUT_BF16(with_every_bf16_isa([&] {
-    LinearScratch scratch({5, 40});
-    EXPECT_FALSE(linear_input({x.data(), 1, 40}, scratch).tiled());
-    EXPECT_TRUE(linear_input({x.data(), 2, 20}, scratch).tiled());
+    LinearScratch scratch({2, 40});
+    std::vector<float> out(10);
+    LinearInput one({x.data(), 1, 40});
+    linear(one, {DataType::bf16, w.data(), 5, 40}, {out.data(), 1, 5}, Output::overwrite, scratch);
+    EXPECT_EQ(one.tiles.data, nullptr);
+    LinearInput two({x.data(), 2, 20});
+    linear(two, {DataType::bf16, w.data(), 5, 20}, {out.data(), 2, 5}, Output::overwrite, scratch);
+    EXPECT_EQ(two.tiles.data, scratch.input_tiles());
+    scratch.input_tiles()[0] = 0;  // seen by further products: the rows are not read again
+    scratch.input_tiles()[1] = 0;
+    std::vector<float> again(10);
+    linear(two, {DataType::bf16, w.data(), 5, 20}, {again.data(), 2, 5}, Output::overwrite, scratch);
+    EXPECT_NE(again, out);
   }));
 }
 

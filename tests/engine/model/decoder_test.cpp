@@ -32,13 +32,13 @@ std::vector<float> to_floats(const PlainDecoder::Rows& rows) {
 
 /// What the engine needs for one sequence of `rows` rows at the given positions.
 struct Engine {
-  Engine(const ModelConfig& config, const MemoryTensors& tensors, const std::vector<int>& at)
+  Engine(const ModelConfig& config, const MemoryTensors& tensors, const std::vector<int>& at, std::size_t queries = 0)
       : positions(at.begin(), at.end()),
         rope(inverse_frequencies(config.rope, config.head_dim, 1), positions),
         cache({static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim), DataType::f32},
               LayerIndex(0), config.layers, at.size()),
         attention(cache, static_cast<std::size_t>(config.heads), at.size()),
-        work(config, at.size()) {
+        work(config, at.size(), queries == 0 ? at.size() : queries) {
     for (int i = 0; i < config.layers; ++i) {
       const LayerIndex layer(i);
       layers.emplace_back(config, layer,
@@ -77,13 +77,38 @@ TEST(DecoderLayer, LikeDoubleInEveryStoredType) {
       Engine engine(tiny_config(), tensors, counted(tokens));
       std::vector<float> got = to_floats(x);
       engine.cache.begin_step(engine.positions);
-      engine.layers[1].write_keys_values(view(got), engine.rows(0, tokens), engine.attention, engine.work);
-      engine.layers[1].transform(view(got), engine.rows(0, tokens), engine.attention, engine.work);
+      engine.layers[1].forward(view(got), engine.rows(0, tokens), tokens, engine.attention, engine.work);
       const auto expected = flat(plain.layer(1, x, counted(tokens)));
       EXPECT_LT(largest_difference(got, expected), kTolerance) << name(type) << ", " << tokens << " tokens";
       EXPECT_GT(largest_difference(flat(x), expected), 0.1) << "the layer seems to do nothing";
     }
   }
+}
+
+TEST(DecoderLayer, QueriesInPartsLikeDouble) {
+  const MemoryTensors tensors(tiny_config(), DataType::f32);
+  const PlainDecoder plain(tiny_config(), tensors);
+  const auto x = plain.embed(some_ids(33));
+  const auto expected = flat(plain.layer(1, x, counted(33)));
+  for (const std::size_t queries : {1u, 16u, 32u, 40u}) {
+    Engine engine(tiny_config(), tensors, counted(33), queries);
+    std::vector<float> got = to_floats(x);
+    engine.cache.begin_step(engine.positions);
+    engine.layers[1].forward(view(got), engine.rows(0, 33), 33, engine.attention, engine.work);
+    EXPECT_LT(largest_difference(got, expected), kTolerance) << queries << " queries at a time";
+    std::vector<float> last = to_floats(x);
+    Engine again(tiny_config(), tensors, counted(33), queries);
+    again.cache.begin_step(again.positions);
+    again.layers[1].forward(view(last), again.rows(0, 33), 20, again.attention, again.work);
+    const auto tail = [](const auto& rows) { return std::vector<double>(rows.end() - 20 * 20, rows.end()); };
+    EXPECT_LT(largest_difference(tail(last), tail(expected)), kTolerance) << queries << " queries, the last 20 rows";
+  }
+}
+
+TEST(DecoderLayer, OnlyOneRankCutsItsQueries) {
+  EXPECT_EQ(queries_at_once(100, 1), 100u);
+  EXPECT_EQ(queries_at_once(5000, 1), 2048u);
+  EXPECT_EQ(queries_at_once(5000, 2), 5000u);
 }
 
 TEST(DecoderLayer, MoreRowsThanATokenBlock) {
@@ -94,8 +119,7 @@ TEST(DecoderLayer, MoreRowsThanATokenBlock) {
   Engine engine(tiny_config(), tensors, counted(tokens));
   std::vector<float> got = to_floats(x);
   engine.cache.begin_step(engine.positions);
-  engine.layers[0].write_keys_values(view(got), engine.rows(0, tokens), engine.attention, engine.work);
-  engine.layers[0].transform(view(got), engine.rows(0, tokens), engine.attention, engine.work);
+  engine.layers[0].forward(view(got), engine.rows(0, tokens), tokens, engine.attention, engine.work);
   EXPECT_LT(largest_difference(got, flat(plain.layer(0, x, counted(tokens)))), kTolerance);
 }
 
@@ -204,7 +228,7 @@ TEST(OutputHead, TiedAndUntied) {
       const PlainDecoder plain(config, tensors);
       const Embedding embedding(config, tensors);
       const OutputHead head(config, tensors, shared ? &embedding : nullptr);
-      LayerWorkspace work(config, 2);
+      LayerWorkspace work(config, 2, 2);
       const auto x = plain.embed({3, 11});
       std::vector<float> rows = to_floats(x);
       std::vector<float> logits(34);

@@ -85,6 +85,20 @@ TEST(Embedding, RowsOfEveryStoredType) {
   }
 }
 
+TEST(Embedding, RowsOfSomePositionsAreThoseOfTheirIds) {
+  const MemoryTensors tensors(tiny_config(), DataType::f32);
+  const Embedding embedding(tiny_config(), tensors);
+  const std::vector<TokenId> ids = {TokenId(3), TokenId(9), TokenId(16), TokenId(1)};
+  const std::vector<GlobalPosition> positions = {GlobalPosition(1), GlobalPosition(3)};
+  std::vector<float> x(40);
+  embedding.gather(ids, positions, {x.data(), 2, 20});
+  const auto& table = tensors.values("model.embed_tokens.weight");
+  for (std::size_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(x[i], table[9 * 20 + i]);
+    EXPECT_EQ(x[20 + i], table[1 * 20 + i]);
+  }
+}
+
 TEST(Embedding, AnIdBeyondTheTableIsABug) {
   const MemoryTensors tensors(tiny_config(), DataType::f32);
   const Embedding embedding(tiny_config(), tensors);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "engine/base/check.h"
 #include "engine/weights/tensor_source.h"
 #include "tests/support/files.h"
 
@@ -46,6 +47,16 @@ TEST(Checkpoint, ASingleFileGivesItsTensorsSortedByName) {
   EXPECT_TRUE(source->load(*source->find("e"))->bytes().empty());
   EXPECT_EQ(source->find("b"), nullptr);
   EXPECT_EQ(source->location("z"), directory.file("model.safetensors"));
+}
+
+TEST(Checkpoint, RowsAreMappedOnTheirOwn) {
+  const TemporaryDirectory directory;
+  directory.write("model.safetensors", safetensors(R"({"v":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},)"
+                                                   R"("w":{"dtype":"F16","shape":[3,2],"data_offsets":[2,14]}})",
+                                                   "vvaabbccddeeff"));
+  const auto source = open_checkpoint(directory.path());
+  EXPECT_EQ(text(*source->load_rows(*source->find("w"), 1, 2)), "ccddeeff");
+  EXPECT_THROW(source->load_rows(*source->find("v"), 0, 1), InternalError);  // one dimension
 }
 
 TEST(Checkpoint, BytesAreAlignedForTheirTypeEvenWhereTheFileIsNot) {

@@ -1,6 +1,7 @@
 #include "engine/weights/converted_tensors.h"
 
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <cmath>
 #include <cstring>
@@ -61,6 +62,26 @@ TEST(ConvertedTensors, EveryMatrixBecomesTheWantedType) {
     EXPECT_EQ(source.find("norm")->type, DataType::f32);  // one dimension stays
     EXPECT_EQ(load_f32(source, "norm"), std::vector<float>(96, 1));
   }
+}
+
+TEST(ConvertedTensors, MatricesOfManyPiecesAreTheSameOnAnyNumberOfThreads) {
+  const std::vector<TensorInfo> large = {{"w", DataType::f32, {3001, 256}, std::uint64_t{3001} * 1024}};  // 3 MB
+  const auto values = load_f32(*random_tensors(large), "w");
+  std::string expected(3001 * row_bytes(DataType::q8_0, 256), '\0');
+  quantise(values.data(), DataType::q8_0, expected.data(), values.size());
+  const int threads_before = omp_get_max_threads();
+  for (const int threads : {1, 2, 3}) {
+    omp_set_num_threads(threads);
+    const auto converted = convert_tensors(random_tensors(large), {DataType::q8_0, {}});
+    EXPECT_TRUE(text(*converted.tensors->load(*converted.tensors->find("w"))) == expected) << threads << " threads";
+  }
+  omp_set_num_threads(threads_before);
+}
+
+TEST(ConvertedTensors, RowsOfAResultAreThoseOfTheWholeMatrix) {
+  const auto converted = convert_tensors(random_tensors(infos(DataType::f32)), {DataType::q8_0, {}});
+  const TensorInfo& w = *converted.tensors->find("w");
+  EXPECT_EQ(text(*converted.tensors->load_rows(w, 20, 7)), text(*converted.tensors->load(w)).substr(20 * 68, 7 * 68));
 }
 
 TEST(ConvertedTensors, RowsThatAreNoWholeNumberOfBlocksStayBf16AndAreCounted) {

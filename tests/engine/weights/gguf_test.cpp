@@ -45,6 +45,14 @@ TEST(Gguf, TensorsAreSortedByNameAndShapedOutermostFirst) {
   EXPECT_EQ(source->location("w"), path);
 }
 
+TEST(Gguf, RowsAreMappedOnTheirOwn) {
+  const TemporaryDirectory directory;
+  const auto source =
+      open_gguf(directory.write("m.gguf", GgufBuilder().tensor("w", {2, 3}, 1, "aabbccddeeff").build()));  // f16
+  const auto rows = source->load_rows(*source->find("w"), 1, 1);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(rows->bytes().data()), rows->bytes().size()), "ccdd");
+}
+
 TEST(Gguf, EveryComputableTypeHasItsNumberAndSize) {
   const TemporaryDirectory directory;
   const std::pair<std::uint32_t, DataType> types[] = {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <string>
 
 #include "engine/kernels/elementwise.h"
 #include "engine/weights/tensor_source.h"
@@ -66,6 +67,19 @@ TEST(RandomTensors, BlocksHaveTheSameMeanAndDeviation) {
   }
   EXPECT_NEAR(sum / 204'800, 0, 0.0005);
   EXPECT_NEAR(std::sqrt(squares / 204'800), 0.02, 0.0005);
+}
+
+TEST(RandomTensors, RowsAreThoseOfTheWholeMatrix) {
+  const auto text = [](const TensorData& data) {
+    return std::string(reinterpret_cast<const char*>(data.bytes().data()), data.bytes().size());
+  };
+  for (const DataType type : {DataType::f32, DataType::bf16, DataType::q4_k}) {
+    const std::size_t row = row_bytes(type, 512);
+    const auto source = random_tensors({{"w", type, {9, 512}, 9 * row}});
+    const TensorInfo& w = *source->find("w");
+    EXPECT_EQ(text(*source->load_rows(w, 4, 3)), text(*source->load(w)).substr(4 * row, 3 * row)) << name(type);
+    EXPECT_EQ(source->load_rows(w, 9, 0)->bytes().size(), 0u);
+  }
 }
 
 TEST(RandomTensors, NormWeightsAreOne) {

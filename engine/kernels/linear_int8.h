@@ -1,0 +1,64 @@
+// Products of many tokens in 8 bits with weights in blocks (int8_product.h): packing, the loops over chunks, the
+// threads.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "engine/kernels/kernel_table.h"
+#include "engine/kernels/linear_tiles.h"
+#include "engine/tensor/buffer.h"
+#include "engine/tensor/view.h"
+
+namespace gemring {
+
+/// Activations in 8 bits: [chunks][groups of 6 tokens][16] blocks; of the last chunk those behind the inputs are
+/// unused.
+struct Int8Tokens {
+  TokenBlock* data = nullptr;
+  std::size_t tokens = 0;
+  std::size_t inputs = 0;
+
+  std::size_t groups() const { return (tokens + kInt8Tokens - 1) / kInt8Tokens; }
+  TokenBlock* group(std::size_t chunk, std::size_t index) const {
+    return data + (chunk * groups() + index) * kInt8Blocks;
+  }
+  static std::size_t blocks(std::size_t tokens, std::size_t inputs);
+};
+
+/// Per-thread scratch: a chunk of 32 rows, and the sums of kPanelPairs of them.
+class Int8Scratch {
+ public:
+  Int8Scratch() = default;
+  /// For products of at most so many tokens by the threads of OpenMP.
+  explicit Int8Scratch(std::size_t tokens);
+
+  static std::size_t bytes(std::size_t tokens, std::size_t threads);
+
+  struct Thread {
+    WeightBlock* weights;  // [16]
+    float* sums;           // [kPanelPairs][groups][6 tokens][32 rows]
+  };
+  Thread of_thread(int thread);
+
+  static constexpr std::size_t kPanelPairs = 4;  // of 2 x 16 rows, that read a chunk of the tokens one after the other
+
+ private:
+  static std::size_t sums_of_thread(std::size_t tokens);  // f32
+
+  std::size_t sums_ = 0;
+  Buffer<WeightBlock> weights_;
+  Buffer<float> all_sums_;
+};
+
+/// Threads of OpenMP share the groups.   x: [tokens, inputs], whole blocks of 32 inputs; blocks: Int8Tokens::blocks()
+Int8Tokens pack_int8(MatrixView<const float> x, TokenBlock* blocks);
+
+/// out <- x W^T, or out + x W^T; weights of a block type.   out: [x.tokens, W.rows]
+void multiply_int8(const Int8Tokens& x, const WeightMatrix& weights, MatrixView<float> out, bool add,
+                   Int8Scratch& scratch);
+
+/// out <- silu(x G^T + g) * (x U^T + u); both of block types.   out: [x.tokens, G.rows]
+void multiply_gated_int8(const Int8Tokens& x, const GatedWeights& weights, MatrixView<float> out, Int8Scratch& scratch);
+
+}  // namespace gemring
