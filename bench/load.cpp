@@ -4,7 +4,6 @@
 #include <omp.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -14,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/clock.h"
 #include "engine/base/error.h"
 #include "engine/base/process.h"
 #include "engine/model/config.h"
@@ -24,10 +24,6 @@
 
 namespace gemring {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 template <class T>
 void put(std::ostream& out, T value) {
@@ -127,7 +123,7 @@ struct Loaded {
 /// Opens the weights and holds all of them at once, as a rank that owns every layer does.
 Loaded load_all(const std::string& path, const std::string& convert_to) {
   Loaded result;
-  const double start = now();
+  const double start = steady_seconds();
   auto source = open_weights(path);
   if (!convert_to.empty()) {
     WeightConversion conversion;
@@ -136,7 +132,7 @@ Loaded load_all(const std::string& path, const std::string& convert_to) {
     }
     source = convert_tensors(std::move(source), conversion).tensors;
   }
-  const double opened = now();
+  const double opened = steady_seconds();
   std::vector<std::unique_ptr<TensorData>> held;
   held.reserve(source->tensors().size());
   for (const TensorInfo& info : source->tensors()) {
@@ -144,7 +140,7 @@ Loaded load_all(const std::string& path, const std::string& convert_to) {
     result.bytes += held.back()->bytes().size();
   }
   result.open_seconds = opened - start;
-  result.load_seconds = now() - opened;
+  result.load_seconds = steady_seconds() - opened;
   return result;
 }
 

@@ -4,9 +4,9 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "engine/base/check.h"
+#include "engine/base/clock.h"
 #include "engine/kernels/blas_info.h"
 #include "engine/kernels/kernel_table.h"
 
@@ -16,17 +16,13 @@ namespace {
 constexpr std::size_t kFirstRounds = 1 << 18;
 constexpr double kWantedSeconds = 0.1;  // long against starting the threads, short against other loads
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 /// Seconds until every thread has done its rounds.
 double probe_seconds(float (*probe)(std::size_t), std::size_t rounds) {
   float sum = 0;
-  const double start = now();
+  const double start = steady_seconds();
 #pragma omp parallel reduction(+ : sum)
   sum += probe(rounds);
-  const double seconds = now() - start;
+  const double seconds = steady_seconds() - start;
   GEMRING_CHECK(sum > 0, "the probe's sums are {}", sum);
   return seconds;
 }
@@ -59,9 +55,9 @@ bool bf16_is_faster() {
   constexpr double kClearly = 1.15;
   const KernelTable& table = kernels_of(Isa::avx512bf16);
   const auto rate = [](float (*probe)(std::size_t), std::size_t flop) {
-    const double start = now();
+    const double start = steady_seconds();
     GEMRING_CHECK(probe(kFirstRounds) > 0, "the probe's sums are not above 0");
-    return static_cast<double>(flop) / (now() - start);
+    return static_cast<double>(flop) / (steady_seconds() - start);
   };
   double f32 = 0;
   double bf16 = 0;
@@ -76,11 +72,11 @@ double measure_sgemm_seconds(MatrixView<const float> x, MatrixView<const float> 
   GEMRING_CHECK(x.cols() == w.cols() && out.rows() == x.rows() && out.cols() == w.rows(), "x [{}, {}], w [{}, {}]",
                 x.rows(), x.cols(), w.rows(), w.cols());
   openblas_set_num_threads(omp_get_max_threads());
-  const double start = now();
+  const double start = steady_seconds();
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(x.rows()), static_cast<int>(w.rows()),
               static_cast<int>(x.cols()), 1.0f, x.data(), static_cast<int>(x.stride()), w.data(),
               static_cast<int>(w.stride()), 0.0f, out.data(), static_cast<int>(out.stride()));
-  const double seconds = now() - start;
+  const double seconds = steady_seconds() - start;
   make_blas_single_threaded();
   return seconds;
 }

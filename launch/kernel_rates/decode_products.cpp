@@ -43,9 +43,9 @@ class Product {
   }
 
   double seconds() {
-    const double start = now();
+    const double start = steady_seconds();
     linear({x_.data(), 1, kInputs}, weights_, {out_.data(), 1, rows_}, Output::overwrite, scratch_);
-    return now() - start;
+    return steady_seconds() - start;
   }
   double gigabytes() const {
     return static_cast<double>(data_.size()) * 1e-9;

@@ -51,10 +51,6 @@ Buffer<std::byte> stored_weights(DataType type, const Buffer<float>& w) {
   return stored;
 }
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 void let_threads_sleep() {
   std::this_thread::sleep_for(std::chrono::milliseconds(60));
 }

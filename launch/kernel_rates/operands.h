@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "engine/base/clock.h"
 #include "engine/kernels/compute.h"
 #include "engine/tensor/buffer.h"
 #include "engine/tensor/data_type.h"
@@ -20,18 +21,15 @@ Buffer<std::uint16_t> as_bf16(const Buffer<float>& values);
 /// 1e-3.
 Buffer<std::byte> stored_weights(DataType type, const Buffer<float>& w);
 
-/// Seconds of the steady clock.
-double now();
-
 /// OpenBLAS's and OpenMP's threads spin for some milliseconds after their work: none may disturb the next measurement.
 void let_threads_sleep();
 
 template <class Work>
 double seconds_of(Work&& work) {
   let_threads_sleep();
-  const double start = now();
+  const double start = steady_seconds();
   std::forward<Work>(work)();
-  return now() - start;
+  return steady_seconds() - start;
 }
 
 /// The type of products while this object lives.
