@@ -18,6 +18,7 @@
 namespace gemring {
 namespace {
 
+using test::BlockProducts;
 using test::kBlockTypes;
 using test::RandomBlocks;
 
@@ -144,28 +145,6 @@ TEST(Int8Activations, WhatIsNoNumberStaysNone) {
   }
 }
 
-/// Products in double of what blocks and rounded activations stand for, and the sums of the products' magnitudes.
-struct Expected {
-  std::vector<double> sums;
-  std::vector<double> magnitudes;
-
-  Expected(const RandomBlocks& w, const std::vector<double>& x, std::size_t tokens, std::size_t rows) {
-    const std::size_t cols = x.size() / tokens;
-    for (std::size_t t = 0; t < tokens; ++t) {
-      for (std::size_t r = 0; r < rows; ++r) {
-        double sum = 0, magnitude = 0;
-        for (std::size_t c = 0; c < cols; ++c) {
-          const double product = x[t * cols + c] * w.values()[r * cols + c];
-          sum += product;
-          magnitude += std::abs(product);
-        }
-        sums.push_back(sum);
-        magnitudes.push_back(magnitude);
-      }
-    }
-  }
-};
-
 /// All tokens at once, by the kernel itself: linear() takes it for one token.
 void multiply(const std::vector<float>& x, std::size_t tokens, const WeightMatrix& w, std::vector<float>& out,
               bool add) {
@@ -189,12 +168,12 @@ void expect_products(DataType type, std::size_t tokens, std::size_t rows, std::s
       const std::vector<double> values = values_of(type, quantised(type, row), cols);
       rounded.insert(rounded.end(), values.begin(), values.end());
     }
-    const Expected expected(w, rounded, tokens, rows);
+    const BlockProducts expected(w, rounded, tokens, rows);
     std::vector<float> out(tokens * rows, 55), added = before;
     multiply(x, tokens, {type, w.data(), rows, cols}, out, false);
     multiply(x, tokens, {type, w.data(), rows, cols}, added, true);
     for (std::size_t i = 0; i < out.size(); ++i) {
-      const double bound = 3e-6 * expected.magnitudes[i] + 1e-7;
+      const double bound = expected.bound(i);
       ASSERT_NEAR(static_cast<double>(out[i]), expected.sums[i], bound) << name(type) << " " << tokens << " " << i;
       ASSERT_NEAR(static_cast<double>(added[i]), expected.sums[i] + static_cast<double>(before[i]), bound + 2e-7);
     }

@@ -19,6 +19,7 @@
 namespace gemring {
 namespace {
 
+using test::BlockProducts;
 using test::kBlockTypes;
 using test::numbers;
 using test::RandomBlocks;
@@ -55,37 +56,13 @@ std::vector<double> rounded(const std::vector<float>& x) {
   return values;
 }
 
-struct Expected {
-  std::vector<double> sums;
-  std::vector<double> magnitudes;  // of the products
-
-  Expected(const std::vector<double>& x, const RandomBlocks& w, std::size_t tokens, std::size_t rows) {
-    const std::size_t cols = x.size() / tokens;
-    for (std::size_t t = 0; t < tokens; ++t) {
-      for (std::size_t r = 0; r < rows; ++r) {
-        double sum = 0, magnitude = 0;
-        for (std::size_t c = 0; c < cols; ++c) {
-          const double product = x[t * cols + c] * w.values()[r * cols + c];
-          sum += product;
-          magnitude += std::abs(product);
-        }
-        sums.push_back(sum);
-        magnitudes.push_back(magnitude);
-      }
-    }
-  }
-
-  /// Within a few roundings of f32: the integers are exact.
-  double bound(std::size_t i) const { return 3e-6 * magnitudes[i] + 1e-7; }
-};
-
 void expect_products(DataType type, std::size_t tokens, std::size_t rows, std::size_t cols) {
   SCOPED_TRACE(std::string(name(type)) + ", " + std::to_string(tokens) + " tokens, [" + std::to_string(rows) + ", " +
                std::to_string(cols) + "]");
   const RandomBlocks w(type, rows * cols, 1, 0.002f);
   const std::vector<float> x = numbers(tokens * cols, 2);
   const std::vector<float> before = numbers(tokens * rows, 3);
-  const Expected expected(rounded(x), w, tokens, rows);
+  const BlockProducts expected(w, rounded(x), tokens, rows);
   const WeightMatrix weights{type, w.data(), rows, cols};
   with_every_int8_isa([&] {
     LinearScratch scratch({tokens, cols});
@@ -191,8 +168,8 @@ void expect_gated(DataType gate_type, DataType up_type, std::size_t tokens, std:
   const RandomBlocks up(up_type, outputs * cols, 3, 0.001f);
   const std::vector<float> g = biased ? numbers(outputs, 4) : std::vector<float>();
   const std::vector<float> u = biased ? numbers(outputs, 5) : std::vector<float>();
-  const Expected gates(rounded(x), gate, tokens, outputs);
-  const Expected ups(rounded(x), up, tokens, outputs);
+  const BlockProducts gates(gate, rounded(x), tokens, outputs);
+  const BlockProducts ups(up, rounded(x), tokens, outputs);
   with_every_int8_isa([&] {
     LinearScratch scratch({tokens, cols, outputs});
     LinearInput input({x.data(), tokens, cols});

@@ -2,6 +2,7 @@
 // Written from the layouts alone, one element at a time, sharing no code with the kernels. Header only.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -101,6 +102,31 @@ class RandomBlocks {
  private:
   std::vector<std::uint8_t> bytes_;
   std::vector<double> values_;
+};
+
+/// Products in double of rounded activations [tokens, cols] with what blocks [rows, cols] stand for.
+struct BlockProducts {
+  std::vector<double> sums;        // [tokens, rows]
+  std::vector<double> magnitudes;  // sums of the products' magnitudes
+
+  BlockProducts(const RandomBlocks& w, const std::vector<double>& x, std::size_t tokens, std::size_t rows) {
+    const std::size_t cols = x.size() / tokens;
+    for (std::size_t t = 0; t < tokens; ++t) {
+      for (std::size_t r = 0; r < rows; ++r) {
+        double sum = 0, magnitude = 0;
+        for (std::size_t c = 0; c < cols; ++c) {
+          const double product = x[t * cols + c] * w.values()[r * cols + c];
+          sum += product;
+          magnitude += std::abs(product);
+        }
+        sums.push_back(sum);
+        magnitudes.push_back(magnitude);
+      }
+    }
+  }
+
+  /// Within a few roundings of f32: the integers are exact.
+  double bound(std::size_t i) const { return 3e-6 * magnitudes[i] + 1e-7; }
 };
 
 }  // namespace gemring::test
