@@ -33,6 +33,7 @@ json read_json(const std::string& path) {
 
 std::vector<std::int32_t> values(const std::vector<TokenId>& ids) {
   std::vector<std::int32_t> out;
+  out.reserve(ids.size());
   for (const TokenId id : ids) out.push_back(id.value());
   return out;
 }
