@@ -17,12 +17,14 @@ constexpr const char* kFooter =
     "command\n"
     "line and environment count for all ranks.";
 
-const Choices<DataType> kKvTypes = {{"f32", DataType::f32}, {"bf16", DataType::bf16}};
+const Choices<DataType> kMessageTypes = {{"f32", DataType::f32}, {"bf16", DataType::bf16}};
+const Choices<std::optional<DataType>> kKvTypes = {
+    {"auto", std::nullopt}, {"f32", DataType::f32}, {"bf16", DataType::bf16}};
 const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt}, {"f32", DataType::f32},
                                                        {"bf16", DataType::bf16}, {"q8_0", DataType::q8_0},
                                                        {"q4_0", DataType::q4_0}, {"q4_k", DataType::q4_k}};
 const Choices<std::optional<ComputeType>> kComputeTypes = {
-    {"f32", ComputeType::f32}, {"auto", std::nullopt}, {"bf16", ComputeType::bf16}, {"int8", ComputeType::int8}};
+    {"auto", std::nullopt}, {"f32", ComputeType::f32}, {"bf16", ComputeType::bf16}, {"int8", ComputeType::int8}};
 
 void add_model(Builder& add, Options& options) {
   add.group("Model");
@@ -112,10 +114,13 @@ void add_numbers(Builder& add, RunOptions& run) {
              "convert the model's matrices to this type as they are loaded (random ones: stored is bf16; q4_k is for "
              "these only)");
   add.choice("--compute", run.compute, kComputeTypes,
-             "type of activations in matrix products. f32: exact; bf16: rounded to it in products of many tokens;\n"
-             "int8: rounded to 8 bits in those with weights in blocks; auto: what the machine does fastest");
-  add.choice("--kv-type", run.kv_type, kKvTypes, "KV cache; bf16 halves it and rounds keys and values");
-  add.choice("--message-type", run.message_type, kKvTypes, "activations and keys between ranks; bf16 halves them");
+             "type of activations in matrix products. auto: what the machine does fastest; f32: exact;\n"
+             "bf16: rounded to it in products of many tokens; int8: rounded to 8 bits in those with weights in blocks");
+  add.choice("--kv-type", run.kv_type, kKvTypes,
+             "KV cache; bf16 halves it and rounds keys and values. auto: f32 with --compute f32, else bf16");
+  add.choice("--message-type", run.message_type, kMessageTypes,
+             "activations between ranks, and keys and values of an f32 cache; bf16 halves them, but answers then\n"
+             "depend on how many ranks there are");
   add.flag("--allow-extrapolation", run.allow_extrapolation,
            "read prompts beyond the positions that the model was made for; answers may be nonsense");
 }

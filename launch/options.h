@@ -54,16 +54,22 @@ struct GenerateOptions {
 
 /// How the passes run, whatever is asked. The same for every command that computes.
 struct RunOptions {
-  std::optional<std::string> cluster_file;                // unset: rank 0 filters, the others are stages
-  std::optional<DataType> weights;                        // what matrices become as they are loaded; unset: as stored
-  std::optional<ComputeType> compute = ComputeType::f32;  // of matrix products; unset: the fastest of the machine
-  DataType kv_type = DataType::f32;                       // bf16 halves the cache and rounds keys and values
-  DataType message_type = DataType::f32;                  // bf16 halves what travels between ranks
+  std::optional<std::string> cluster_file;  // unset: rank 0 filters, the others are stages
+  std::optional<DataType> weights;          // what matrices become as they are loaded; unset: as stored
+  std::optional<ComputeType> compute;       // of matrix products; unset: the fastest of the machine
+  std::optional<DataType> kv_type;          // of the KV cache, f32 or bf16; unset: see cache_type()
+  DataType message_type = DataType::f32;    // bf16 halves what travels between ranks; results then depend on the plan
   std::optional<std::int32_t> threads;      // of each rank; unset: the node's cores shared among its ranks
   std::optional<std::int32_t> omp_threads;  // OMP_NUM_THREADS where it was set: an upper bound, only a hint
   bool allow_extrapolation = false;         // prompts beyond the model's range
   std::string isa;                          // GEMRING_ISA; empty: the best that all ranks have
 };
+
+/// The KV cache's type. Unset: f32 where f32 was asked of the products too; else bf16, which halves the cache and
+/// rounds less than the products do (bench/README.md). The same on every machine, so that a plan's memory is.
+constexpr DataType cache_type(const RunOptions& options) {
+  return options.kv_type.value_or(options.compute == ComputeType::f32 ? DataType::f32 : DataType::bf16);
+}
 
 struct OutputOptions {
   ProgressMode progress = ProgressMode::automatic;

@@ -60,7 +60,7 @@ PlanInputs plan_inputs(const RunOptions& options, const OpenModel& model, const 
   inputs.logit_rows = workload.logit_rows;
   inputs.requests = workload.requests;
   inputs.compute = active_compute();
-  inputs.kv_type = options.kv_type;
+  inputs.kv_type = cache_type(options);
   inputs.message_type = options.message_type;
   inputs.threads_per_rank = threads_per_rank;
   return inputs;
@@ -98,7 +98,7 @@ std::unique_ptr<Session> start_session(const Job& job, const RunOptions& options
     check_memory(costs, inputs, memory);
   });
   return std::make_unique<Session>(job.world, model.config, *model.weights, plan, workload.filter_layer,
-                                   ComputeOptions{options.kv_type, options.message_type});
+                                   ComputeOptions{inputs.kv_type, inputs.message_type});
 }
 
 }  // namespace gemring

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "distributed/plan/memory_terms.h"
+#include "distributed/plan/message_types.h"
 #include "distributed/plan/weight_reads.h"
 #include "engine/base/check.h"
 #include "engine/model/decoder_layer.h"
@@ -103,7 +104,7 @@ class Coster {
   double ring_bytes(const ZigzagShards& shards, int member) const {
     if (shards.members() == 1) return 0;
     const std::int32_t passed = shards.range().size() - shards.size((member + 1) % shards.members());
-    return static_cast<double>(terms_.keys_values(passed, inputs_.message_type));
+    return static_cast<double>(terms_.keys_values(passed, ring_type(inputs_.kv_type, inputs_.message_type)));
   }
 
   void filter();

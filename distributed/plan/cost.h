@@ -22,7 +22,7 @@ struct PlanInputs {
   std::int32_t max_new_tokens = 0;
   LayerIndex filter_layer;  // r
   DataType kv_type = DataType::f32;
-  DataType message_type = DataType::f32;  // of ring blocks and of activations between stages
+  DataType message_type = DataType::f32;  // of activations between stages, and of ring blocks (message_types.h)
   std::int32_t threads_per_rank = 1;
   Compute compute;               // types that products run in
   std::int32_t token_block = 0;  // tokens a layer works on at a time; 0: as it does (decoder_layer.h)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "distributed/plan/message_types.h"
 #include "engine/kernels/attention.h"
 #include "engine/kernels/linear.h"
 #include "engine/kernels/normed_input.h"
@@ -43,8 +44,8 @@ std::uint64_t MemoryTerms::layers(std::int64_t rows, std::int64_t queries) const
   const auto normed =
       static_cast<std::int64_t>(normed_rows(size(block), inputs_.compute, size(inputs_.threads_per_rank)));
   const LinearSizes products{size(block), size(std::max(model_.hidden, model_.query_width())), size(model_.ffn)};
-  return matrix(rows, model_.hidden) + matrix(queries, model_.query_width()) +
-         matrix(normed, model_.hidden) + matrix(block, 2 * model_.kv_width()) +
+  return matrix(rows, model_.hidden) + matrix(queries, model_.query_width()) + matrix(normed, model_.hidden) +
+         matrix(block, 2 * model_.kv_width()) +
          linear_scratch_bytes(products, inputs_.compute, size(inputs_.threads_per_rank));
 }
 
@@ -62,7 +63,7 @@ std::uint64_t MemoryTerms::ring_attention(std::int64_t own) const {
 }
 
 std::uint64_t MemoryTerms::ring_buffers(const ZigzagShards& shards, int member) const {
-  const DataType type = inputs_.message_type;
+  const DataType type = ring_type(inputs_.kv_type, inputs_.message_type);
   const std::uint64_t own = inputs_.kv_type == type ? 0 : keys_values(shards.size(member), type);
   return own + static_cast<std::uint64_t>(std::min(shards.members() - 1, 2)) * keys_values(shards.largest(), type);
 }

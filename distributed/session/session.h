@@ -22,7 +22,7 @@ namespace gemring {
 /// How passes are computed, whatever the request.
 struct ComputeOptions {
   DataType kv_type = DataType::f32;       // KV cache: f32 or bf16 (half the memory, rounds keys and values)
-  DataType message_type = DataType::f32;  // ring blocks and activations between ranks: f32 or bf16
+  DataType message_type = DataType::f32;  // between ranks, f32 or bf16; keys and values of a bf16 cache go as they are
 };
 
 /// Called on rank 0 from time to time: phase, tokens (or layers x tokens) done and in all.

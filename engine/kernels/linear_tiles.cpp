@@ -25,19 +25,33 @@ struct RowTile {
   std::size_t rows() const { return first_row < matrix->rows ? std::min(kTileSide, matrix->rows - first_row) : 0; }
 };
 
-/// A chunk of a row tile, from input `first` on. tiles: the row tile's own in the first pair of the chunk
-void pack_chunk(const RowTile& tile, std::size_t first, std::uint16_t* tiles) {
+/// Stored weights that are converted next; beyond the last ones it does nothing.
+void fetch(const std::byte* stored, std::size_t bytes) {
+  constexpr std::size_t kLine = 64;
+  for (std::size_t i = 0; i < bytes; i += kLine) __builtin_prefetch(stored + i);
+}
+
+/// `inputs` inputs of a row tile from `first` on. Row by row, each fetched while the one before it is converted: memory
+/// is read in order. tiles: the row tile's own in its first pair; chunks are `chunk_elements` apart
+void pack_rows(const RowTile& tile, std::size_t first, std::size_t inputs, std::uint16_t* tiles,
+               std::size_t chunk_elements) {
   const WeightMatrix& w = *tile.matrix;
   const std::size_t rows = tile.rows();
-  const std::size_t inputs = std::min(kChunkInputs, w.cols - first);
-  const auto* stored = static_cast<const std::byte*>(w.data) + row_bytes(w.type, first);
+  const std::size_t row = row_bytes(w.type, w.cols);
   for (std::size_t r = 0; r < rows; ++r) {
-    const std::byte* row = stored + (tile.first_row + r) * row_bytes(w.type, w.cols);
-    kernels().tiles.pack_weights(w.type, row, inputs, tiles + r * kTileInputs);
+    const auto* stored = static_cast<const std::byte*>(w.data) + (tile.first_row + r) * row + row_bytes(w.type, first);
+    std::uint16_t* chunk = tiles + r * kTileInputs;
+    for (std::size_t begin = 0; begin < inputs; begin += kChunkInputs, chunk += chunk_elements) {
+      const std::size_t count = std::min(kChunkInputs, inputs - begin);
+      const std::size_t bytes = row_bytes(w.type, count);
+      fetch(stored + row, bytes);
+      kernels().tiles.pack_weights(w.type, stored, count, chunk);
+      stored += bytes;
+    }
   }
-  for (std::size_t r = rows; r < kTileSide; ++r) {
-    for (std::size_t i = 0; i < input_tiles(inputs); ++i)
-      std::fill_n(tiles + i * kPairElements + r * kTileInputs, kTileInputs, 0);
+  for (std::size_t i = 0; rows < kTileSide && i < input_tiles(inputs); ++i) {
+    std::uint16_t* in_tile = tiles + i / kChunkTiles * chunk_elements + i % kChunkTiles * kPairElements;
+    std::fill_n(in_tile + rows * kTileInputs, (kTileSide - rows) * kTileInputs, 0);
   }
 }
 
@@ -63,12 +77,10 @@ void for_each_sum(const TokenTiles& x, std::size_t row_tiles, TileScratch& scrat
     const std::size_t count = std::min(step, row_pairs - first);
     for (std::size_t begin = 0; begin < depth; begin += TileScratch::kDepth) {
       const std::size_t part = std::min(TileScratch::kDepth, depth - begin);
-      std::uint16_t* tiles = memory.weights;
-      for (std::size_t chunk = 0; chunk < part; chunk += kChunkTiles) {
-        for (std::size_t i = 0; i < count; ++i, tiles += kChunkTiles * kPairElements) {
-          pack_chunk(row_tile(2 * (first + i)), (begin + chunk) * kTileInputs, tiles);
-          pack_chunk(row_tile(2 * (first + i) + 1), (begin + chunk) * kTileInputs, tiles + kTileElements);
-        }
+      const std::size_t inputs = std::min(part * kTileInputs, x.inputs - begin * kTileInputs);
+      for (std::size_t i = 0; i < 2 * count; ++i) {
+        std::uint16_t* tiles = memory.weights + i / 2 * kChunkTiles * kPairElements + i % 2 * kTileElements;
+        pack_rows(row_tile(2 * first + i), begin * kTileInputs, inputs, tiles, count * kChunkTiles * kPairElements);
       }
       for (std::size_t t = 0; t < token_pairs; ++t) {
         float* sums = memory.sums + t * sums_of_pair;

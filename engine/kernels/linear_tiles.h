@@ -43,7 +43,7 @@ class TileScratch {
   static std::size_t bytes(std::size_t tokens, std::size_t inputs, std::size_t threads);
 
   struct Thread {
-    std::uint16_t* weights;  // [kDepth / 8][kPanelPairs][8][2] tiles
+    std::uint16_t* weights;  // [kDepth / 16][kPanelPairs][16][2] tiles
     float* sums;             // [pairs of token tiles, or one where all inputs are taken at once][kPanelPairs] x 4 tiles
   };
   Thread of_thread(int thread);

@@ -9,7 +9,7 @@
 // because L2 is fastest in order (bench/README.md):
 //
 //   tokens   [pairs of token tiles][input tiles][2 token tiles]
-//   weights  [chunks of 8 input tiles][pairs of row tiles][8 input tiles][2 row tiles]
+//   weights  [chunks of 16 input tiles][pairs of row tiles][16 input tiles][2 row tiles]
 //
 // What is missing of the last tile is zero. Weights come in rows and need no transposition, which matters because each
 // is converted anew in every product; tokens are packed once.
@@ -27,7 +27,7 @@ inline constexpr std::size_t kTileInputs = 32;                          // input
 inline constexpr std::size_t kTileElements = 512;                       // bf16 of either operand
 inline constexpr std::size_t kTileSums = 256;                           // f32
 inline constexpr std::size_t kPairElements = 2 * kTileElements;         // of two tiles side by side
-inline constexpr std::size_t kChunkTiles = 8;                           // input tiles of a chunk: its tokens stay in L1
+inline constexpr std::size_t kChunkTiles = 16;                          // input tiles of a chunk: its tokens stay in L1
 inline constexpr std::size_t kChunkInputs = kChunkTiles * kTileInputs;  // whole blocks of every type
 
 /// Tiles that cover `inputs`.

@@ -140,8 +140,8 @@ void set_against_limit(const Job& job, const Options& options, const OpenModel& 
   result.limit = limit_of_job(job, result.limiting, in_blocks ? before.blocks : before.rows, costs);
   result.compute =
       type_of_products(active_compute(), decode ? 1 : static_cast<std::size_t>(workload.prompt_tokens), result.weights);
-  result.giga_work = 1e-9 * (decode ? decode_bytes(model.config, inputs.tensors, options.run.kv_type,
-                                                   workload.prompt_tokens, options.bench.decode_tokens)
+  result.giga_work = 1e-9 * (decode ? decode_bytes(model.config, inputs.tensors, inputs.kv_type, workload.prompt_tokens,
+                                                   options.bench.decode_tokens)
                                     : flop_to_first_token(costs));
 }
 

@@ -167,7 +167,7 @@ class Commands(EndToEnd):
             with self.subTest(benchmark=benchmark):
                 path = self.path(f"{benchmark}.json")
                 self.succeed(["bench", benchmark, "--random-weights", os.path.join(gemring_run.DEMO_MODEL, "config.json"),
-                              "--tokens", 2048, "--repetitions", 2, "--json", path], 2)
+                              "--tokens", 2048, "--repetitions", 2, "--compute", "f32", "--json", path], 2)
                 [report] = self.read_lines(path)
                 self.assertEqual((report["benchmark"], report["tokens"]), (benchmark, 2048))
                 self.assertEqual(len(report["seconds"]), 2)

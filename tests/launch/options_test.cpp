@@ -50,8 +50,8 @@ TEST(Options, GenerateHasTheDocumentedDefaults) {
   EXPECT_FALSE(options.filter.selection.keep.has_value());
   EXPECT_FALSE(options.filter.selection.keep_last.has_value());
   EXPECT_FALSE(options.filter.filter_layer.has_value());
-  EXPECT_EQ(options.run.compute, ComputeType::f32);
-  EXPECT_EQ(options.run.kv_type, DataType::f32);
+  EXPECT_EQ(options.run.compute, std::nullopt);
+  EXPECT_EQ(options.run.kv_type, std::nullopt);
   EXPECT_EQ(options.run.message_type, DataType::f32);
   EXPECT_EQ(options.output.progress, ProgressMode::automatic);
   EXPECT_EQ(options.generate.sampling.temperature, 0.0f);
@@ -84,13 +84,25 @@ TEST(Options, GenerationIsRead) {
   EXPECT_EQ(options.generate.sampling.seed, 12u);
 }
 
+TEST(Options, TheCacheIsExactWhereProductsAreToBe) {
+  const auto type = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"generate", "--model=m"});
+    return cache_type(parse(more).run);
+  };
+  EXPECT_EQ(type({"--compute", "f32"}), DataType::f32);
+  EXPECT_EQ(type({}), DataType::bf16);
+  EXPECT_EQ(type({"--compute", "int8"}), DataType::bf16);
+  EXPECT_EQ(type({"--compute", "f32", "--kv-type", "bf16"}), DataType::bf16);
+  EXPECT_EQ(type({"--kv-type", "f32"}), DataType::f32);
+}
+
 TEST(Options, RanksAndOutputAreRead) {
   const Options options =
       parse({"generate",   "--model=m", "--cluster",   "c.json", "--kv-type",    "bf16",    "--message-type",
              "bf16",       "--threads", "2",           "--json", "r.json",       "--trace", "t.json",
              "--progress", "never",     "--log-level", "debug",  "--log-format", "json"});
   EXPECT_EQ(options.run.cluster_file, "c.json");
-  EXPECT_EQ(parse({"generate", "--model=m", "--compute", "auto"}).run.compute, std::nullopt);
+  EXPECT_EQ(parse({"generate", "--model=m", "--compute", "f32"}).run.compute, ComputeType::f32);
   EXPECT_EQ(parse({"generate", "--model=m", "--compute", "int8"}).run.compute, ComputeType::int8);
   EXPECT_EQ(options.run.kv_type, DataType::bf16);
   EXPECT_EQ(options.run.message_type, DataType::bf16);

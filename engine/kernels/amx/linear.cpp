@@ -23,7 +23,8 @@ class FetchAhead {
   std::size_t lines_;  // a step: all of it in one step of every row pair
 };
 
-/// Two row tiles, two token tiles and their four tiles of sums fill the eight registers.
+/// Two row tiles, two token tiles and their four tiles of sums fill the eight registers. Only the tokens are to stay in
+/// L1.
 inline void multiply_pair(const std::uint16_t* weights, const std::uint16_t* tokens, std::size_t depth, float* sums,
                           bool first, FetchAhead& ahead) {
   if (first) {
@@ -32,19 +33,19 @@ inline void multiply_pair(const std::uint16_t* weights, const std::uint16_t* tok
     zero_tile<2>();
     zero_tile<3>();
   } else {
-    load_tile<0>(sums);
-    load_tile<1>(sums + kTileSums);
-    load_tile<2>(sums + 2 * kTileSums);
-    load_tile<3>(sums + 3 * kTileSums);
+    load_tile_once<0>(sums);
+    load_tile_once<1>(sums + kTileSums);
+    load_tile_once<2>(sums + 2 * kTileSums);
+    load_tile_once<3>(sums + 3 * kTileSums);
   }
   for (std::size_t i = 0; i < depth; ++i, weights += kPairElements, tokens += kPairElements) {
     ahead.step();
-    load_tile<4>(weights);
+    load_tile_once<4>(weights);
     load_tile<6>(tokens);
     multiply_bf16_tiles<0, 4, 6>();
     load_tile<7>(tokens + kTileElements);
     multiply_bf16_tiles<1, 4, 7>();
-    load_tile<5>(weights + kTileElements);
+    load_tile_once<5>(weights + kTileElements);
     multiply_bf16_tiles<2, 5, 6>();
     multiply_bf16_tiles<3, 5, 7>();
   }

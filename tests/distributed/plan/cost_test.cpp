@@ -139,6 +139,13 @@ TEST(Cost, ASharedFirstPassNeedsRingBuffers) {
   EXPECT_EQ(costs_of_shared(3, inputs).at(1).filter.message_buffer_bytes, 384u);  // 2 x 128, and the own 128 narrowed
 }
 
+TEST(Cost, KeysOfANarrowCacheTravelAsTheyAre) {
+  PlanInputs inputs = small_inputs();
+  inputs.kv_type = DataType::bf16;
+  EXPECT_EQ(costs_of_shared(3, inputs).at(0).bytes_sent_filter, 224 + 32 + 128);  // half of f32's 448
+  EXPECT_EQ(costs_of_shared(3, inputs).at(1).filter.message_buffer_bytes, 256u);  // 2 x 128, none for the own
+}
+
 // 4 positions over 3 members: 3 | 0 2 | 1.
 TEST(Cost, ASharedStageSharesPrefillAndDecode) {
   const auto costs = costs_of_shared(3, small_inputs());

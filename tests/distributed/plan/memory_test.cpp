@@ -84,8 +84,10 @@ TEST(Memory, RingBuffersAreOnesForTwoMembersAndTwosForMore) {
   EXPECT_EQ(terms.ring_buffers(shards(1), 0), 0u);
   EXPECT_EQ(terms.ring_buffers(shards(2), 0), 6u * 64);      // K and V of 6 tokens, 8 wide
   EXPECT_EQ(terms.ring_buffers(shards(3), 0), 2 * 4u * 64);  // one under way while the other is read
+  inputs.message_type = DataType::bf16;
+  EXPECT_EQ(terms.ring_buffers(shards(3), 0), 3 * 4u * 32);  // and the own block in the messages' type
   inputs.kv_type = DataType::bf16;
-  EXPECT_EQ(terms.ring_buffers(shards(3), 0), 3 * 4u * 64);  // and the own block in the messages' type
+  EXPECT_EQ(terms.ring_buffers(shards(3), 0), 2 * 4u * 32);
 }
 
 TEST(Memory, PassedQueriesAreHeldForEveryOtherMember) {

@@ -38,7 +38,8 @@ class GgufGolden : public testing::TestWithParam<std::string> {
 TEST_P(GgufGolden, LogitsAreThoseOfTheDequantisedWeights) {
   const ModelFiles files = open_model_files(folder() + GetParam() + ".gguf");
   check_tensors(*files.weights, files.config);
-  for (const auto& [name, plan] : test::plans(world().size(), Method::full, files.config.layers)) {
+  for (const auto& [name, plan, isa] : test::settings(world().size(), Method::full, files.config.layers)) {
+    const test::UseIsa use(isa);
     Session session(world(), files.config, *files.weights, plan, LayerIndex(0), {});
     expect_golden_logits(session, files.config.vocab, name);
   }

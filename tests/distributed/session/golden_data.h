@@ -8,6 +8,7 @@
 
 #include "distributed/plan/cluster_plan.h"
 #include "engine/weights/safetensors.h"
+#include "tests/engine/kernels/every_isa.h"
 
 namespace gemring::test {
 
@@ -40,6 +41,24 @@ inline std::vector<std::pair<std::string, ClusterPlan>> plans(int ranks, Method 
   return made;
 }
 
+/// How the same must come out again.
+struct Setting {
+  std::string name;
+  ClusterPlan plan;
+  Isa isa;
+};
+
+/// Every plan with the machine's best instruction set, and the first one with each of the others.
+inline std::vector<Setting> settings(int ranks, Method method, std::int32_t layers) {
+  std::vector<Setting> made;
+  for (auto& [plan_name, plan] : plans(ranks, method, layers)) made.push_back({plan_name, plan, detected_isa()});
+  for (const Isa isa : isas_of_this_machine()) {
+    if (isa == detected_isa()) continue;
+    made.push_back({made.front().name + ", " + std::string(name(isa)), made.front().plan, isa});
+  }
+  return made;
+}
+
 /// KL(expected || got) of the softmax of one row of logits each.
 inline double divergence(const float* expected, const float* got, std::size_t vocab) {
   const auto log_sum = [vocab](const float* row) {
@@ -61,7 +80,8 @@ inline double divergence(const float* expected, const float* got, std::size_t vo
 inline double mean_divergence(const std::vector<float>& expected, const std::vector<float>& got, std::size_t vocab) {
   double sum = 0;
   for (std::size_t row = 0; row < expected.size(); row += vocab) sum += divergence(&expected[row], &got[row], vocab);
-  return sum / static_cast<double>(expected.size() / vocab);
+  const std::size_t rows = expected.size() / vocab;
+  return sum / static_cast<double>(rows);
 }
 
 }  // namespace gemring::test

@@ -16,6 +16,7 @@ namespace {
 using nlohmann::json;
 using test::ids_of;
 using test::plans;
+using test::settings;
 
 constexpr float kLogitTolerance = 2e-3f;  // tests/data/golden/README.md
 constexpr double kCloseLogits = 1e-3;     // best and second closer than this: either is right
@@ -58,7 +59,8 @@ GenerationRequest request_of(std::vector<TokenId> prompt, std::int32_t tokens, c
 
 TEST_P(Golden, LogitsAreThoseOfTheReference) {
   const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
-  for (const auto& [name, plan] : plans(world().size(), Method::full, config_.layers)) {
+  for (const auto& [name, plan, isa] : settings(world().size(), Method::full, config_.layers)) {
+    const test::UseIsa use(isa);
     Session session = this->session(plan, LayerIndex(0));
     for (const int n : {1, 7, 40, 131, 600}) {
       const std::vector<float> expected = read_f32_tensor(golden, "logits." + std::to_string(n));
@@ -78,7 +80,8 @@ TEST_P(Golden, LogitsAreThoseOfTheReference) {
 TEST_P(Golden, GreedyTokensAreThoseOfTheReference) {
   const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
   const json cases = read_json(folder(GetParam()) + "/golden.json")["cases"];
-  for (const auto& [name, plan] : plans(world().size(), Method::full, config_.layers)) {
+  for (const auto& [name, plan, isa] : settings(world().size(), Method::full, config_.layers)) {
+    const test::UseIsa use(isa);
     Session session = this->session(plan, LayerIndex(0));
     for (const json& golden_case : cases) {
       const int n = golden_case["n"];
@@ -93,7 +96,8 @@ TEST_P(Golden, GreedyTokensAreThoseOfTheReference) {
 TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
   const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/gemfilter.safetensors");
   const json cases = read_json(folder(GetParam()) + "/gemfilter.json")["cases"];
-  for (const auto& [name, plan] : plans(world().size(), Method::gemfilter, config_.layers)) {
+  for (const auto& [name, plan, isa] : settings(world().size(), Method::gemfilter, config_.layers)) {
+    const test::UseIsa use(isa);
     for (const json& golden_case : cases) {
       const std::string key = golden_case["key"];
       const LayerIndex filter_layer(golden_case["filter_layer"].get<int>());
