@@ -17,13 +17,14 @@ float bf16_probe(std::size_t rounds) {
 #pragma GCC unroll 24
   for (auto& chain : chains) {
     chain = _mm512_setzero_ps();
-    asm("" : "+v"(chain));  // or the compiler knows that all chains are the same, and keeps one
+    asm volatile("" : "+v"(chain));  // or the compiler knows that all chains are the same, and keeps one
   }
   for (std::size_t round = 0; round < rounds; ++round) {
 #pragma GCC unroll 24
     for (auto& chain : chains) chain = _mm512_dpbf16_ps(chain, ones, ones);
   }
   __m512 sum = _mm512_setzero_ps();
+#pragma GCC unroll 24  // what has an address would be stored every round
   for (const __m512& chain : chains) sum = _mm512_add_ps(sum, chain);
   return _mm512_reduce_add_ps(sum);
 }
