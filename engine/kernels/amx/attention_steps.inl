@@ -2,39 +2,23 @@
 // multiplies the values of the piece before and the scores of the piece behind. The two kinds of instruction are laid
 // out in turns, closely enough for the processor's out-of-order window to run them at the same time.
 //
-// A piece is a panel of 32 rows against a block of 32 kPairs keys; both products take two tiles of rows by two tiles of
-// keys or output dimensions at a time, so that a tile that is loaded serves two products. K and V come from L2, past
-// L1, which holds the rest (head_dim 128: 42 instead of 32 % of the limit):
+// A column of a piece (avx512bf16/attention_weights.inl) is two tiles of rows. Both products take these two by two
+// tiles of keys or output dimensions at a time, so that a tile that is loaded serves two products. K and V come from
+// L2, past L1, which holds the rest (head_dim 128: 42 instead of 32 % of the limit):
 //   S = Q K^T                 2 x 2 kPairs score tiles, sums over `depth` products each
-//   p = 2^(S - m)             rounded to bf16, two score tiles joined to one left factor
-//   O += p [V | 1]            2 depth tiles of 16 output dimensions and one whose columns are all l, the sum of the
-//                             rounded weights: what is normalised is what was added
+//   O += p [V | 1]            2 depth tiles of 16 output dimensions and one whose first column is l
 
 namespace gemring {
 namespace {
 
-using Word = std::uint16_t;  // a bf16
-constexpr std::size_t kTileWords = kTileBytes / 2;
 constexpr std::size_t kTileFloats = kTileBytes / 4;
-
-constexpr std::size_t kPanelRows = 32;
+static_assert(kTileWords * 2 == kTileBytes && kPanelRows == 2 * kTileLines);
 
 /// Pairs of score tiles in a piece, each of 32 keys: outputs are read and written once a piece, but what a piece uses
 /// more than once has to stay in 48 KB of L1. Shares of the products' limit with 2, 3, 4: heads of 64 reach 37, 37.5,
 /// 38 %, heads of 128 42, 41.5, 39 %.
 template <int depth>
 constexpr int kPairs = depth <= 2 ? 4 : 2;
-
-/// Tiles of a piece of work; two of each, one for the first 16 rows of the panel and one for the others.
-struct Piece {
-  const Word* q;      // [depth, 2] tiles
-  const Word* k;      // [2 kPairs, depth] tiles
-  const Word* v;      // [kPairs, 2 depth] tiles
-  float* s;           // [2 kPairs, 2] tiles
-  Word* p;            // [kPairs, 2] tiles
-  float* o;           // [2 depth + 1, 2] tiles
-  const float* bias;  // [32]: -m
-};
 
 /// Where accumulator `tile` of four ends up: row tile `tile` % 2 of ...
 inline float* score_tile(const Piece& piece, std::size_t pair, std::size_t tile) {  // ... key tile tile / 2 of a pair
@@ -85,46 +69,6 @@ template <int depth, int step>
   if constexpr (step == 4 * depth * kPairs<depth>) load_tile<6>(ones);
   if constexpr (tile < 2 && (turn > 0 || first == 0)) load_tile<4 + half>(before.p + (pair * 2 + half) * kTileWords);
   multiply_bf16_tiles<tile, 4 + half, 6 + tile / 2>();
-}
-
-struct Exponential {
-  __m512 c0, c1, c2, c3;
-  __m512i upper_half;
-
-  Exponential() {
-    // 2^f on [0, 1), relative error below 7.5e-5 (Remez), and half a unit of bf16 there, 2^-8: cutting off then rounds
-    c0 = _mm512_set1_ps(0.99992522f + 0x1p-8f);
-    c1 = _mm512_set1_ps(0.69583354f);
-    c2 = _mm512_set1_ps(0.22606716f);
-    c3 = _mm512_set1_ps(0.07802452f);
-    upper_half = _mm512_set1_epi32(static_cast<int>(0xffff0000u));
-  }
-
-  /// 2^t; the upper half of each lane is the result in bf16
-  [[gnu::always_inline]] __m512i operator()(__m512 t) const {
-    const __m512 f = _mm512_reduce_ps(t, 0x09);  // t - floor(t); 0 of infinity
-    const __m512 p = _mm512_fmadd_ps(_mm512_fmadd_ps(_mm512_fmadd_ps(c3, f, c2), f, c1), f, c0);
-    return _mm512_castps_si512(_mm512_scalef_ps(p, t));  // p 2^floor(t)
-  }
-};
-
-/// Row `row` of score tiles 2 pair and 2 pair + 1. Keeps the largest weights.
-template <bool biased>
-[[gnu::always_inline]] inline void weigh_row(const Piece& piece, std::size_t pair, std::size_t row,
-                                             const Exponential& exponential, __m512i& highest) {
-  const float* s = piece.s + (4 * pair + row / 16) * kTileFloats + row % 16 * 16;
-  __m512 t0 = _mm512_load_ps(s);
-  __m512 t1 = _mm512_load_ps(s + 2 * kTileFloats);
-  asm("" : "+v"(t0), "+v"(t1));  // or each would be read twice from memory, whose ports the tiles need
-  if constexpr (biased) {
-    const __m512 bias = _mm512_set1_ps(piece.bias[row]);
-    t0 = _mm512_add_ps(t0, bias);
-    t1 = _mm512_add_ps(t1, bias);
-  }
-  const __m512i joined = _mm512_ternarylogic_epi32(exponential(t1), exponential.upper_half,
-                                                   _mm512_srli_epi32(exponential(t0), 16), 0xea);  // a & b | c
-  highest = _mm512_max_epu16(highest, joined);
-  _mm512_store_si512(piece.p + (2 * pair + row / 16) * kTileWords + row % 16 * 32, joined);
 }
 
 template <int depth, int step, int end>

@@ -10,6 +10,8 @@
 //
 #include "engine/kernels/avx512bf16/transpose.inl"
 //
+#include "engine/kernels/avx512bf16/dot_tile.inl"
+//
 #include "engine/kernels/avx512bf16/pack.inl"
 //
 #include "engine/kernels/avx512bf16/store.inl"
@@ -17,38 +19,8 @@
 namespace gemring {
 namespace {
 
-constexpr std::size_t kRowsAtOnce = 8;  // 8 x 2 sums, two vectors of tokens and a broadcast row fill 32 registers
-
-/// Eight rows with two token tiles. weights: of the first row, in the first of `depth` pairs of tiles; sums: of the
-/// first row and token tile
-void multiply_rows(const std::uint16_t* weights, const std::uint16_t* tokens, std::size_t depth, float* sums,
-                   bool first) {
-  __m512 sum[kRowsAtOnce][2];
-#pragma GCC unroll 8
-  for (std::size_t row = 0; row < kRowsAtOnce; ++row) {
-    sum[row][0] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(sums + row * kTileSide);
-    sum[row][1] = first ? _mm512_setzero_ps() : _mm512_loadu_ps(sums + kTileSums + row * kTileSide);
-  }
-  for (std::size_t i = 0; i < depth; ++i, weights += kPairElements, tokens += kPairElements) {
-    for (std::size_t pair = 0; pair < kTileInputs; pair += 2) {
-      const auto x0 = (__m512bh)_mm512_loadu_si512(tokens + pair * kTileSide);
-      const auto x1 = (__m512bh)_mm512_loadu_si512(tokens + kTileElements + pair * kTileSide);
-#pragma GCC unroll 8
-      for (std::size_t row = 0; row < kRowsAtOnce; ++row) {
-        int both;
-        __builtin_memcpy(&both, weights + row * kTileInputs + pair, 4);
-        const auto inputs = (__m512bh)_mm512_set1_epi32(both);
-        sum[row][0] = _mm512_dpbf16_ps(sum[row][0], inputs, x0);
-        sum[row][1] = _mm512_dpbf16_ps(sum[row][1], inputs, x1);
-      }
-    }
-  }
-#pragma GCC unroll 8
-  for (std::size_t row = 0; row < kRowsAtOnce; ++row) {
-    _mm512_storeu_ps(sums + row * kTileSide, sum[row][0]);
-    _mm512_storeu_ps(sums + kTileSums + row * kTileSide, sum[row][1]);
-  }
-}
+// 8 x 2 sums: with 24, as many as the registers hold, a row tile of 16 would be cut unevenly, and it is no faster.
+constexpr std::size_t kRowsAtOnce = 8;
 
 void multiply(const TileProduct& product) {
   const std::uint16_t* weights = product.weights;
@@ -57,8 +29,15 @@ void multiply(const TileProduct& product) {
     const std::size_t depth = left < kChunkTiles ? left : kChunkTiles;
     for (std::size_t tile = 0; tile < 2 * product.row_pairs; ++tile) {
       for (std::size_t row = 0; row < kTileSide; row += kRowsAtOnce) {
-        multiply_rows(weights + row * kTileInputs, product.tokens + begin * kPairElements, depth,
-                      product.sums + sums_offset(tile, 0) + row * kTileSide, product.first && begin == 0);
+        float* target = product.sums + sums_offset(tile, 0) + row * kTileSide;
+        DotTile<kRowsAtOnce, 2> sums;
+        if (product.first && begin == 0)
+          sums.clear();
+        else
+          sums.load(target, kTileSums);
+        sums.multiply(weights + row * kTileInputs, kPairElements, product.tokens + begin * kPairElements, kTileElements,
+                      kPairElements, depth);
+        sums.store(target, kTileSums);
       }
       weights += tile % 2 == 0 ? kTileElements : kChunkTiles * kPairElements - kTileElements;
     }
@@ -67,10 +46,12 @@ void multiply(const TileProduct& product) {
 
 }  // namespace
 
+extern void use_avx512bf16_attention(KernelTable& table);
 extern void use_avx512bf16_probe(KernelTable& table);
 
 extern void use_avx512bf16_kernels(KernelTable& table);
 void use_avx512bf16_kernels(KernelTable& table) {
+  use_avx512bf16_attention(table);
   use_avx512bf16_probe(table);
   table.tiles = {pack_tokens, pack_weights, multiply, store, store_gated};
 }

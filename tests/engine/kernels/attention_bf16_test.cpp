@@ -2,7 +2,6 @@
 // rounded inputs. What is left is the rounding of the weights, so the bound of each output is known: weights that are
 // wrong by a factor 1 + e, |e| <= r, move sum p v / sum p by at most r sum p |v - o| / sum p.
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +10,7 @@
 #include "tests/engine/kernels/attention_data.h"
 #include "tests/engine/kernels/every_isa.h"
 #include "tests/engine/kernels/use_compute.h"
+#include "tests/engine/kernels/use_threads.h"
 
 namespace gemring {
 namespace {
@@ -132,17 +132,23 @@ void expect_in_bounds(const AttentionShape& shape, const std::vector<KeyRange>& 
   with_every_bf16_kernel([&] { EXPECT_LE(worst(data.attended(seen), expected), 1) << shape.text(); });
 }
 
-TEST(AttentionBf16, AmxHasAKernelAndComputeChoosesIt) {
-  if (detected_isa() < Isa::amx) GTEST_SKIP() << "no AMX here";
-  const test::UseIsa isa(Isa::amx);
-  ASSERT_NE(kernels().attention_tile_bf16, nullptr);
+TEST(AttentionBf16, SetsWithProductsOfBf16HaveAKernelAndComputeChoosesIt) {
   Bf16Data data({40, 2, 3, 64, 100, DataType::f32});
   const auto seen = causal(40, 60);
-  const auto exact = data.attended(seen);  // compute f32
-  const test::UseCompute use({.many = ComputeType::bf16});
-  const double difference = test::largest_difference(data.attended(seen), exact);
-  EXPECT_GT(difference, 1e-5);
-  EXPECT_LT(difference, 2e-2);
+  test::with_every_isa([&] {
+    ASSERT_EQ(kernels().attention_tile_bf16 != nullptr, active_isa() >= Isa::avx512bf16);
+    if (kernels().attention_tile_bf16 == nullptr) return;
+    const auto exact = data.attended(seen);  // compute f32
+    const test::UseCompute use({.many = ComputeType::bf16});
+    const double difference = test::largest_difference(data.attended(seen), exact);
+    EXPECT_GT(difference, 1e-5);
+    EXPECT_LT(difference, 2e-2);
+  });
+}
+
+TEST(AttentionBf16, ASetsKernelIsItsOwn) {
+  if (detected_isa() < Isa::amx) GTEST_SKIP() << "no AMX here";
+  EXPECT_NE(kernels_of(Isa::amx).attention_tile_bf16, kernels_of(Isa::avx512bf16).attention_tile_bf16);
 }
 
 TEST(AttentionBf16, EveryHeadDimAndGroup) {
@@ -257,6 +263,7 @@ TEST(AttentionBf16, HugeScoresStayInRange) {
 }
 
 TEST(AttentionBf16, ATokensBitsDependNeitherOnItsNeighboursNorOnTheThreads) {
+  const test::UseThreads most(3);                          // scratch for as many
   Bf16Data data({90, 2, 3, 64, 400, DataType::bf16}, 60);  // peaked: some rows move their references
   const auto seen = causal(90, 310, 333);
   with_every_bf16_kernel([&] {
@@ -268,10 +275,10 @@ TEST(AttentionBf16, ATokensBitsDependNeitherOnItsNeighboursNorOnTheThreads) {
       EXPECT_EQ(pair.o, std::vector<float>(all.begin() + static_cast<std::ptrdiff_t>(begin * 6 * 64),
                                            all.begin() + static_cast<std::ptrdiff_t>((begin + 2) * 6 * 64)));
     }
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(1);
-    EXPECT_EQ(data.attended(seen), all);
-    omp_set_num_threads(before);
+    for (const int threads : {1, 2, 3}) {
+      const test::UseThreads use(threads);
+      EXPECT_EQ(data.attended(seen), all) << threads << " threads";
+    }
   });
 }
 

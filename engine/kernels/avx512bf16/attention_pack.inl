@@ -1,6 +1,7 @@
-// Queries, keys and values as tiles of bf16, zero wherever there is nothing.  See attention.cpp for the products.
+// Queries, keys and values as bf16, zero wherever there is nothing, in tiles of 1 KiB: what AMX multiplies at once, and
+// what the dot products of bf16 pairs like as well. See attention_weights.inl on the including file.
 //
-//   Q   [16 rows, 32 dims] as it lies
+//   Q   [32-dim columns][kPanelRows, 32 dims]: rows as they lie
 //   K   [16 pairs of dims, 16 keys, 2]: tile t of a block holds its keys 16 t + n
 //   V   [16 pairs of keys, 16 dims, 2]: pair n of tile t holds the block's keys 32 t + n and 32 t + 16 + n, because the
 //       rounded weights of two score tiles are joined lane by lane
@@ -102,11 +103,11 @@ void pack_chunk(const AttentionTile& tile, std::size_t begin, std::size_t key_ti
   (f32 ? pack_values<DataType::f32> : pack_values<DataType::bf16>)(rows, begin, key_tiles, depth, v);
 }
 
-/// A query times `scale` into row `row` of its panel's tiles [depth, 2].
-void pack_query(const float* query, std::size_t head_dim, float scale, std::size_t row, Word* tiles) {
-  Word* to = tiles + row / 16 * kTileWords + row % 16 * 32;
+/// A query times `scale` into row `row` of its panel.
+void pack_query(const float* query, std::size_t head_dim, float scale, std::size_t row, Word* panel) {
+  Word* to = panel + row * 32;
   const __m512 factor = _mm512_set1_ps(scale);
-  for (std::size_t d = 0; d < head_dim; d += 32, to += 2 * kTileWords) {
+  for (std::size_t d = 0; d < head_dim; d += 32, to += kColumnWords) {
     const std::size_t left = head_dim - d;
     const __mmask32 mask = left >= 32 ? ~__mmask32{0} : (__mmask32{1} << left) - 1;
     const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), query + d);

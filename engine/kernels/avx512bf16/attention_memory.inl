@@ -9,7 +9,7 @@ constexpr std::size_t round_up(std::size_t x, std::size_t unit) {
   return (x + unit - 1) / unit * unit;
 }
 
-/// 32 rows: what they see and what their weights refer to.
+/// kPanelRows rows: what they see and what their weights refer to.
 struct Panel {
   float bias[kPanelRows];     // -m, whole numbers
   bool settled[kPanelRows];   // m is final but for larger scores; false only while careful
@@ -21,58 +21,56 @@ struct Panel {
 
 struct Memory {
   std::size_t panels, depth, columns;
-  float* s;        // scores of a piece
-  float* s_again;  // of a piece whose references change
-  Word* p[2];      // weights of two pieces
-  Word* k;         // keys of a chunk
+  float* s;  // scores of a piece
+  Word* p;   // weights of a piece
+  Word* k;   // keys of a chunk
   Word* v;
-  Word* ones;
-  float* idle;   // outputs and bias of the pieces before the first and behind the last
-  Word* q;       // [panels, depth, 2] tiles
-  float* o;      // [panels, columns, 2] tiles
+  Word* q;       // [panels, depth] columns
+  float* o;      // [panels, columns] columns
   Panel* panel;  // [panels]
+  float* rest;   // what the kernel has of its own
 
-  static constexpr std::size_t kPieceScores = 128 * kPanelRows;
+  static constexpr std::size_t kPieceScores = 128 * kPanelRows;  // at most
 
+  /// Without the kernel's own.
   static std::size_t floats(std::size_t rows, std::size_t depth) {
     const std::size_t panels = round_up(rows, kPanelRows) / kPanelRows;
-    const std::size_t columns = 2 * depth + 1;
-    return 16 + 3 * kPieceScores + kChunk * depth * 32 + kTileFloats + (2 * columns + 1) * kTileFloats +
-           panels * (depth + 2 * columns) * kTileFloats + panels * depth * kTileFloats +
-           panels * (round_up(sizeof(Panel), 64) / 4);
+    return 16 + kPieceScores + kPieceScores / 2 + kChunk * depth * 32 + panels * depth * kColumnWords / 2 +
+           panels * (2 * depth + 1) * kColumnFloats + panels * kPanelBytes / 4;
   }
 
   Memory(float* scratch, std::size_t rows, std::size_t depth_of_tiles)
       : panels(round_up(rows, kPanelRows) / kPanelRows), depth(depth_of_tiles), columns(2 * depth + 1) {
     const auto address = reinterpret_cast<std::uintptr_t>(scratch);
-    float* at = scratch + (round_up(address, 64) - address) / 4;
-    const auto take = [&](std::size_t count) {
-      float* begin = at;
-      at += count;
-      return begin;
-    };
-    const auto take_words = [&](std::size_t count) { return reinterpret_cast<Word*>(take(count / 2)); };
+    rest = scratch + (round_up(address, 64) - address) / 4;
     s = take(kPieceScores);
-    s_again = take(kPieceScores);
-    for (Word*& weights : p) weights = take_words(kPieceScores);
+    p = take_words(kPieceScores);
     k = take_words(kChunk * depth * 32);
     v = take_words(kChunk * depth * 32);
-    ones = take_words(kTileWords);
-    idle = take((2 * columns + 1) * kTileFloats);
-    q = take_words(panels * depth * 2 * kTileWords);
-    o = take(panels * columns * 2 * kTileFloats);
-    panel = reinterpret_cast<Panel*>(at);
-    for (std::size_t i = 0; i < kTileWords; ++i) ones[i] = 0x3f80;
-    for (std::size_t i = 0; i < (2 * columns + 1) * kTileFloats; ++i) idle[i] = 0;
+    q = take_words(panels * depth * kColumnWords);
+    o = take(panels * columns * kColumnFloats);
+    panel = reinterpret_cast<Panel*>(take(panels * kPanelBytes / 4));
     for (std::size_t i = 0; i < kPieceScores; ++i) s[i] = 0;
   }
 
-  /// The first of a row's outputs; 16 lie side by side, the next 16 two tiles behind.
-  float* outputs(std::size_t row) const {
-    return o + (row / kPanelRows * columns * 2 + row / 16 % 2) * kTileFloats + row % 16 * 16;
+  /// Of the rest, in units of 16.
+  float* take(std::size_t count) {
+    float* begin = rest;
+    rest += count;
+    return begin;
   }
-  float& output(std::size_t row, std::size_t dim) const { return outputs(row)[dim / 16 * 2 * kTileFloats + dim % 16]; }
-  float& sum(std::size_t row) const { return output(row, (columns - 1) * 16); }
+  Word* take_words(std::size_t count) { return reinterpret_cast<Word*>(take(count / 2)); }
+
+  /// The first of a row's outputs; 16 lie side by side, the next 16 a column behind.
+  float* outputs(std::size_t row) const {
+    return o + row / kPanelRows * columns * kColumnFloats + row % kPanelRows * 16;
+  }
+  float& output(std::size_t row, std::size_t dim) const { return outputs(row)[dim / 16 * kColumnFloats + dim % 16]; }
+  float* sum_lanes(std::size_t row) const { return outputs(row) + (columns - 1) * kColumnFloats; }
+  float sum(std::size_t row) const { return _mm512_reduce_add_ps(_mm512_load_ps(sum_lanes(row))); }
+
+ private:
+  static constexpr std::size_t kPanelBytes = round_up(sizeof(Panel), 64);
 };
 
 /// 2^x for x in (-1, 0], to f32's precision: Taylor's series to the 11th power.
