@@ -137,7 +137,7 @@ TEST(Int8Activations, WhatIsNoNumberStaysNone) {
     x[50] = bad;
     test::with_every_isa([&] {
       float out = 0;
-      kernels().dot_rows_int8({DataType::q8_0, w.data(), 1, 64}, 0, 1, quantised(DataType::q8_0, x).data(), 1, &out, 1,
+      kernels().dot_rows_int8({DataType::q8_0, w.data(), 1, 64}, {0, 1}, quantised(DataType::q8_0, x).data(), &out,
                               false);
       EXPECT_FALSE(std::isfinite(out)) << bad;
     });
@@ -166,14 +166,16 @@ struct Expected {
   }
 };
 
-/// All tokens at once, by the kernel itself: linear() takes it for one token.
+/// By the kernel itself, token by token: linear() takes other kernels for several.
 void multiply(const std::vector<float>& x, std::size_t tokens, const WeightMatrix& w, std::vector<float>& out,
               bool add) {
   const std::size_t chunks = activation_chunks(w.cols);
   Buffer<ActivationChunk> activations(tokens * chunks);
   for (std::size_t t = 0; t < tokens; ++t)
     kernels().quantise_activations(w.type, x.data() + t * w.cols, w.cols, activations.data() + t * chunks);
-  kernels().dot_rows_int8(w, 0, w.rows, activations.data(), tokens, out.data(), w.rows, add);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    kernels().dot_rows_int8(w, {0, w.rows}, activations.data() + t * chunks, out.data() + t * w.rows, add);
+  }
 }
 
 /// Every row, token and way of output, within a few roundings of f32 (the integers are exact).
@@ -224,8 +226,8 @@ TEST(Int8Products, TheLargestSumsFit) {
     for (std::size_t block = 0; block < 16; ++block) std::memcpy(&row[block * 34], &one, 2);
     test::with_every_isa([&] {
       float out = 0;
-      kernels().dot_rows_int8({DataType::q8_0, row.data(), 1, 512}, 0, 1, quantised(DataType::q8_0, x).data(), 1, &out,
-                              1, false);
+      kernels().dot_rows_int8({DataType::q8_0, row.data(), 1, 512}, {0, 1}, quantised(DataType::q8_0, x).data(), &out,
+                              false);
       EXPECT_NEAR(out, sign * -128.0f * 512.0f, 0.1f);
     });
   }
@@ -263,8 +265,8 @@ TEST(Int8Products, TheKernelReadsNothingBehindTheLastRow) {
     test::with_every_isa([&] {
       const std::vector<ActivationChunk> chunks = quantised(type, x);
       float out = 0, walled = 0;
-      kernels().dot_rows_int8({type, w.data(), 1, cols}, 0, 1, chunks.data(), 1, &out, 1, false);
-      kernels().dot_rows_int8({type, bytes.data(), 1, cols}, 0, 1, chunks.data(), 1, &walled, 1, false);
+      kernels().dot_rows_int8({type, w.data(), 1, cols}, {0, 1}, chunks.data(), &out, false);
+      kernels().dot_rows_int8({type, bytes.data(), 1, cols}, {0, 1}, chunks.data(), &walled, false);
       EXPECT_EQ(walled, out) << name(type);
     });
   }
