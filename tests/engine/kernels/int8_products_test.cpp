@@ -272,5 +272,30 @@ TEST(Int8Products, TheKernelReadsNothingBehindTheLastRow) {
   }
 }
 
+TEST(RowStreams, TwoAtOnceGiveTheRowsOfBothAndNoOthers) {
+  const std::size_t rows = 7, cols = 96 + 512;  // a part of a chunk too
+  const std::vector<float> x = test::numbers(cols, 3);
+  for (const DataType type : {DataType::q8_0, DataType::q4_0, DataType::f32}) {
+    const RandomBlocks blocks(is_block_type(type) ? type : DataType::q8_0, rows * cols, 5);
+    const std::vector<float> plain = test::numbers(rows * cols, 6);
+    const WeightMatrix w{type, is_block_type(type) ? static_cast<const void*>(blocks.data()) : plain.data(), rows,
+                         cols};
+    test::with_every_isa([&] {
+      const auto run = [&](const RowStreams& streams) {
+        std::vector<float> out(rows, 0.5f);
+        if (is_block_type(type))
+          kernels().dot_rows_int8(w, streams, quantised(type, x).data(), out.data(), true);
+        else
+          kernels().dot_rows(w, streams, x.data(), cols, 1, out.data(), rows, true);
+        return out;
+      };
+      const std::vector<float> all = run({0, rows});
+      const std::vector<float> pairs = run({1, 3, 4});  // rows 1, 5, 2, 6
+      for (const std::size_t row : {1u, 2u, 5u, 6u}) EXPECT_EQ(pairs[row], all[row]) << name(type) << " " << row;
+      for (const std::size_t row : {0u, 3u, 4u}) EXPECT_EQ(pairs[row], 0.5f) << name(type) << " " << row;
+    });
+  }
+}
+
 }  // namespace
 }  // namespace gemring
