@@ -16,13 +16,14 @@ constexpr std::size_t kFewTokens = 12;           // below it the conversion of a
 constexpr std::size_t kRowsOfLine = 16;          // outputs in a cache line: no two threads write into one
 constexpr std::size_t kBytesOfPiece = 32 << 10;  // of weights; two microseconds, long against taking the next piece
 
-void cut(const WeightMatrix& w, std::span<RowShare> shares) {
+void cut(const WeightMatrix& w, std::size_t streams, std::span<RowShare> shares) {
   const std::size_t lines = (w.rows + kRowsOfLine - 1) / kRowsOfLine;
   for (std::size_t i = 0; i < shares.size(); ++i) {
     RowShare& share = shares[i];
     share.begin = lines * i / shares.size() * kRowsOfLine;
     share.end = std::min(lines * (i + 1) / shares.size() * kRowsOfLine, w.rows);
-    share.half = (share.end - share.begin) / 2;
+    share.rows = (share.end - share.begin) / streams;
+    share.apart = streams > 1 ? share.rows : 0;
     share.next.store(0, std::memory_order_relaxed);
   }
 }
@@ -32,23 +33,23 @@ template <class Work>
 void work_off(RowShare& share, std::size_t piece, Work work) {
   for (;;) {
     const std::size_t at = share.next.fetch_add(piece, std::memory_order_relaxed);
-    if (at >= std::max<std::size_t>(share.half, 1)) return;
-    const std::size_t last = std::min(at + piece, share.half);
-    if (at < last) work(RowStreams{share.begin + at, share.begin + last, share.half});
-    if (last == share.half && share.begin + 2 * last < share.end)
-      work(RowStreams{share.begin + 2 * last, share.end, 0});
+    if (at >= std::max<std::size_t>(share.rows, 1)) return;
+    const std::size_t last = std::min(at + piece, share.rows);
+    if (at < last) work(RowStreams{share.begin + at, share.begin + last, share.apart});
+    const std::size_t done = share.begin + share.apart + share.rows;
+    if (last == share.rows && done < share.end) work(RowStreams{done, share.end, 0});
   }
 }
 
 /// Calls work(streams) for pieces of the rows, from all threads. Each begins with its own consecutive share, always the
-/// same, which it reads as two streams from its own memory; whoever is done first helps the others: one processor that
-/// is held up would hold up all.
+/// same, which it reads as one or two streams from its own memory; whoever is done first helps the others: one
+/// processor that is held up would hold up all.
 template <class Work>
-void share_rows(const WeightMatrix& w, LinearScratch& scratch, Work work) {
-  const std::size_t piece = std::max<std::size_t>(kBytesOfPiece / (2 * row_bytes(w.type, w.cols)), 1);
+void share_rows(const WeightMatrix& w, std::size_t streams, LinearScratch& scratch, Work work) {
+  const std::size_t piece = std::max<std::size_t>(kBytesOfPiece / (streams * row_bytes(w.type, w.cols)), 1);
   const auto all = scratch.shares();
   const auto shares = all.first(std::min(all.size(), static_cast<std::size_t>(omp_get_max_threads())));
-  cut(w, shares);
+  cut(w, streams, shares);
 #pragma omp parallel num_threads(static_cast <int>(shares.size()))
   for (std::size_t i = 0; i < shares.size(); ++i)
     work_off(shares[(i + static_cast<std::size_t>(omp_get_thread_num())) % shares.size()], piece, work);
@@ -57,7 +58,9 @@ void share_rows(const WeightMatrix& w, LinearScratch& scratch, Work work) {
 void linear_few(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
                 LinearScratch& scratch) {
   const KernelTable& table = kernels();
-  share_rows(w, scratch, [&](const RowStreams& rows) {
+  // f32 is a plain read by itself, blocks are limited by arithmetic here.
+  const bool two = x.rows() == 1 && (w.type == DataType::bf16 || w.type == DataType::f16);
+  share_rows(w, two ? 2 : 1, scratch, [&](const RowStreams& rows) {
     table.dot_rows(w, rows, x.data(), x.stride(), x.rows(), out.data(), out.stride(), add);
   });
 }
@@ -68,7 +71,8 @@ void linear_one_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixVie
   const KernelTable& table = kernels();
   ActivationChunk* activations = scratch.activations();
   table.quantise_activations(w.type, x.data(), w.cols, activations);
-  share_rows(w, scratch, [&](const RowStreams& rows) { table.dot_rows_int8(w, rows, activations, out.data(), add); });
+  share_rows(w, 2, scratch,
+             [&](const RowStreams& rows) { table.dot_rows_int8(w, rows, activations, out.data(), add); });
 }
 
 /// Outputs per panel: at least two panels a thread, so that one that is held up does not hold up all; a multiple of the
