@@ -62,7 +62,7 @@ struct WeightMatrix {
 
 /// Rows [begin, end) of a product of one token and, where `apart` is not 0, those that lie so many rows behind them: a
 /// row of each in turn. A processor follows two far streams of memory with more loads in flight than one (decode of
-/// q8_0: 0.79 of a plain read with one, 0.97 with two, 0.95 with four).
+/// q8_0: 0.79 of a plain read with one, 0.93 with two, 0.91 with four).
 struct RowStreams {
   std::size_t begin = 0;
   std::size_t end = 0;
