@@ -44,9 +44,9 @@ void dot_rows(benchmark::State& state, const KernelTable& table, DataType type, 
   Buffer<float> out(kRows);
   for ([[maybe_unused]] auto iteration : state) {
     if (int8) {
-      table.dot_rows_int8(weights, 0, kRows, chunks.data(), 1, out.data(), kRows, false);
+      table.dot_rows_int8(weights, {0, kRows / 2, kRows / 2}, chunks.data(), out.data(), false);
     } else {
-      table.dot_rows(weights, 0, kRows, x.data(), kInputs, 1, out.data(), kRows, false);
+      table.dot_rows(weights, {0, kRows / 2, kRows / 2}, x.data(), kInputs, 1, out.data(), kRows, false);
     }
     benchmark::ClobberMemory();
   }

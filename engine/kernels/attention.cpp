@@ -94,13 +94,16 @@ void attend_one(HeadsView<const float> q, const KeysValues& all, KeyRange seen_k
       std::max(kSplitKeys, (keys / AttentionScratch::kMaxSplits + kSplitKeys) / kSplitKeys * kSplitKeys);
   const std::size_t splits = (keys + step - 1) / step;
   const bool few = q.heads() / kv.kv_heads <= kFewRows;
+  // A thread takes key heads that lie side by side; their number does not change any head's result.
+  const std::size_t parts = few ? std::min(kv.kv_heads, static_cast<std::size_t>(omp_get_max_threads())) : kv.kv_heads;
 #pragma omp parallel for collapse(2) schedule(static)
-  for (std::size_t split = 0; split < splits; ++split) {
-    for (std::size_t kv_head = 0; kv_head < kv.kv_heads; ++kv_head) {
+  for (std::size_t part = 0; part < parts; ++part) {
+    for (std::size_t split = 0; split < splits; ++split) {
       const std::size_t count = std::min(step, keys - split * step);
       const KeyRange seen{0, static_cast<std::int32_t>(count)};
       AttentionTile tile = tile_of(q, keys_from(kv, split * step, count), scratch.split_state(split));
-      tile.kv_head = kv_head;
+      tile.kv_head = kv.kv_heads * part / parts;
+      tile.kv_head_count = kv.kv_heads * (part + 1) / parts - tile.kv_head;
       tile.seen = &seen;
       tile.first = true;
       (few ? table.attention_few : table.attention_tile)(tile, scratch.of_thread(omp_get_thread_num()));
@@ -126,6 +129,7 @@ std::size_t attention_scratch_bytes(std::size_t heads, std::size_t kv_heads, std
 AttentionScratch::AttentionScratch(std::size_t heads, std::size_t kv_heads, std::size_t head_dim)
     : heads_(heads), head_dim_(head_dim) {
   constexpr Compute kAny{ComputeType::bf16, ComputeType::f32};
+  elements_ = heads * head_dim;  // of attention_few
   for (int isa = 0; isa <= static_cast<int>(detected_isa()); ++isa)
     elements_ =
         std::max(elements_, scratch_elements(kernels_of(static_cast<Isa>(isa)), heads / kv_heads, head_dim, kAny));

@@ -218,6 +218,7 @@ void dot_blocks(const Byte* row, std::size_t cols, const float* x, std::size_t x
   }
 }
 
+/// Rows [begin, end).
 template <DataType type>
 void dot_rows_of_blocks(const WeightMatrix& weights, std::size_t begin, std::size_t end, const float* x,
                         std::size_t x_stride, std::size_t tokens, float* out, std::size_t out_stride, bool add) {

@@ -102,30 +102,40 @@ constexpr std::size_t kDotChains = 4;                 // sums of a dot product t
 constexpr std::size_t kDotTokens = W == 16 ? 4 : 2;   // whose sums fit the registers
 constexpr std::size_t kDotElements = kDotChains * W;  // of a row at a time
 
-/// sums[t] = row . x[t]; weights are converted once for all tokens. The same sums for any number of tokens.
-template <DataType type, std::size_t tokens>
-inline void dot_tokens(const void* row, std::size_t cols, const float* x, std::size_t x_stride, float* sums) {
+/// sums[r, t] = row r . x[t], `rows` rows `apart` bytes apart; weights are converted once for all tokens. The same sums
+/// for any number of rows and tokens.
+template <DataType type, std::size_t rows, std::size_t tokens>
+inline void dot_tokens(const void* row, std::size_t apart, std::size_t cols, const float* x, std::size_t x_stride,
+                       float* sums) {
   constexpr std::size_t kBytes = kDotElements * block_bytes(type);
-  Floats chains[tokens][kDotChains] = {};
+  const auto stored = [&](std::size_t r) { return static_cast<const char*>(row) + r * apart; };
+  Floats chains[rows][tokens][kDotChains] = {};
   std::size_t i = 0;
   for (; i + kDotElements <= cols; i += kDotElements) {
-    const char* at = static_cast<const char*>(row) + i * block_bytes(type);
-    for (std::size_t byte = 0; byte < kBytes; byte += 64) __builtin_prefetch(at + kReadAhead + byte);
+#pragma GCC unroll 2
+    for (std::size_t r = 0; r < rows; ++r) {
+      const char* at = stored(r) + i * block_bytes(type);
+      for (std::size_t byte = 0; byte < kBytes; byte += 64) __builtin_prefetch(at + kReadAhead + byte);
 #pragma GCC unroll 4
-    for (std::size_t c = 0; c < kDotChains; ++c) {
-      const Floats w = load_as<type>(row, i + c * W);
-      for (std::size_t t = 0; t < tokens; ++t) chains[t][c] += w * load(x + t * x_stride + i + c * W);
+      for (std::size_t c = 0; c < kDotChains; ++c) {
+        const Floats w = load_as<type>(stored(r), i + c * W);
+        for (std::size_t t = 0; t < tokens; ++t) chains[r][t][c] += w * load(x + t * x_stride + i + c * W);
+      }
     }
   }
-  for (; i + W <= cols; i += W) {
-    const Floats w = load_as<type>(row, i);
-    for (std::size_t t = 0; t < tokens; ++t) chains[t][0] += w * load(x + t * x_stride + i);
-  }
-  for (std::size_t t = 0; t < tokens; ++t)
-    sums[t] = sum_of((chains[t][0] + chains[t][1]) + (chains[t][2] + chains[t][3]));
-  for (; i < cols; ++i) {
-    const float w = widen_one(type, row, i);
-    for (std::size_t t = 0; t < tokens; ++t) sums[t] += w * x[t * x_stride + i];
+  for (std::size_t r = 0; r < rows; ++r) {
+    std::size_t j = i;
+    for (; j + W <= cols; j += W) {
+      const Floats w = load_as<type>(stored(r), j);
+      for (std::size_t t = 0; t < tokens; ++t) chains[r][t][0] += w * load(x + t * x_stride + j);
+    }
+    float* own = sums + r * tokens;
+    for (std::size_t t = 0; t < tokens; ++t)
+      own[t] = sum_of((chains[r][t][0] + chains[r][t][1]) + (chains[r][t][2] + chains[r][t][3]));
+    for (; j < cols; ++j) {
+      const float w = widen_one(type, stored(r), j);
+      for (std::size_t t = 0; t < tokens; ++t) own[t] += w * x[t * x_stride + j];
+    }
   }
 }
 
@@ -142,24 +152,44 @@ void dot_rows_of(const WeightMatrix& weights, std::size_t begin, std::size_t end
     std::size_t token = 0;
     float sums[kDotTokens];
     for (; token + kDotTokens <= tokens; token += kDotTokens) {
-      dot_tokens<type, kDotTokens>(w, weights.cols, x + token * x_stride, x_stride, sums);
+      dot_tokens<type, 1, kDotTokens>(w, 0, weights.cols, x + token * x_stride, x_stride, sums);
       for (std::size_t t = 0; t < kDotTokens; ++t) put(token + t, row, sums[t]);
     }
     for (; token < tokens; ++token) {
-      dot_tokens<type, 1>(w, weights.cols, x + token * x_stride, x_stride, sums);
+      dot_tokens<type, 1, 1>(w, 0, weights.cols, x + token * x_stride, x_stride, sums);
       put(token, row, sums[0]);
     }
   }
 }
 
-void dot_rows(const WeightMatrix& weights, std::size_t begin, std::size_t end, const float* x, std::size_t x_stride,
+/// Of one token, both streams at once.
+template <DataType type>
+void dot_row_pairs(const WeightMatrix& weights, const RowStreams& rows, const float* x, float* out, bool add) {
+  const std::size_t stride = weights.cols * block_bytes(type);
+  for (std::size_t row = rows.begin; row < rows.end; ++row) {
+    const void* w = static_cast<const char*>(weights.data) + row * stride;
+    float sums[2];
+    dot_tokens<type, 2, 1>(w, rows.apart * stride, weights.cols, x, 0, sums);
+    out[row] = add ? out[row] + sums[0] : sums[0];
+    out[row + rows.apart] = add ? out[row + rows.apart] + sums[1] : sums[1];
+  }
+}
+
+void dot_rows(const WeightMatrix& weights, const RowStreams& rows, const float* x, std::size_t x_stride,
               std::size_t tokens, float* out, std::size_t out_stride, bool add) {
   with_type(weights.type, [&](auto stored) {
     constexpr DataType type = decltype(stored)::type;
-    if constexpr (is_block_type(type))
-      dot_rows_of_blocks<type>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
-    else
-      dot_rows_of<type>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
+    if constexpr (!is_block_type(type)) {
+      if (rows.apart != 0 && tokens == 1) return dot_row_pairs<type>(weights, rows, x, out, add);
+    }
+    const auto each = [&](std::size_t begin, std::size_t end) {  // limited by arithmetic
+      if constexpr (is_block_type(type))
+        dot_rows_of_blocks<type>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
+      else
+        dot_rows_of<type>(weights, begin, end, x, x_stride, tokens, out, out_stride, add);
+    };
+    each(rows.begin, rows.end);
+    if (rows.apart != 0) each(rows.begin + rows.apart, rows.end + rows.apart);
   });
 }
 
@@ -170,7 +200,8 @@ void score_keys(const float* q, std::size_t heads, const float* keys, std::size_
     float score = 0;
     for (std::size_t h = 0; h < heads; ++h) {
       float dot;
-      dot_tokens<DataType::f32, 1>(keys + (key * kv_heads + h / group) * head_dim, head_dim, q + h * head_dim, 0, &dot);
+      dot_tokens<DataType::f32, 1, 1>(keys + (key * kv_heads + h / group) * head_dim, 0, head_dim, q + h * head_dim, 0,
+                                      &dot);
       score += dot;
     }
     scores[key] = score;

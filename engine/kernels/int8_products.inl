@@ -111,19 +111,20 @@ float plain_int8_dot(const Byte* blocks, std::size_t cols, const ActivationChunk
   return sum;
 }
 
-void dot_rows_int8(const WeightMatrix& weights, std::size_t begin, std::size_t end, const ActivationChunk* x,
-                   std::size_t tokens, float* out, std::size_t out_stride, bool add) {
+void dot_rows_int8(const WeightMatrix& weights, const RowStreams& rows, const ActivationChunk* x, float* out,
+                   bool add) {
   with_type(weights.type, [&](auto stored) {
     constexpr DataType type = decltype(stored)::type;
     if constexpr (is_block_type(type)) {
       const std::size_t stride = weights.cols / block_elements(type) * block_bytes(type);
-      for (std::size_t row = begin; row < end; ++row) {
+      const auto put = [&](std::size_t row) {
         const Byte* blocks = static_cast<const Byte*>(weights.data) + row * stride;
-        for (std::size_t t = 0; t < tokens; ++t) {
-          const float sum = plain_int8_dot<type>(blocks, weights.cols, x + t * activation_chunks(weights.cols));
-          float& target = out[t * out_stride + row];
-          target = add ? target + sum : sum;
-        }
+        const float sum = plain_int8_dot<type>(blocks, weights.cols, x);
+        out[row] = add ? out[row] + sum : sum;
+      };
+      for (std::size_t row = rows.begin; row < rows.end; ++row) {
+        put(row);
+        if (rows.apart != 0) put(row + rows.apart);
       }
     }
   });

@@ -12,40 +12,56 @@
 namespace gemring {
 namespace {
 
-constexpr std::size_t kFewTokens = 12;            // below it the conversion of a panel costs more than sgemm gains
-constexpr std::size_t kRowsOfLine = 16;           // outputs in a cache line: no two threads write into one
-constexpr std::size_t kBytesOfPiece = 128 << 10;  // of weights; some microseconds, long against taking the next piece
+constexpr std::size_t kFewTokens = 12;           // below it the conversion of a panel costs more than sgemm gains
+constexpr std::size_t kRowsOfLine = 16;          // outputs in a cache line: no two threads write into one
+constexpr std::size_t kBytesOfPiece = 32 << 10;  // of weights; two microseconds, long against taking the next piece
 
-/// Calls work(begin, end) for pieces of the rows, from all threads. Each begins with its own consecutive share, always
-/// the same, which it reads as one stream from its own memory; whoever is done first helps the others: one processor
-/// that is held up would hold up all.
-template <class Work>
-void share_rows(const WeightMatrix& w, LinearScratch& scratch, Work work) {
+void cut(const WeightMatrix& w, std::size_t streams, std::span<RowShare> shares) {
   const std::size_t lines = (w.rows + kRowsOfLine - 1) / kRowsOfLine;
-  const std::size_t line_bytes = kRowsOfLine * row_bytes(w.type, w.cols);
-  const std::size_t piece = std::max<std::size_t>(kBytesOfPiece / line_bytes, 1) * kRowsOfLine;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    RowShare& share = shares[i];
+    share.begin = lines * i / shares.size() * kRowsOfLine;
+    share.end = std::min(lines * (i + 1) / shares.size() * kRowsOfLine, w.rows);
+    share.rows = (share.end - share.begin) / streams;
+    share.apart = streams > 1 ? share.rows : 0;
+    share.next.store(0, std::memory_order_relaxed);
+  }
+}
+
+/// Calls work(streams) for pieces of a share, `piece` rows of each of its streams, until others have taken the rest.
+template <class Work>
+void work_off(RowShare& share, std::size_t piece, Work work) {
+  for (;;) {
+    const std::size_t at = share.next.fetch_add(piece, std::memory_order_relaxed);
+    if (at >= std::max<std::size_t>(share.rows, 1)) return;
+    const std::size_t last = std::min(at + piece, share.rows);
+    if (at < last) work(RowStreams{share.begin + at, share.begin + last, share.apart});
+    const std::size_t done = share.begin + share.apart + share.rows;
+    if (last == share.rows && done < share.end) work(RowStreams{done, share.end, 0});
+  }
+}
+
+/// Calls work(streams) for pieces of the rows, from all threads. Each begins with its own consecutive share, always the
+/// same, which it reads as one or two streams from its own memory; whoever is done first helps the others: one
+/// processor that is held up would hold up all.
+template <class Work>
+void share_rows(const WeightMatrix& w, std::size_t streams, LinearScratch& scratch, Work work) {
+  const std::size_t piece = std::max<std::size_t>(kBytesOfPiece / (streams * row_bytes(w.type, w.cols)), 1);
   const auto all = scratch.shares();
   const auto shares = all.first(std::min(all.size(), static_cast<std::size_t>(omp_get_max_threads())));
-  for (std::size_t i = 0; i < shares.size(); ++i) {
-    shares[i].next.store(lines * i / shares.size() * kRowsOfLine, std::memory_order_relaxed);
-    shares[i].end = std::min(lines * (i + 1) / shares.size() * kRowsOfLine, w.rows);
-  }
+  cut(w, streams, shares);
 #pragma omp parallel num_threads(static_cast <int>(shares.size()))
-  for (std::size_t i = 0; i < shares.size(); ++i) {
-    RowShare& share = shares[(i + static_cast<std::size_t>(omp_get_thread_num())) % shares.size()];
-    for (;;) {
-      const std::size_t begin = share.next.fetch_add(piece, std::memory_order_relaxed);
-      if (begin >= share.end) break;
-      work(begin, std::min(begin + piece, share.end));
-    }
-  }
+  for (std::size_t i = 0; i < shares.size(); ++i)
+    work_off(shares[(i + static_cast<std::size_t>(omp_get_thread_num())) % shares.size()], piece, work);
 }
 
 void linear_few(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
                 LinearScratch& scratch) {
   const KernelTable& table = kernels();
-  share_rows(w, scratch, [&](std::size_t begin, std::size_t end) {
-    table.dot_rows(w, begin, end, x.data(), x.stride(), x.rows(), out.data(), out.stride(), add);
+  // f32 is a plain read by itself, blocks are limited by arithmetic here.
+  const bool two = x.rows() == 1 && (w.type == DataType::bf16 || w.type == DataType::f16);
+  share_rows(w, two ? 2 : 1, scratch, [&](const RowStreams& rows) {
+    table.dot_rows(w, rows, x.data(), x.stride(), x.rows(), out.data(), out.stride(), add);
   });
 }
 
@@ -55,9 +71,8 @@ void linear_one_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixVie
   const KernelTable& table = kernels();
   ActivationChunk* activations = scratch.activations();
   table.quantise_activations(w.type, x.data(), w.cols, activations);
-  share_rows(w, scratch, [&](std::size_t begin, std::size_t end) {
-    table.dot_rows_int8(w, begin, end, activations, 1, out.data(), out.stride(), add);
-  });
+  share_rows(w, 2, scratch,
+             [&](const RowStreams& rows) { table.dot_rows_int8(w, rows, activations, out.data(), add); });
 }
 
 /// Outputs per panel: at least two panels a thread, so that one that is held up does not hold up all; a multiple of the

@@ -16,9 +16,13 @@
 
 namespace gemring {
 
-/// Consecutive rows of a product that one thread begins with, and others help with when theirs are done. A cache line.
+/// Consecutive rows [begin, end) of a product that one thread begins with, and others help with when theirs are done:
+/// in two streams of `half` rows, and the odd last row. A cache line.
 struct alignas(64) RowShare {
-  std::atomic<std::size_t> next = 0;
+  std::atomic<std::size_t> next = 0;  // row of each stream, from 0
+  std::size_t begin = 0;
+  std::size_t rows = 0;
+  std::size_t apart = 0;  // of the streams, in rows; 0: there is one
   std::size_t end = 0;
 };
 

@@ -31,6 +31,17 @@ inline void store(float* p, Floats v) {
   *reinterpret_cast<Floats*>(p) = v;
 }
 
+/// The numbers of all lanes.
+template <std::size_t... i>
+struct Lanes {};
+template <std::size_t count, std::size_t... i>
+struct LanesBelow : LanesBelow<count - 1, count - 1, i...> {};
+template <std::size_t... i>
+struct LanesBelow<0, i...> {
+  using type = Lanes<i...>;
+};
+using AllLanes = typename LanesBelow<W>::type;
+
 /// x in every lane. x - 0 is x for every x, so this compiles to a broadcast straight from memory; 0 + x would not
 /// (x = -0).
 inline Floats splat(float x) {

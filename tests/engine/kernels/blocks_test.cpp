@@ -256,7 +256,7 @@ TEST(Blocks, DotProductsOfManyTokensComeInGroups) {
   const std::vector<float> x = test::numbers(37 * 256, 1);
   test::with_every_isa([&] {
     std::vector<float> out(37 * 3);
-    kernels().dot_rows({DataType::q5_k, w.data(), 3, 256}, 1, 3, x.data(), 256, 37, out.data(), 3, false);
+    kernels().dot_rows({DataType::q5_k, w.data(), 3, 256}, {1, 3}, x.data(), 256, 37, out.data(), 3, false);
     for (std::size_t t = 0; t < 37; ++t) {
       EXPECT_EQ(out[t * 3], 0) << t;  // row 0 was not asked for
       for (std::size_t r = 1; r < 3; ++r) {

@@ -138,21 +138,23 @@ TEST(Int8Activations, WhatIsNoNumberStaysNone) {
     x[50] = bad;
     test::with_every_isa([&] {
       float out = 0;
-      kernels().dot_rows_int8({DataType::q8_0, w.data(), 1, 64}, 0, 1, quantised(DataType::q8_0, x).data(), 1, &out, 1,
+      kernels().dot_rows_int8({DataType::q8_0, w.data(), 1, 64}, {0, 1}, quantised(DataType::q8_0, x).data(), &out,
                               false);
       EXPECT_FALSE(std::isfinite(out)) << bad;
     });
   }
 }
 
-/// All tokens at once, by the kernel itself: linear() takes it for one token.
+/// By the kernel itself, token by token: linear() takes other kernels for several.
 void multiply(const std::vector<float>& x, std::size_t tokens, const WeightMatrix& w, std::vector<float>& out,
               bool add) {
   const std::size_t chunks = activation_chunks(w.cols);
   Buffer<ActivationChunk> activations(tokens * chunks);
   for (std::size_t t = 0; t < tokens; ++t)
     kernels().quantise_activations(w.type, x.data() + t * w.cols, w.cols, activations.data() + t * chunks);
-  kernels().dot_rows_int8(w, 0, w.rows, activations.data(), tokens, out.data(), w.rows, add);
+  for (std::size_t t = 0; t < tokens; ++t) {
+    kernels().dot_rows_int8(w, {0, w.rows}, activations.data() + t * chunks, out.data() + t * w.rows, add);
+  }
 }
 
 /// Every row, token and way of output, within a few roundings of f32 (the integers are exact).
@@ -203,8 +205,8 @@ TEST(Int8Products, TheLargestSumsFit) {
     for (std::size_t block = 0; block < 16; ++block) std::memcpy(&row[block * 34], &one, 2);
     test::with_every_isa([&] {
       float out = 0;
-      kernels().dot_rows_int8({DataType::q8_0, row.data(), 1, 512}, 0, 1, quantised(DataType::q8_0, x).data(), 1, &out,
-                              1, false);
+      kernels().dot_rows_int8({DataType::q8_0, row.data(), 1, 512}, {0, 1}, quantised(DataType::q8_0, x).data(), &out,
+                              false);
       EXPECT_NEAR(out, sign * -128.0f * 512.0f, 0.1f);
     });
   }
@@ -242,9 +244,34 @@ TEST(Int8Products, TheKernelReadsNothingBehindTheLastRow) {
     test::with_every_isa([&] {
       const std::vector<ActivationChunk> chunks = quantised(type, x);
       float out = 0, walled = 0;
-      kernels().dot_rows_int8({type, w.data(), 1, cols}, 0, 1, chunks.data(), 1, &out, 1, false);
-      kernels().dot_rows_int8({type, bytes.data(), 1, cols}, 0, 1, chunks.data(), 1, &walled, 1, false);
+      kernels().dot_rows_int8({type, w.data(), 1, cols}, {0, 1}, chunks.data(), &out, false);
+      kernels().dot_rows_int8({type, bytes.data(), 1, cols}, {0, 1}, chunks.data(), &walled, false);
       EXPECT_EQ(walled, out) << name(type);
+    });
+  }
+}
+
+TEST(RowStreams, TwoAtOnceGiveTheRowsOfBothAndNoOthers) {
+  const std::size_t rows = 7, cols = 96 + 512;  // a part of a chunk too
+  const std::vector<float> x = test::numbers(cols, 3);
+  for (const DataType type : {DataType::q8_0, DataType::q4_0, DataType::f32}) {
+    const RandomBlocks blocks(is_block_type(type) ? type : DataType::q8_0, rows * cols, 5);
+    const std::vector<float> plain = test::numbers(rows * cols, 6);
+    const WeightMatrix w{type, is_block_type(type) ? static_cast<const void*>(blocks.data()) : plain.data(), rows,
+                         cols};
+    test::with_every_isa([&] {
+      const auto run = [&](const RowStreams& streams) {
+        std::vector<float> out(rows, 0.5f);
+        if (is_block_type(type))
+          kernels().dot_rows_int8(w, streams, quantised(type, x).data(), out.data(), true);
+        else
+          kernels().dot_rows(w, streams, x.data(), cols, 1, out.data(), rows, true);
+        return out;
+      };
+      const std::vector<float> all = run({0, rows});
+      const std::vector<float> pairs = run({1, 3, 4});  // rows 1, 5, 2, 6
+      for (const std::size_t row : {1u, 2u, 5u, 6u}) EXPECT_EQ(pairs[row], all[row]) << name(type) << " " << row;
+      for (const std::size_t row : {0u, 3u, 4u}) EXPECT_EQ(pairs[row], 0.5f) << name(type) << " " << row;
     });
   }
 }

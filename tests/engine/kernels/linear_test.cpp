@@ -6,6 +6,7 @@
 
 #include "engine/base/check.h"
 #include "tests/engine/kernels/every_isa.h"
+#include "tests/engine/kernels/use_threads.h"
 #include "tests/support/numbers.h"
 #include "tests/support/stored.h"
 
@@ -148,6 +149,26 @@ TEST(Linear, ShapesThatDoNotFitAreABug) {
   EXPECT_THROW(
       linear({x.data(), 1, 2}, {DataType::f32, w.data(), 2, 2}, {out.data(), 1, 3}, Output::overwrite, scratch),
       InternalError);
+}
+
+TEST(Linear, OneTokenReachesEveryRowOnceOnAnyNumberOfThreads) {
+  const std::size_t cols = 64;
+  const std::vector<float> x = test::numbers(cols, 4);
+  for (const std::size_t rows : {1u, 2u, 3u, 15u, 16u, 17u, 33u, 97u}) {
+    const std::vector<float> w = test::numbers(rows * cols, 7);
+    const WeightMatrix weights{DataType::f32, w.data(), rows, cols};
+    for (const int threads : {1, 2, 3}) {
+      const test::UseThreads use(threads);
+      LinearScratch scratch({1, cols});
+      std::vector<float> out(rows, 1.0f);
+      linear({x.data(), 1, cols}, weights, {out.data(), 1, rows}, Output::add, scratch);
+      for (std::size_t r = 0; r < rows; ++r) {
+        double sum = 1;
+        for (std::size_t c = 0; c < cols; ++c) sum += static_cast<double>(x[c]) * static_cast<double>(w[r * cols + c]);
+        EXPECT_NEAR(static_cast<double>(out[r]), sum, 1e-4) << rows << " rows, " << threads << " threads, row " << r;
+      }
+    }
+  }
 }
 
 }  // namespace
