@@ -167,7 +167,7 @@ void Embedding::gather_each(std::size_t count, IdOf id_of, MatrixView<float> x) 
   const std::size_t stride = row_bytes(table.type, table.cols);
   for (std::size_t t = 0; t < count; ++t)
     GEMRING_CHECK(id_of(t).index() < table.rows, "id {} of {}", id_of(t).value(), table.rows);
-  // The activations' pages lie next to the threads that normalise and rotate these rows, split like this too.
+    // The activations' pages lie next to the threads that normalise and rotate these rows, split like this too.
 #pragma omp parallel for schedule(static) if (count > 1)
   for (std::size_t t = 0; t < count; ++t)
     widen(table.type, static_cast<const std::byte*>(table.data) + id_of(t).index() * stride, x.row(t), table.cols);
