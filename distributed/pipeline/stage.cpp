@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "distributed/plan/message_types.h"
 #include "engine/base/check.h"
 
 namespace gemring {
@@ -49,7 +48,7 @@ Stage::Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, 
   cache_.emplace(shape, stage.first_layer, stage.layers(), prompt_rows + (new_tokens + members - 1) / members);
   attention_.emplace(*cache_, group_, chunks_,
                      StageAttentionOptions{.heads = static_cast<std::size_t>(config.heads),
-                                           .ring_type = ring_type(options.kv_type, options.message_type),
+                                           .message_type = options.message_type,
                                            .last_layer = LayerIndex(last() ? config.layers - 1 : kNone),
                                            .wanted_from = options.wanted_from,
                                            .decodes = options.max_new_tokens > 0});

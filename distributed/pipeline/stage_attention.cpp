@@ -16,7 +16,7 @@ StageAttention::StageAttention(KvCache& cache, Communicator& group, const std::v
     local_.emplace(cache, options.heads, queries_at_once(static_cast<std::size_t>(largest), 1));
     return;
   }
-  first_chunk_.emplace(cache, group, chunks.front(), options.heads, options.ring_type);
+  first_chunk_.emplace(cache, group, chunks.front(), options.heads, options.message_type);
   if (chunks.size() > 1) later_chunks_.emplace(cache, group, options.heads, static_cast<std::size_t>(largest));
   if (options.decodes) decode_.emplace(cache, group, options.heads);
 }

@@ -16,9 +16,9 @@ namespace gemring {
 
 struct StageAttentionOptions {
   std::size_t heads = 0;
-  DataType ring_type = DataType::f32;  // of keys and values that travel
-  LayerIndex last_layer{-1};           // the model's last layer where this stage holds it; there only queries from
-  GlobalPosition wanted_from;          // this position on are computed
+  DataType message_type = DataType::f32;
+  LayerIndex last_layer{-1};   // the model's last layer where this stage holds it; there only queries from
+  GlobalPosition wanted_from;  // this position on are computed
   bool decodes = true;
 };
 

@@ -4,6 +4,7 @@
 #include <span>
 #include <utility>
 
+#include "distributed/plan/message_types.h"
 #include "engine/base/check.h"
 #include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
@@ -33,7 +34,7 @@ RingAttention::RingAttention(KvCache& cache, Communicator& group, const ZigzagSh
     : cache_(cache),
       group_(group),
       schedule_{group.size(), group.member()},
-      message_type_(message_type),
+      message_type_(ring_type(cache.shape().type, message_type)),
       scratch_(heads, cache.shape().kv_heads, cache.shape().head_dim) {
   for (int member = 0; member < group.size(); ++member) positions_.push_back(shards.positions(member));
   const std::size_t own = positions_[static_cast<std::size_t>(group.member())].size();
@@ -42,7 +43,7 @@ RingAttention::RingAttention(KvCache& cache, Communicator& group, const ZigzagSh
   o_ = Buffer<float>(own * heads * cache.shape().head_dim);
   m_ = Buffer<float>(own * heads);
   l_ = Buffer<float>(own * heads);
-  if (cache.shape().type != message_type) narrowed_ = Buffer<std::byte>(2 * block_bytes(own));
+  if (cache.shape().type != message_type_) narrowed_ = Buffer<std::byte>(2 * block_bytes(own));
   for (int i = 0; i < std::min(group.size() - 1, 2); ++i) in_.emplace_back(2 * block_bytes(largest));
 }
 

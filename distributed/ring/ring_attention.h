@@ -16,7 +16,8 @@ namespace gemring {
 /// Every member of the group holds its shard of the step's keys in its cache; nothing was cached before this step.
 class RingAttention : public Attention {
  public:
-  /// `cache` and `group` are the caller's and outlive this. `message_type`: f32 or bf16, of travelling keys and values.
+  /// `cache` and `group` are the caller's and outlive this. `message_type`: f32 or bf16, of travelling keys and values;
+  /// those of a bf16 cache travel as they are (message_types.h).
   /// Memory: two blocks of the largest shard to receive into, and the open softmax state of this rank's queries.
   RingAttention(KvCache& cache, Communicator& group, const ZigzagShards& shards, std::size_t heads,
                 DataType message_type);

@@ -3,7 +3,6 @@
 #include <memory>
 #include <optional>
 
-#include "distributed/plan/message_types.h"
 #include "distributed/plan/zigzag.h"
 #include "distributed/ring/ring_attention.h"
 #include "engine/attention/kv_cache.h"
@@ -55,7 +54,7 @@ std::unique_ptr<Attention> make_attention(Communicator& group, const ZigzagShard
                                           const ComputeOptions& options, KvCache& cache, std::size_t max_queries) {
   const auto heads = static_cast<std::size_t>(config.heads);
   if (group.size() == 1) return std::make_unique<LocalAttention>(cache, heads, max_queries);
-  return std::make_unique<RingAttention>(cache, group, shards, heads, ring_type(options.kv_type, options.message_type));
+  return std::make_unique<RingAttention>(cache, group, shards, heads, options.message_type);
 }
 
 /// Raw scores of this rank's rows. The query belongs to the last token, which lives on the group's first rank.
