@@ -17,7 +17,7 @@
 namespace gemring {
 
 /// Consecutive rows [begin, end) of a product that one thread begins with, and others help with when theirs are done:
-/// in two streams of `half` rows, and the odd last row. A cache line.
+/// in one or two streams of `rows` each, and of two the odd last row. A cache line.
 struct alignas(64) RowShare {
   std::atomic<std::size_t> next = 0;  // row of each stream, from 0
   std::size_t begin = 0;

@@ -103,6 +103,8 @@ TEST(Options, RanksAndOutputAreRead) {
              "--progress", "never",     "--log-level", "debug",  "--log-format", "json"});
   EXPECT_EQ(options.run.cluster_file, "c.json");
   EXPECT_EQ(parse({"generate", "--model=m", "--compute", "f32"}).run.compute, ComputeType::f32);
+  EXPECT_EQ(parse({"generate", "--model=m", "--compute", "auto"}).run.compute, std::nullopt);
+  EXPECT_EQ(parse({"generate", "--model=m", "--kv-type", "auto"}).run.kv_type, std::nullopt);
   EXPECT_EQ(parse({"generate", "--model=m", "--compute", "int8"}).run.compute, ComputeType::int8);
   EXPECT_EQ(options.run.kv_type, DataType::bf16);
   EXPECT_EQ(options.run.message_type, DataType::bf16);
