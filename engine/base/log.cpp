@@ -9,6 +9,8 @@
 #include <memory>
 #include <mutex>
 
+#include "engine/base/place.h"
+
 namespace gemring {
 namespace {
 
@@ -105,6 +107,7 @@ void set_log_phase(std::string_view phase) {
   LogState& log = state();
   const std::lock_guard lock(log.mutex);
   log.phase = phase;
+  mark_phase(phase);
 }
 
 bool log_enabled(LogLevel level) {
@@ -112,6 +115,7 @@ bool log_enabled(LogLevel level) {
 }
 
 void log_message(LogLevel level, std::string_view message) {
+  const OutsideMark outside;  // whoever reads may be slow
   LogState& log = state();
   const std::lock_guard lock(log.mutex);
   if (log.format == LogFormat::json) {
@@ -126,6 +130,7 @@ void log_message(LogLevel level, std::string_view message) {
 }
 
 void log_raw(std::string_view line) {
+  const OutsideMark outside;
   LogState& log = state();
   const std::lock_guard lock(log.mutex);
   fmt::print(stderr, "{}", line);

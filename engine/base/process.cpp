@@ -1,6 +1,7 @@
 #include "engine/base/process.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,6 +68,15 @@ std::string host_name() {
 
 std::uint64_t peak_rss_bytes() {
   return proc_number("/proc/self/status", "VmHWM:") * 1024;
+}
+
+std::uint64_t pages_fetched() {
+  rusage usage{};
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_majflt) : 0;
+}
+
+std::uint64_t bytes_moved() {
+  return proc_number("/proc/self/io", "rchar:") + proc_number("/proc/self/io", "wchar:");
 }
 
 bool reset_peak_rss() {

@@ -12,6 +12,11 @@ std::string host_name();
 /// Largest resident set so far, in bytes (VmHWM: file-backed weight pages included).
 std::uint64_t peak_rss_bytes();
 
+/// Pages that had to be fetched from a disk so far, and bytes that went through reads and writes, those of sockets
+/// included. They grow where a process is served, however slowly. 0 where the kernel does not tell.
+std::uint64_t pages_fetched();
+std::uint64_t bytes_moved();
+
 /// From here on peak_rss_bytes() is the largest resident set after this call. False where the kernel does not offer it.
 bool reset_peak_rss();
 

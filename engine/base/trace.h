@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/place.h"
 #include "engine/base/types.h"
 
 namespace gemring {
@@ -100,11 +101,12 @@ inline Trace* active_trace() {
 }
 
 /// A span from here to the end of the block:   const TraceSpan span("norm", SpanKind::norm, x.rows());
+/// Traced or not, it is a step of the thread that drives the process (place.h).
 class TraceSpan {
  public:
   /// `name`: a literal. amount, layer: as in SpanRecord; without a layer it is that of the span around it.
   TraceSpan(const char* name, SpanKind kind, std::size_t amount = 0, LayerIndex layer = LayerIndex(-1))
-      : trace_(active_trace()) {
+      : step_(name, layer), trace_(active_trace()) {
     if (trace_ != nullptr) [[unlikely]]
       begin(name, kind, amount, layer);
   }
@@ -119,6 +121,7 @@ class TraceSpan {
   void begin(const char* name, SpanKind kind, std::size_t amount, LayerIndex layer);
   void end();
 
+  StepMark step_;
   Trace* trace_;
   // Of a span that is recorded:
   TraceSpan* around_;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "engine/base/check.h"
+#include "engine/base/place.h"
 #include "engine/kernels/compute.h"
 
 namespace gemring {
@@ -168,6 +169,7 @@ void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyR
     tile.first = use != StateUse::carry_on;
     tile.last = use == StateUse::start_and_finish;
     kernel.attend(tile, scratch.of_thread(omp_get_thread_num()));
+    mark_task();
   }
 }
 

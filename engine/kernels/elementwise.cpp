@@ -1,11 +1,13 @@
 #include "engine/kernels/elementwise.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "engine/base/check.h"
 #include "engine/base/trace.h"
 #include "engine/kernels/kernel_table.h"
+#include "engine/kernels/quantise.h"
 
 namespace gemring {
 namespace {
@@ -86,25 +88,40 @@ void widen(DataType from, const void* in, float* out, std::size_t count) {
 }
 
 void narrow(const float* in, DataType to, void* out, std::size_t count) {
-  GEMRING_CHECK(to == DataType::f32 || to == DataType::bf16, "to {}", name(to));
+  GEMRING_CHECK(
+      to == DataType::f32 || to == DataType::bf16 || (to == DataType::q8_0 && count % block_elements(to) == 0),
+      "{} elements to {}", count, name(to));
   const KernelTable& table = kernels();
 #pragma omp parallel for schedule(static) if (count > kPiece)
   for (std::size_t i = 0; i < count; i += kPiece) {
     const std::size_t n = std::min(kPiece, count - i);
+    std::byte* piece = static_cast<std::byte*>(out) + row_bytes(to, i);
     if (to == DataType::f32)
-      std::memcpy(static_cast<float*>(out) + i, in + i, n * sizeof(float));
+      std::memcpy(piece, in + i, n * sizeof(float));
+    else if (to == DataType::bf16)
+      table.to_bf16(in + i, reinterpret_cast<std::uint16_t*>(piece), n);
     else
-      table.to_bf16(in + i, static_cast<std::uint16_t*>(out) + i, n);
+      quantise(in + i, to, piece, n);
   }
 }
 
 void convert(DataType from, const void* in, DataType to, void* out, std::size_t count) {
-  if (from == to)
-    std::memcpy(out, in, count * bytes_per_element(from));
-  else if (to == DataType::f32)
+  if (from == to) {
+    std::memcpy(out, in, row_bytes(from, count));
+  } else if (to == DataType::f32) {
     widen(from, in, static_cast<float*>(out), count);
-  else
+  } else if (from == DataType::f32) {
     narrow(static_cast<const float*>(in), to, out, count);
+  } else {  // through f32, as much at a time as a core's first cache holds
+    constexpr std::size_t kSmallPiece = 8192;
+#pragma omp parallel for schedule(static) if (count > kSmallPiece)
+    for (std::size_t i = 0; i < count; i += kSmallPiece) {
+      std::array<float, kSmallPiece> piece;
+      const std::size_t n = std::min(kSmallPiece, count - i);
+      widen(from, static_cast<const std::byte*>(in) + row_bytes(from, i), piece.data(), n);
+      narrow(piece.data(), to, static_cast<std::byte*>(out) + row_bytes(to, i), n);
+    }
+  }
 }
 
 }  // namespace gemring

@@ -30,12 +30,12 @@ void add_bias(MatrixView<float> x, std::span<const float> bias);
 /// kv_heads, head_dim]
 void score_keys(std::span<const float> query, HeadsView<const float> keys, std::span<float> scores);
 
-/// Elements of any stored type to f32 (`count` a multiple of its block_elements, `in` at any address), and f32 to f32
-/// or bf16 (for caches and messages).
+/// Elements of any stored type to f32 (`count` a multiple of its block_elements, `in` at any address), and f32 to f32,
+/// bf16 (for caches and messages) or q8_0 (messages).
 void widen(DataType from, const void* in, float* out, std::size_t count);
 void narrow(const float* in, DataType to, void* out, std::size_t count);
 
-/// Between f32 and bf16, whichever the two are.
+/// Between any two of f32, bf16 and q8_0.
 void convert(DataType from, const void* in, DataType to, void* out, std::size_t count);
 
 }  // namespace gemring

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/base/place.h"
 #include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
@@ -58,21 +59,34 @@ void share_rows(const WeightMatrix& w, std::size_t streams, LinearScratch& scrat
 void linear_few(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
                 LinearScratch& scratch) {
   const KernelTable& table = kernels();
-  // f32 is a plain read by itself, blocks are limited by arithmetic here.
-  const bool two = x.rows() == 1 && (w.type == DataType::bf16 || w.type == DataType::f16);
-  share_rows(w, two ? 2 : 1, scratch, [&](const RowStreams& rows) {
+  share_rows(w, 1, scratch, [&](const RowStreams& rows) {
     table.dot_rows(w, rows, x.data(), x.stride(), x.rows(), out.data(), out.stride(), add);
   });
 }
 
-/// One token with activations in 8 bits.
-void linear_one_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
-                     LinearScratch& scratch) {
+// Tokens that have nothing to do with each other: a piece of the weights is read for all while it is in the cache, and
+// each token's sums are those of a call of its own.
+
+void linear_alone(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
+                  LinearScratch& scratch) {
   const KernelTable& table = kernels();
-  ActivationChunk* activations = scratch.activations();
-  table.quantise_activations(w.type, x.data(), w.cols, activations);
-  share_rows(w, 2, scratch,
-             [&](const RowStreams& rows) { table.dot_rows_int8(w, rows, activations, out.data(), add); });
+  // f32 is a plain read by itself, blocks are limited by arithmetic here.
+  const bool two = w.type == DataType::bf16 || w.type == DataType::f16;
+  share_rows(w, two ? 2 : 1, scratch, [&](const RowStreams& rows) {
+    for (std::size_t t = 0; t < x.rows(); ++t)
+      table.dot_rows(w, rows, x.row(t), x.stride(), 1, out.row(t), out.stride(), add);
+  });
+}
+
+/// The same with activations in 8 bits.
+void linear_alone_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
+                       LinearScratch& scratch) {
+  const KernelTable& table = kernels();
+  for (std::size_t t = 0; t < x.rows(); ++t)
+    table.quantise_activations(w.type, x.row(t), w.cols, scratch.activations(t));
+  share_rows(w, 2, scratch, [&](const RowStreams& rows) {
+    for (std::size_t t = 0; t < x.rows(); ++t) table.dot_rows_int8(w, rows, scratch.activations(t), out.row(t), add);
+  });
 }
 
 /// Outputs per panel: at least two panels a thread, so that one that is held up does not hold up all; a multiple of the
@@ -102,6 +116,7 @@ void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<fl
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(x.rows()), static_cast<int>(count),
                 static_cast<int>(w.cols), 1.0f, x.data(), static_cast<int>(x.stride()), panel, static_cast<int>(w.cols),
                 add ? 1.0f : 0.0f, out.data() + begin, static_cast<int>(out.stride()));
+    mark_task();
   }
 }
 
@@ -121,7 +136,7 @@ struct ScratchSizes {
 
   ScratchSizes(const LinearSizes& sizes, const TypesInUse& types)
       : inputs(std::max(sizes.inputs, sizes.gated)),
-        gate((types.int8 || types.f32 ? sizes.tokens : 1) * sizes.gated),
+        gate((types.int8 || types.f32 ? std::max(sizes.tokens, sizes.alone) : sizes.alone) * sizes.gated),
         panel(types.f32 ? (inputs * LinearScratch::kPanelRows + 1023) / 1024 * 1024 : 0),
         input_tiles(types.tiles ? TokenTiles::elements(sizes.tokens, sizes.inputs) : 0),
         gated_tiles(types.tiles ? TokenTiles::elements(sizes.tokens, sizes.gated) : 0),
@@ -148,7 +163,9 @@ const Int8Tokens& bytes_of(LinearInput& x, LinearScratch& scratch) {
 }
 
 void linear_f32(const LinearInput& x, const WeightMatrix& w, MatrixView<float> out, bool add, LinearScratch& scratch) {
-  if (x.tokens() < kFewTokens)
+  if (scratch.counted(x.tokens()) == 1)
+    linear_alone(x.rows, w, out, add, scratch);
+  else if (x.tokens() < kFewTokens)
     linear_few(x.rows, w, out, add, scratch);
   else
     linear_many(x.rows, w, out, add, scratch);
@@ -164,7 +181,7 @@ std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std:
   const TypesInUse types(sizes.tokens, compute);
   const ScratchSizes parts(sizes, types);
   return (2 * parts.gate + threads * parts.panel) * sizeof(float) +
-         activation_chunks(parts.inputs) * sizeof(ActivationChunk) +
+         sizes.alone * activation_chunks(parts.inputs) * sizeof(ActivationChunk) +
          (parts.input_tiles + parts.gated_tiles) * sizeof(std::uint16_t) + parts.token_blocks * sizeof(TokenBlock) +
          (types.tiles ? TileScratch::bytes(sizes.tokens, parts.inputs, threads) : 0) +
          (types.int8 ? Int8Scratch::bytes(sizes.tokens, threads) : 0);
@@ -176,7 +193,8 @@ LinearScratch::LinearScratch(const LinearSizes& sizes) {
   panel_elements_ = parts.panel;
   panels_ = Buffer<float>(parts.panel * static_cast<std::size_t>(omp_get_max_threads()));
   shares_ = std::vector<RowShare>(static_cast<std::size_t>(omp_get_max_threads()));
-  activations_ = Buffer<ActivationChunk>(activation_chunks(parts.inputs));
+  activation_chunks_ = activation_chunks(parts.inputs);
+  activations_ = Buffer<ActivationChunk>(sizes.alone * activation_chunks_);
   gate_ = Buffer<float>(parts.gate);
   up_ = Buffer<float>(parts.gate);
   input_tiles_ = Buffer<std::uint16_t>(parts.input_tiles);
@@ -192,13 +210,14 @@ void linear(LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, 
                 x.tokens(), weights.rows, weights.cols, out.rows(), out.cols());
   const bool add = output == Output::add;
   if (x.tokens() == 0) return;
-  switch (type_of_products(active_compute(), x.tokens(), weights.type)) {
+  const std::size_t tokens = scratch.counted(x.tokens());
+  switch (type_of_products(active_compute(), tokens, weights.type)) {
     case ComputeType::f32:
       return linear_f32(x, weights, out, add, scratch);
     case ComputeType::bf16:
       return multiply_tiles(tiles_of(x, scratch), weights, out, add, scratch.tiles());
     case ComputeType::int8:
-      if (x.tokens() == 1) return linear_one_int8(x.rows, weights, out, add, scratch);
+      if (tokens == 1) return linear_alone_int8(x.rows, weights, out, add, scratch);
       return multiply_int8(bytes_of(x, scratch), weights, out, add, scratch.int8());
   }
 }
@@ -213,14 +232,15 @@ LinearInput gated(LinearInput& x, const GatedWeights& weights, DataType next, Li
   check_shapes(x, weights.gate);
   check_shapes(x, weights.up);
   GEMRING_CHECK(weights.gate.rows == weights.up.rows, "{} and {} rows", weights.gate.rows, weights.up.rows);
+  const std::size_t tokens = scratch.counted(x.tokens());
   const auto all_in = [&](ComputeType wanted) {
-    const auto in_it = [&](DataType type) { return type_of_products(active_compute(), x.tokens(), type) == wanted; };
+    const auto in_it = [&](DataType type) { return type_of_products(active_compute(), tokens, type) == wanted; };
     return in_it(weights.gate.type) && in_it(weights.up.type) && in_it(next);
   };
   if (all_in(ComputeType::bf16))
     return LinearInput(multiply_gated_tiles(tiles_of(x, scratch), weights, scratch.gated_tiles(), scratch.tiles()));
   const auto gate = scratch.gate(x.tokens(), weights.gate.rows);
-  if (x.tokens() > 1 && all_in(ComputeType::int8) && weights.gate.type == weights.up.type) {
+  if (tokens > 1 && all_in(ComputeType::int8) && weights.gate.type == weights.up.type) {
     multiply_gated_int8(bytes_of(x, scratch), weights, gate, scratch.int8());
     return LinearInput(gate);
   }

@@ -1,6 +1,7 @@
 // Linear layers: activations times a stored weight matrix.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,7 @@ struct LinearSizes {
   std::size_t tokens = 0;
   std::size_t inputs = 0;
   std::size_t gated = 0;  // outputs of gated(); 0: it is not called
+  std::size_t alone = 1;  // rows of LinearScratch::Rows::alone
 };
 
 /// Bytes of a LinearScratch whose products run in `compute` on so many threads.
@@ -43,15 +45,25 @@ std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std:
 /// Scratch of products: what active_compute() asks for. Allocated once per phase.
 class LinearScratch {
  public:
+  /// What the rows of an input are to each other. together: tokens of one prompt. alone: the next tokens of several
+  /// sequences; each is computed to the bit as if it came by itself, so that no answer depends on what was asked beside
+  /// it, and the weights are read from memory once for all.
+  enum class Rows { together, alone };
+
   LinearScratch() = default;
   explicit LinearScratch(const LinearSizes& sizes);
+
+  void set_rows(Rows rows) { rows_ = rows; }
+  bool alone() const { return rows_ == Rows::alone; }
+  /// By which the type and the way of a product are chosen.
+  std::size_t counted(std::size_t tokens) const { return alone() ? std::min<std::size_t>(tokens, 1) : tokens; }
 
   static constexpr std::size_t kPanelRows = 256;  // outputs per f32 panel, see bench/README.md
   float* panel(int thread) { return panels_.data() + static_cast<std::size_t>(thread) * panel_elements_; }
   MatrixView<float> gate(std::size_t tokens, std::size_t outputs) { return {gate_.data(), tokens, outputs}; }
   MatrixView<float> up(std::size_t tokens, std::size_t outputs) { return {up_.data(), tokens, outputs}; }
   std::span<RowShare> shares() { return shares_; }
-  ActivationChunk* activations() { return activations_.data(); }
+  ActivationChunk* activations(std::size_t row) { return activations_.data() + row * activation_chunks_; }
   TokenBlock* token_blocks() { return token_blocks_.data(); }
   Int8Scratch& int8() { return int8_; }
   std::uint16_t* input_tiles() { return input_tiles_.data(); }
@@ -59,12 +71,14 @@ class LinearScratch {
   TileScratch& tiles() { return tiles_; }
 
  private:
+  Rows rows_ = Rows::together;
   std::size_t panel_elements_ = 0;
+  std::size_t activation_chunks_ = 0;  // of a row
   Buffer<float> panels_;          // [threads, kPanelRows, inputs]; none where no products of many tokens run in f32
-  Buffer<float> gate_;            // [tokens, gated]; one token where all others go in tiles
+  Buffer<float> gate_;            // [tokens, gated]; [alone, gated] where all others go in tiles
   Buffer<float> up_;              // the same
   std::vector<RowShare> shares_;  // one per thread
-  Buffer<ActivationChunk> activations_;  // one token's, in 8 bits
+  Buffer<ActivationChunk> activations_;  // [alone, chunks], in 8 bits
   Buffer<std::uint16_t> input_tiles_;
   Buffer<std::uint16_t> gated_tiles_;
   TileScratch tiles_;

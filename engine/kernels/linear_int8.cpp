@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/base/place.h"
 
 namespace gemring {
 namespace {
@@ -65,6 +66,7 @@ void for_each_group(const Int8Tokens& x, std::size_t vectors, Int8Scratch& scrat
         }
       }
     }
+    mark_task();
   }
 }
 

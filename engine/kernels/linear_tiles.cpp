@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/base/place.h"
 
 namespace gemring {
 namespace {
@@ -91,6 +92,7 @@ void for_each_sum(const TokenTiles& x, std::size_t row_tiles, TileScratch& scrat
         for (std::size_t i = 0; i < count; ++i) consume(first + i, t, sums + sums_offset(2 * i, 0));
       }
     }
+    mark_task();
   }
 }
 

@@ -26,10 +26,10 @@ LinearInput normed_input(MatrixView<const float> x, std::span<const float> weigh
                          MatrixView<float> normed, LinearScratch& scratch) {
   const auto threads = static_cast<std::size_t>(omp_get_max_threads());
   GEMRING_CHECK(x.cols() == weight.size() && normed.cols() == x.cols() &&
-                    normed.rows() >= normed_rows(x.rows(), active_compute(), threads),
+                    normed.rows() >= (scratch.alone() ? x.rows() : normed_rows(x.rows(), active_compute(), threads)),
                 "x [{}, {}], weight [{}], scratch [{}, {}]", x.rows(), x.cols(), weight.size(), normed.rows(),
                 normed.cols());
-  if (!runs_on_tiles(x.rows(), active_compute())) {
+  if (!runs_on_tiles(scratch.counted(x.rows()), active_compute())) {
     const auto rows = normed.rows(0, x.rows());
     rms_norm(x, weight, epsilon, rows);
     return LinearInput(rows);

@@ -9,7 +9,7 @@
 namespace gemring {
 
 /// Rows of scratch that normed_input() wants for so many tokens: all where products run in f32; where they run on tiles
-/// what each thread packs at a time.
+/// what each thread packs at a time. For rows alone (linear.h): all of them.
 std::size_t normed_rows(std::size_t tokens, Compute compute, std::size_t threads);
 
 /// rms_norm(x). Where products run on tiles, 16 tokens at a time are normalised and packed while they

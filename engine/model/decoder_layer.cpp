@@ -52,18 +52,21 @@ void project_rotated(const char* name, LinearInput& normed, const Projection& pr
 
 }  // namespace
 
-LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows, std::size_t max_queries)
+LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows, std::size_t max_queries,
+                               std::size_t max_alone)
     : hidden_(static_cast<std::size_t>(config.hidden)),
       heads_(static_cast<std::size_t>(config.heads)),
       kv_heads_(static_cast<std::size_t>(config.kv_heads)),
       head_dim_(static_cast<std::size_t>(config.head_dim)),
-      block_(std::min(token_block(active_compute()), std::max<std::size_t>(max_rows, 1))),
-      max_queries_(std::max<std::size_t>(max_queries, 1)),
-      normed_(normed_rows(block_, active_compute(), static_cast<std::size_t>(omp_get_max_threads())) * hidden_),
+      block_(std::min(token_block(active_compute()), std::max({max_rows, max_alone, std::size_t{1}}))),
+      max_queries_(std::max({max_queries, max_alone, std::size_t{1}})),
+      normed_(
+          std::max(normed_rows(block_, active_compute(), static_cast<std::size_t>(omp_get_max_threads())), max_alone) *
+          hidden_),
       keys_(block_ * kv_heads_ * head_dim_),
       values_(block_ * kv_heads_ * head_dim_),
       queries_(max_queries_ * heads_ * head_dim_),
-      linear_({block_, std::max(hidden_, heads_ * head_dim_), static_cast<std::size_t>(config.ffn)}) {}
+      linear_({block_, std::max(hidden_, heads_ * head_dim_), static_cast<std::size_t>(config.ffn), max_alone}) {}
 
 DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
     : config_(config), layer_(layer), weights_(std::move(weights)) {}

@@ -40,7 +40,8 @@ constexpr std::size_t queries_at_once(std::size_t rows, int members) {
 /// with their queries at a time (all, where the attention wants all at once; attention.h).
 class LayerWorkspace {
  public:
-  LayerWorkspace(const ModelConfig& config, std::size_t max_rows, std::size_t max_queries);
+  /// max_alone: rows of a step with the next tokens of several sequences (LinearScratch::Rows::alone).
+  LayerWorkspace(const ModelConfig& config, std::size_t max_rows, std::size_t max_queries, std::size_t max_alone = 1);
 
   /// x normalised, as products want it; valid until the next call.   x: [tokens, hidden], at most block() tokens
   LinearInput normed(MatrixView<const float> x, std::span<const float> weight, float epsilon) {
