@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "distributed/comm/sign_link.h"
 #include "engine/base/types.h"
 
 namespace gemring {
@@ -17,6 +18,8 @@ namespace gemring {
 struct CommunicationTotals {
   std::uint64_t bytes_sent = 0;
   double wait_seconds = 0;  // inside Transfer::wait() and the blocking calls (broadcast, barrier, all_gather, group)
+  double transfer_seconds = 0;  // with one or more data messages (every kind but control) under way, in or out
+  double exposed_seconds = 0;   // of wait_seconds, waiting for these: what computing did not hide
 };
 
 /// Message kinds; messages of one kind between two ranks arrive in the order they were sent.
@@ -41,8 +44,7 @@ class Transfer {
   /// Returns at once where nothing is under way.
   void wait();
 
-  /// Polls: true once finished, or where nothing is under way. MPI moves data only inside its calls, so a rank that
-  /// computes beside a transfer calls this between tiles (every half millisecond is often enough).
+  /// Polls: true once finished, or where nothing is under way.
   bool done();
 
  private:
@@ -54,7 +56,8 @@ class Transfer {
 void wait_all(std::vector<Transfer>& transfers);
 
 /// A group of ranks. Members are numbered 0..size-1 inside the group ("member"); `world_rank` names them outside.
-/// All calls come from the process's main thread. Messages of any size (cut into pieces below INT_MAX inside);
+/// Any thread may send, receive and wait; what is collective comes from one. Messages move while all threads compute.
+/// Messages of any size (cut into pieces below INT_MAX inside);
 /// sender and receiver must agree on the size. Errors of MPI throw PeerError.
 class Communicator {
  public:
@@ -83,6 +86,14 @@ class Communicator {
   /// Sleeps adaptively until `done` returns true: microseconds at first, up to half a millisecond (waiting ranks must
   /// not burn the cores of computing ones). Adds to wait_seconds.
   virtual void wait_until(Transfer::State& transfer) = 0;
+
+  /// Whether messages move while no thread waits for one; they do unless switched off, for measurements of what it is
+  /// good for. Of this process, all groups.
+  virtual void set_overlap(bool on) = 0;
+
+  /// A way of its own for signs of life, beside all messages. Every member calls it. nullptr: one rank alone, or an MPI
+  /// that lets only one thread call.
+  virtual std::unique_ptr<SignLink> sign_link() = 0;
 
   /// Ends the whole job with this code, at once. Prints nothing itself.
   [[noreturn]] virtual void abort(int exit_code) = 0;

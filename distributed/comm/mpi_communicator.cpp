@@ -8,19 +8,18 @@
 #include "distributed/comm/adaptive_wait.h"
 #include "distributed/comm/mpi_check.h"
 #include "distributed/comm/mpi_session.h"
+#include "distributed/comm/mpi_sign_link.h"
+#include "distributed/comm/mpi_transfer.h"
 #include "distributed/comm/pieces.h"
 #include "engine/base/check.h"
 #include "engine/base/error.h"
+#include "engine/base/place.h"
 #include "engine/base/trace.h"
 
 namespace gemring::detail {
 namespace {
 
 std::size_t largest_piece = std::size_t{1} << 30;
-
-std::string rank_name(RankId rank) {
-  return fmt::format("rank {}", rank.value());
-}
 
 /// Calls piece(offset, bytes) for pieces of at most largest_piece; once, with 0 bytes, for an empty message, so that a
 /// disagreement about its size is found.
@@ -34,74 +33,17 @@ void for_each_piece(std::size_t bytes, Piece&& piece) {
   } while (offset < bytes);
 }
 
-/// The pieces of one message.
-class MpiTransfer final : public Transfer::State {
- public:
-  enum class Direction { send, receive };
-  MpiTransfer(Direction direction, std::string peer) : direction_(direction), peer_(std::move(peer)) {}
-
-  ~MpiTransfer() override {
-    for (MPI_Request& request : requests_) {
-      if (request == MPI_REQUEST_NULL) continue;
-      if (direction_ == Direction::receive) MPI_Cancel(&request);
-      MPI_Request_free(&request);
-    }
-  }
-
-  MPI_Request* add_piece(int bytes) {
-    sizes_.push_back(bytes);
-    statuses_.emplace_back();
-    return &requests_.emplace_back(MPI_REQUEST_NULL);
-  }
-
-  bool done() override {
-    if (done_) return true;
-    int finished = 0;
-    const int code = MPI_Testall(static_cast<int>(requests_.size()), requests_.data(), &finished, statuses_.data());
-    if (code == MPI_ERR_IN_STATUS) check_statuses();
-    check_mpi(code, call(), peer_);
-    if (finished == 0) return false;
-    done_ = true;
-    if (direction_ == Direction::receive) check_sizes();
-    return true;
-  }
-
- private:
-  const char* call() const { return direction_ == Direction::send ? "sending to" : "receiving from"; }
-
-  void check_statuses() const {
-    for (const MPI_Status& status : statuses_) {
-      if (status.MPI_ERROR != MPI_ERR_PENDING) check_mpi(status.MPI_ERROR, call(), peer_);
-    }
-  }
-
-  void check_sizes() const {
-    for (std::size_t i = 0; i < sizes_.size(); ++i) {
-      int bytes = 0;
-      check_mpi(MPI_Get_count(&statuses_[i], MPI_BYTE, &bytes), "MPI_Get_count");
-      GEMRING_CHECK(bytes == sizes_[i], "{} sent {} bytes where {} were expected", peer_, bytes, sizes_[i]);
-    }
-  }
-
-  Direction direction_;
-  std::string peer_;
-  bool done_ = false;
-  std::vector<int> sizes_;
-  std::vector<MPI_Request> requests_;
-  std::vector<MPI_Status> statuses_;
-};
-
 class MpiCommunicator final : public Communicator {
  public:
-  MpiCommunicator(MPI_Comm comm, bool owned, std::vector<RankId> world_ranks,
-                  std::shared_ptr<CommunicationTotals> totals)
-      : comm_(comm), owned_(owned), world_ranks_(std::move(world_ranks)), totals_(std::move(totals)) {
+  MpiCommunicator(MPI_Comm comm, bool owned, std::vector<RankId> world_ranks, std::shared_ptr<MpiChannel> channel)
+      : comm_(comm), owned_(owned), world_ranks_(std::move(world_ranks)), channel_(std::move(channel)) {
     check_mpi(MPI_Comm_rank(comm_, &member_), "MPI_Comm_rank");
   }
 
   ~MpiCommunicator() override {
     int finalized = 0;
     MPI_Finalized(&finalized);
+    const auto held = channel_->lock();
     // Freeing is collective: behind an exception the others may never come.
     if (owned_ && finalized == 0 && std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
   }
@@ -112,73 +54,105 @@ class MpiCommunicator final : public Communicator {
 
   Transfer send(std::span<const std::byte> data, int to, MessageKind kind) override {
     const TraceSpan span("send", SpanKind::send, data.size());
-    const std::string peer = rank_name(world_rank(to));
-    auto transfer = std::make_unique<MpiTransfer>(MpiTransfer::Direction::send, peer);
+    const RankId peer = world_rank(to);
+    auto transfer = std::make_unique<MpiTransfer>(channel_, MpiTransfer::Direction::send, kind, peer);
+    const auto held = channel_->lock();
     for_each_piece(data.size(), [&](std::size_t offset, int bytes) {
       check_mpi(MPI_Isend(data.data() + offset, bytes, MPI_BYTE, to, static_cast<int>(kind), comm_,
                           transfer->add_piece(bytes)),
                 "MPI_Isend to", peer);
     });
-    if (to != member_) totals_->bytes_sent += data.size();
+    if (to != member_) channel_->counted().bytes_sent += data.size();
+    transfer->start();
     return Transfer(std::move(transfer), this);
   }
 
   Transfer receive(std::span<std::byte> data, int from, MessageKind kind) override {
-    const std::string peer = rank_name(world_rank(from));
-    auto transfer = std::make_unique<MpiTransfer>(MpiTransfer::Direction::receive, peer);
+    const RankId peer = world_rank(from);
+    auto transfer = std::make_unique<MpiTransfer>(channel_, MpiTransfer::Direction::receive, kind, peer);
+    const auto held = channel_->lock();
     for_each_piece(data.size(), [&](std::size_t offset, int bytes) {
       check_mpi(MPI_Irecv(data.data() + offset, bytes, MPI_BYTE, from, static_cast<int>(kind), comm_,
                           transfer->add_piece(bytes)),
                 "MPI_Irecv from", peer);
     });
+    transfer->start();
     return Transfer(std::move(transfer), this);
   }
 
   void broadcast(std::span<std::byte> data, int root) override {
     if (size() == 1) return;
-    const std::string peer = rank_name(world_rank(root));
     for_each_piece(data.size(), [&](std::size_t offset, int bytes) {
-      MPI_Request request;
-      check_mpi(MPI_Ibcast(data.data() + offset, bytes, MPI_BYTE, root, comm_, &request), "MPI_Ibcast from", peer);
-      finish(request, "MPI_Ibcast from", peer);
+      complete("MPI_Ibcast from", root == member_ ? kEveryone : world_rank(root).value(), [&](MPI_Request* request) {
+        return MPI_Ibcast(data.data() + offset, bytes, MPI_BYTE, root, comm_, request);
+      });
     });
-    if (root == member_) totals_->bytes_sent += data.size() * (world_ranks_.size() - 1);
+    if (root == member_) count_sent(data.size() * (world_ranks_.size() - 1));
   }
 
   void barrier() override {
     if (size() == 1) return;
-    MPI_Request request;
-    check_mpi(MPI_Ibarrier(comm_, &request), "MPI_Ibarrier");
-    finish(request, "MPI_Ibarrier");
+    complete("MPI_Ibarrier", kEveryone, [&](MPI_Request* request) { return MPI_Ibarrier(comm_, request); });
   }
 
   std::vector<std::vector<std::byte>> all_gather(std::span<const std::byte> data) override;
   std::unique_ptr<Communicator> group(std::span<const int> members) override;
 
-  CommunicationTotals totals() const override { return *totals_; }
+  CommunicationTotals totals() const override { return channel_->totals(); }
 
   void wait_until(Transfer::State& transfer) override {
+    auto& message = static_cast<MpiTransfer&>(transfer);
     const TraceSpan span("wait", SpanKind::wait);
-    totals_->wait_seconds += wait_adaptively([&] { return transfer.done(); });
+    const WaitMark waiting(message.peer().value());
+    const MpiChannel::Waiter waiter(*channel_);
+    const double seconds = wait_adaptively([&] { return message.done(); });
+    const auto held = channel_->lock();
+    channel_->count_wait(seconds, message.carries_data());
+  }
+
+  void set_overlap(bool on) override { channel_->set_overlap(on); }
+
+  std::unique_ptr<SignLink> sign_link() override {
+    barrier();  // as in group()
+    return mpi_sign_link(comm_, channel_);
   }
 
   [[noreturn]] void abort(int exit_code) override { MpiSession::abort_job(exit_code); }
 
  private:
-  void finish(MPI_Request& request, const char* call, const std::string& peer = {}) {
+  /// Starts a collective operation and waits for it: `begin` fills in its request and returns MPI's code. `whom`: the
+  /// rank that gives the data, or kEveryone.
+  template <class Begin>
+  void complete(const char* call, std::int32_t whom, Begin&& begin) {
     const TraceSpan span("wait for all", SpanKind::wait);
-    totals_->wait_seconds += wait_adaptively([&] {
+    const WaitMark waiting(whom);
+    const std::optional<RankId> peer = whom >= 0 ? std::optional(RankId(whom)) : std::nullopt;
+    const MpiChannel::Waiter waiter(*channel_);
+    MPI_Request request = MPI_REQUEST_NULL;
+    {
+      const auto held = channel_->lock();
+      check_mpi(begin(&request), call, peer);
+    }
+    const double seconds = wait_adaptively([&] {
+      const auto held = channel_->lock();
       int finished = 0;
       check_mpi(MPI_Test(&request, &finished, MPI_STATUS_IGNORE), call, peer);
       return finished != 0;
     });
+    const auto held = channel_->lock();
+    channel_->count_wait(seconds, false);
+  }
+
+  void count_sent(std::size_t bytes) {
+    const auto held = channel_->lock();
+    channel_->counted().bytes_sent += bytes;
   }
 
   std::vector<std::uint64_t> gather_sizes(std::uint64_t own) {
     std::vector<std::uint64_t> sizes(world_ranks_.size());
-    MPI_Request request;
-    check_mpi(MPI_Iallgather(&own, 1, MPI_UINT64_T, sizes.data(), 1, MPI_UINT64_T, comm_, &request), "MPI_Iallgather");
-    finish(request, "MPI_Iallgather");
+    complete("MPI_Iallgather", kEveryone, [&](MPI_Request* request) {
+      return MPI_Iallgather(&own, 1, MPI_UINT64_T, sizes.data(), 1, MPI_UINT64_T, comm_, request);
+    });
     return sizes;
   }
 
@@ -187,18 +161,17 @@ class MpiCommunicator final : public Communicator {
     std::vector<int> offsets(sizes.size());
     std::exclusive_scan(counts.begin(), counts.end(), offsets.begin(), 0);
     std::vector<std::byte> all(static_cast<std::size_t>(offsets.back() + counts.back()));
-    MPI_Request request;
-    check_mpi(MPI_Iallgatherv(data.data(), static_cast<int>(data.size()), MPI_BYTE, all.data(), counts.data(),
-                              offsets.data(), MPI_BYTE, comm_, &request),
-              "MPI_Iallgatherv");
-    finish(request, "MPI_Iallgatherv");
+    complete("MPI_Iallgatherv", kEveryone, [&](MPI_Request* request) {
+      return MPI_Iallgatherv(data.data(), static_cast<int>(data.size()), MPI_BYTE, all.data(), counts.data(),
+                             offsets.data(), MPI_BYTE, comm_, request);
+    });
     return all;
   }
 
   MPI_Comm comm_;
   bool owned_;
   std::vector<RankId> world_ranks_;
-  std::shared_ptr<CommunicationTotals> totals_;
+  std::shared_ptr<MpiChannel> channel_;
   int member_ = 0;
 };
 
@@ -213,7 +186,7 @@ std::vector<std::vector<std::byte>> MpiCommunicator::all_gather(std::span<const 
       result[i].assign(next, end);
       next = end;
     }
-    totals_->bytes_sent += data.size() * (sizes.size() - 1);
+    count_sent(data.size() * (sizes.size() - 1));
     return result;
   }
   // Beyond MPI's int offsets: each member broadcasts its own, which also counts it.
@@ -235,31 +208,32 @@ std::unique_ptr<Communicator> MpiCommunicator::group(std::span<const int> member
     world_ranks.push_back(world_rank(member));
   }
   barrier();  // MPI_Comm_split spins while it waits for the last member; this sleeps
+  const auto held = channel_->lock();
   const auto place = std::find(members.begin(), members.end(), member_);
   const int color = place == members.end() ? MPI_UNDEFINED : 0;
   MPI_Comm comm = MPI_COMM_NULL;
   check_mpi(MPI_Comm_split(comm_, color, static_cast<int>(place - members.begin()), &comm), "MPI_Comm_split");
   if (comm == MPI_COMM_NULL) return nullptr;
   check_mpi(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
-  return std::make_unique<MpiCommunicator>(comm, true, std::move(world_ranks), totals_);
+  return std::make_unique<MpiCommunicator>(comm, true, std::move(world_ranks), channel_);
 }
 
 }  // namespace
 
-void check_mpi(int code, const char* call, const std::string& peer) {
+void check_mpi(int code, const char* call, std::optional<RankId> peer) {
   if (code == MPI_SUCCESS) return;
   char text[MPI_MAX_ERROR_STRING] = {};
   int length = 0;
   if (MPI_Error_string(code, text, &length) != MPI_SUCCESS) length = 0;
   throw PeerError(
-      {.where = peer.empty() ? call : fmt::format("{} {}", call, peer),
+      {.where = peer ? fmt::format("{} rank {}", call, peer->value()) : call,
        .problem = length > 0 ? std::string(text, static_cast<std::size_t>(length)) : fmt::format("MPI error {}", code),
        .advice = "see that rank's own messages and the network between the hosts"});
 }
 
 std::unique_ptr<Communicator> mpi_communicator(MPI_Comm comm, bool owned, std::vector<RankId> world_ranks,
-                                               std::shared_ptr<CommunicationTotals> totals) {
-  return std::make_unique<MpiCommunicator>(comm, owned, std::move(world_ranks), std::move(totals));
+                                               std::shared_ptr<MpiChannel> channel) {
+  return std::make_unique<MpiCommunicator>(comm, owned, std::move(world_ranks), std::move(channel));
 }
 
 void set_largest_piece(std::size_t bytes) {

@@ -64,7 +64,8 @@ MpiSession::MpiSession(int& argc, char**& argv) : exceptions_at_start_(std::unca
   int provided = MPI_THREAD_SINGLE;
   check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
-  if (provided < MPI_THREAD_SERIALIZED) log_debug("MPI supports calls from the main thread only");
+  if (provided < MPI_THREAD_SERIALIZED)
+    log_warn("this MPI allows calls from one thread only: messages will not move while ranks compute");
   prctl(PR_SET_TIMERSLACK, 1000UL);  // the kernel's default of 50 us would stretch the waits' short sleeps tenfold
   share_failure_claim();
 }
@@ -77,13 +78,15 @@ MpiSession::~MpiSession() {
 }
 
 std::unique_ptr<Communicator> MpiSession::world() {
-  static const auto totals = std::make_shared<CommunicationTotals>();
+  int level = MPI_THREAD_SINGLE;
+  check_mpi(MPI_Query_thread(&level), "MPI_Query_thread");
+  auto channel = std::make_shared<detail::MpiChannel>(level >= MPI_THREAD_SERIALIZED);
   int size = 0;
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
   std::vector<RankId> ranks;
   ranks.reserve(static_cast<std::size_t>(size));
   for (int rank = 0; rank < size; ++rank) ranks.emplace_back(rank);
-  return detail::mpi_communicator(MPI_COMM_WORLD, false, std::move(ranks), totals);
+  return detail::mpi_communicator(MPI_COMM_WORLD, false, std::move(ranks), std::move(channel));
 }
 
 const char* MpiSession::library_version() {
