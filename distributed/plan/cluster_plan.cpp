@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "distributed/plan/balance.h"
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "engine/base/log.h"
@@ -29,6 +30,17 @@ std::vector<RankId> rank_interval(int begin, int end) {
   return ranks;
 }
 
+ZigzagShards shards_of(PositionRange range, const std::vector<RankId>& group, const Shares& shares) {
+  if (shares.empty()) return {range, static_cast<int>(group.size())};
+  GEMRING_CHECK(shares.size() == group.size(), "{} shares of {} ranks", shares.size(), group.size());
+  return {range, shares};
+}
+
+/// ", shares 3 1"; nothing for equal ones.
+std::string shares_text(const Shares& shares) {
+  return shares.empty() ? "" : fmt::format(", shares {}", fmt::join(shares, " "));
+}
+
 /// 14 layers over 4 stages: 4 4 3 3.
 std::int32_t equal_share(std::int32_t total, std::int32_t parts, std::int32_t part) {
   return total / parts + (part < total % parts ? 1 : 0);
@@ -41,7 +53,11 @@ std::vector<StagePlan> one_rank_stages(int first, int ranks, std::int32_t layers
   LayerIndex layer(0);
   for (int stage = 0; stage < count; ++stage) {
     const LayerIndex end = layer + equal_share(layers, count, stage);
-    stages.push_back({layer, end, {RankId(first + stage)}});
+    stages.push_back({.first_layer = layer,
+                      .end_layer = end,
+                      .ranks = {RankId(first + stage)},
+                      .layers_open = true,
+                      .shares_open = true});
     layer = end;
   }
   return stages;
@@ -52,13 +68,15 @@ class Resolver {
  public:
   Resolver(const ClusterSpec& spec, int ranks, std::int32_t layers) : spec_(spec), ranks_(ranks), layers_(layers) {}
 
-  std::vector<RankId> filter_group() const {
-    const std::vector<RankId> group = expand(*spec_.filter, "filter");
+  void filter(ClusterPlan& plan) const {
+    std::vector<RankId> group = expand(*spec_.filter, "filter");
     if (group.front() != RankId(0)) {
       fail("filter", fmt::format("begins with rank {}", group.front().value()),
            "rank 0 owns the filter: put it first in the group");
     }
-    return group;
+    plan.filter_shares = shares(*spec_.filter, group.size(), "filter");
+    plan.filter_shares_open = plan.filter_shares.empty();
+    plan.filter_group = std::move(group);
   }
 
   std::vector<StagePlan> stages() {
@@ -99,6 +117,21 @@ class Resolver {
     return group.ranks;
   }
 
+  Shares shares(const GroupSpec& group, std::size_t ranks, const std::string& name) const {
+    if (group.shares.empty()) return {};
+    if (group.shares.size() != ranks) {
+      fail(name, fmt::format("gives {} shares to {} rank{}", group.shares.size(), ranks, ranks == 1 ? "" : "s"),
+           "give one share for each rank of the group, or none for equal ones");
+    }
+    std::int64_t sum = 0;
+    for (const std::int32_t share : group.shares) {
+      if (share < 1) fail(name, fmt::format("has a share of {}", share), "shares are whole numbers from 1 on");
+      sum += share;
+    }
+    if (sum > kMostShares) fail(name, fmt::format("has shares of {} in all", sum), "divide them by a common number");
+    return group.shares;
+  }
+
   void cut(std::size_t entry) {
     const StageSpec& stage = spec_.stages[entry];
     const std::string name = fmt::format("stages[{}]", entry);
@@ -112,10 +145,13 @@ class Resolver {
            "a stage needs at least one rank: lower cut or name more ranks");
     }
     const std::int32_t count = stage.cut == 0 ? size : std::min(stage.cut, size);
-    auto next = group.begin();
+    const Shares shares = this->shares(stage.group, group.size(), name);
+    std::int32_t next = 0;
     for (std::int32_t part = 0; part < count; ++part) {
-      const auto end = next + equal_share(size, count, part);
-      add({next, end}, stage.layers, name);
+      const std::int32_t end = next + equal_share(size, count, part);
+      add({group.begin() + next, group.begin() + end}, stage.layers, name);
+      stages_.back().shares_open = shares.empty();
+      if (!shares.empty()) stages_.back().shares = {shares.begin() + next, shares.begin() + end};
       next = end;
     }
   }
@@ -130,7 +166,7 @@ class Resolver {
              "a rank belongs to one stage at most");
       }
     }
-    stages_.push_back({LayerIndex(0), LayerIndex(0), std::move(ranks)});
+    stages_.push_back({.first_layer = LayerIndex(0), .end_layer = LayerIndex(0), .ranks = std::move(ranks)});
     asked_.push_back(layers);
   }
 
@@ -157,6 +193,7 @@ class Resolver {
     for (std::size_t i = 0; i < stages_.size(); ++i) {
       const std::int32_t layers =
           asked_[i] != 0 ? asked_[i] : equal_share(static_cast<std::int32_t>(left), open, part++);
+      stages_[i].layers_open = asked_[i] == 0;
       stages_[i].first_layer = layer;
       layer = stages_[i].end_layer = layer + layers;
     }
@@ -208,15 +245,37 @@ std::vector<PositionRange> ClusterPlan::chunks(std::int32_t n) const {
   return chunks;
 }
 
+GroupLinks ClusterPlan::group_links(const std::vector<RankId>& group) const {
+  GroupLinks some = links;
+  if (links.hosts.empty()) return some;
+  some.hosts.clear();
+  for (const RankId rank : group) some.hosts.push_back(links.hosts.at(rank.index()));
+  return some;
+}
+
+ZigzagShards ClusterPlan::filter_shards(std::int32_t n) const {
+  return shards_of({GlobalPosition(0), GlobalPosition(n)}, filter_group, filter_shares);
+}
+
+std::vector<ZigzagShards> ClusterPlan::stage_shards(std::size_t stage, std::int32_t n) const {
+  std::vector<ZigzagShards> shards;
+  for (const PositionRange& chunk : chunks(n)) {
+    shards.push_back(shards_of(chunk, stages.at(stage).ranks, stages[stage].shares));
+  }
+  return shards;
+}
+
 std::string ClusterPlan::describe() const {
   std::string text = fmt::format("plan for {} rank{}, {} layers, method {}\n", ranks, ranks == 1 ? "" : "s", layers,
                                  method == Method::full ? "full" : "gemfilter");
-  if (!filter_group.empty()) text += fmt::format("  filter             {}\n", names(filter_group));
+  if (!filter_group.empty()) {
+    text += fmt::format("  filter             {}{}\n", names(filter_group), shares_text(filter_shares));
+  }
   for (std::size_t i = 0; i < stages.size(); ++i) {
     const StagePlan& stage = stages[i];
-    text +=
-        fmt::format("  stage {:<3} {:<9}{}\n", i,
-                    fmt::format("{}..{}", stage.first_layer.value(), stage.end_layer.value() - 1), names(stage.ranks));
+    text += fmt::format("  stage {:<3} {:<9}{}{}\n", i,
+                        fmt::format("{}..{}", stage.first_layer.value(), stage.end_layer.value() - 1),
+                        names(stage.ranks), shares_text(stage.shares));
   }
   if (const auto idle = idle_ranks(); !idle.empty()) text += fmt::format("  idle               {}\n", names(idle));
   if (stages.size() == 1 && stages.front().ranks.size() > 1) {
@@ -241,9 +300,10 @@ ClusterPlan resolve(const ClusterSpec& spec, int ranks, Method method, std::int3
     throw ConfigError({spec.name, fmt::format("has chunk_length {}", spec.chunk_length),
                        "give the tokens of a pipeline chunk, or 0 to have it chosen"});
   }
-  if (method == Method::gemfilter && spec.filter) plan.filter_group = resolver.filter_group();
+  if (method == Method::gemfilter && spec.filter) resolver.filter(plan);
   if (!spec.stages.empty()) plan.stages = resolver.stages();
   plan.chunk_length = spec.chunk_length;
+  if (spec.machines) balance_by_speed(plan, machines_of(*spec.machines, ranks, {}, spec.name));
   if (plan.chunk_length > 0 && plan.stages.size() == 1 && plan.stages.front().ranks.size() > 1) {
     log_info("{}: chunk_length {} has no effect, the ranks of a single stage share the whole prompt at once", spec.name,
              plan.chunk_length);

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "distributed/plan/cluster_plan.h"
+#include "distributed/plan/ring_variant.h"
 #include "engine/kernels/compute.h"
 #include "engine/model/config.h"
 #include "engine/tensor/data_type.h"
@@ -22,12 +24,15 @@ struct PlanInputs {
   std::int32_t max_new_tokens = 0;
   LayerIndex filter_layer;  // r
   DataType kv_type = DataType::f32;
-  DataType message_type = DataType::f32;  // of activations between stages, and of ring blocks (message_types.h)
+  DataType message_type = DataType::f32;         // of activations between stages, and of ring blocks (message_types.h)
+  std::optional<RingVariant> ring_variant = {};  // unset: the cheapest of each group and chunk
   std::int32_t threads_per_rank = 1;
   Compute compute;               // types that products run in
   std::int32_t token_block = 0;  // tokens a layer works on at a time; 0: as it does (decoder_layer.h)
   std::int32_t logit_rows = 1;   // positions whose logits are wanted of a prefill
   std::int32_t requests = 1;     // one after the other; more than one: a first pass meets the weights of all layers
+  // Sequences in the stages at a time, each as long as said above, beside a first pass: 0 is one request by itself.
+  std::int32_t parallel = 0;
 
   /// Whether a first pass runs, and the length of the prefill.
   bool filters(Method method) const { return method == Method::gemfilter && prompt_tokens > keep; }
@@ -57,7 +62,8 @@ struct RankCost {
   PhaseMemory filter;               // first pass; nothing where none runs
   PhaseMemory stage;                // prefill and decode of the (compressed) prompt
   std::uint64_t fixed_bytes = 0;    // program, libraries, MPI
-  std::uint64_t total_bytes = 0;    // fixed + the larger phase with the weights it meets: they follow one another
+  std::uint64_t total_bytes = 0;    // fixed + the larger phase with the weights it meets: they follow one another;
+                                    // with PlanInputs::parallel both at once
 
   double filter_flop = 0;
   double prefill_flop = 0;
@@ -79,9 +85,22 @@ struct HostMemory {
   std::uint64_t available_bytes = 0;
 };
 
-/// `hosts`: one entry per rank. Throws ResourceError where the ranks of a host together need more than the least that
-/// any of them found available: names the rank that needs most, the host, needed and available bytes, and what to do.
-/// With PlanInputs::weights_shared a tensor that several ranks of a host map counts once there.
+/// What ranks of one host need together. With PlanInputs::weights_shared a tensor that several of them map counts once.
+std::uint64_t memory_together(const std::vector<const RankCost*>& ranks, const PlanInputs& inputs);
+
+struct HostNeed {
+  std::string host;
+  std::vector<RankId> ranks;
+  std::uint64_t needed_bytes = 0;
+  std::uint64_t available_bytes = 0;  // the least that any of them found
+};
+
+/// `hosts`: one entry per rank; ranks of the same name share a host.
+std::vector<HostNeed> host_needs(const std::vector<RankCost>& costs, const PlanInputs& inputs,
+                                 const std::vector<HostMemory>& hosts);
+
+/// Throws ResourceError where the ranks of a host together need more than it has: names the rank that needs most, the
+/// host, needed and available bytes, and what to do.
 void check_memory(const std::vector<RankCost>& costs, const PlanInputs& inputs, const std::vector<HostMemory>& hosts);
 
 }  // namespace gemring

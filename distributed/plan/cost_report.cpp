@@ -18,25 +18,9 @@ std::string giga(double flop) {
   return fmt::format("{:.2f}", flop * 1e-9);
 }
 
-/// What the ranks of a host need together.
-std::uint64_t needed_on_host(const std::vector<const RankCost*>& ranks, const PlanInputs& inputs) {
-  std::uint64_t needed = 0;
-  std::map<std::size_t, std::uint64_t> tensors;  // mapped once for all: as much as the rank that reads most of it
-  for (const RankCost* cost : ranks) {
-    needed += cost->total_bytes;
-    if (!inputs.weights_shared) continue;
-    needed -= cost->weights_bytes;
-    for (const ReadTensor& tensor : cost->tensors) {
-      std::uint64_t& bytes = tensors[tensor.index];
-      bytes = std::max(bytes, tensor.bytes);
-    }
-  }
-  for (const auto& [index, bytes] : tensors) needed += bytes;
-  return needed;
-}
-
 std::string advice(const PlanInputs& inputs) {
   std::string text = "spread the job over more hosts, or lower the prompt's length, --keep or --max-new-tokens";
+  if (inputs.parallel > 1) text = fmt::format("lower --parallel (it is {} here), {}", inputs.parallel, text);
   if (inputs.kv_type == DataType::f32) text += ", or halve the KV cache with --kv-type bf16";
   return text;
 }
@@ -67,7 +51,24 @@ std::string describe(const std::vector<RankCost>& costs) {
   return text;
 }
 
-void check_memory(const std::vector<RankCost>& costs, const PlanInputs& inputs, const std::vector<HostMemory>& hosts) {
+std::uint64_t memory_together(const std::vector<const RankCost*>& ranks, const PlanInputs& inputs) {
+  std::uint64_t needed = 0;
+  std::map<std::size_t, std::uint64_t> tensors;  // mapped once for all: as much as the rank that reads most of it
+  for (const RankCost* cost : ranks) {
+    needed += cost->total_bytes;
+    if (!inputs.weights_shared) continue;
+    needed -= cost->weights_bytes;
+    for (const ReadTensor& tensor : cost->tensors) {
+      std::uint64_t& bytes = tensors[tensor.index];
+      bytes = std::max(bytes, tensor.bytes);
+    }
+  }
+  for (const auto& [index, bytes] : tensors) needed += bytes;
+  return needed;
+}
+
+std::vector<HostNeed> host_needs(const std::vector<RankCost>& costs, const PlanInputs& inputs,
+                                 const std::vector<HostMemory>& hosts) {
   GEMRING_CHECK(costs.size() == hosts.size(), "{} ranks, {} hosts", costs.size(), hosts.size());
   std::map<std::string, std::vector<const RankCost*>> ranks_of_host;
   std::map<std::string, std::uint64_t> available;
@@ -76,18 +77,31 @@ void check_memory(const std::vector<RankCost>& costs, const PlanInputs& inputs, 
     entry->second = std::min(entry->second, hosts[i].available_bytes);
     ranks_of_host[hosts[i].host].push_back(&costs[i]);
   }
+  std::vector<HostNeed> needs;
   for (const auto& [host, ranks] : ranks_of_host) {
-    const std::uint64_t needed = needed_on_host(ranks, inputs);
-    if (needed <= available[host]) continue;
-    const RankCost* most = *std::max_element(
-        ranks.begin(), ranks.end(), [](const auto* a, const auto* b) { return a->total_bytes < b->total_bytes; });
-    std::string problem = fmt::format("needs {} bytes of memory", grouped(most->total_bytes));
-    if (ranks.size() > 1) {
-      problem += fmt::format(", the {} ranks of this host together {}", ranks.size(), grouped(needed));
+    HostNeed& need = needs.emplace_back();
+    need.host = host;
+    need.needed_bytes = memory_together(ranks, inputs);
+    need.available_bytes = available[host];
+    for (const RankCost* cost : ranks) need.ranks.push_back(cost->rank);
+  }
+  return needs;
+}
+
+void check_memory(const std::vector<RankCost>& costs, const PlanInputs& inputs, const std::vector<HostMemory>& hosts) {
+  for (const HostNeed& need : host_needs(costs, inputs, hosts)) {
+    if (need.needed_bytes <= need.available_bytes) continue;
+    const RankId most = *std::max_element(need.ranks.begin(), need.ranks.end(), [&](RankId a, RankId b) {
+      return costs[a.index()].total_bytes < costs[b.index()].total_bytes;
+    });
+    std::string problem = fmt::format("needs {} bytes of memory", grouped(costs[most.index()].total_bytes));
+    if (need.ranks.size() > 1) {
+      problem += fmt::format(", the {} ranks of this host together {}", need.ranks.size(), grouped(need.needed_bytes));
     }
-    throw ResourceError({.where = fmt::format("rank {} on {}", most->rank.value(), host),
-                         .problem = fmt::format("{}; the host has {} available", problem, grouped(available[host])),
-                         .advice = advice(inputs)});
+    throw ResourceError(
+        {.where = fmt::format("rank {} on {}", most.value(), need.host),
+         .problem = fmt::format("{}; the host has {} available", problem, grouped(need.available_bytes)),
+         .advice = advice(inputs)});
   }
 }
 

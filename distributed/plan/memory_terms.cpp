@@ -24,7 +24,8 @@ MemoryTerms::MemoryTerms(const PlanInputs& inputs)
                                           : static_cast<std::int64_t>(token_block(inputs.compute))) {}
 
 std::uint64_t MemoryTerms::matrix(std::int64_t rows, std::int64_t cols, DataType type) {
-  return static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols) * bytes_per_element(type);
+  const std::uint64_t elements = static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols);
+  return (elements + block_elements(type) - 1) / block_elements(type) * block_bytes(type);
 }
 
 std::uint64_t MemoryTerms::keys_values(std::int64_t tokens, DataType type) const {
@@ -58,22 +59,69 @@ std::uint64_t MemoryTerms::local_attention(std::int64_t queries) const {
   return attention_scratch() + size(queries) * sizeof(KeyRange) + matrix(queries, std::int64_t{2} * model_.heads);
 }
 
-std::uint64_t MemoryTerms::ring_attention(std::int64_t own) const {
-  return attention_scratch() + size(own) * sizeof(KeyRange) + partials(own);
+MemoryTerms::Ring MemoryTerms::ring(const RingChoice& choice, std::int64_t members) const {
+  Ring sum;
+  for (const RingVariant variant : kRingVariants) {
+    const auto most_queries = choice.most_queries[static_cast<std::size_t>(variant)];
+    if (!most_queries) continue;
+    const Ring pass = ring_pass(variant, *most_queries, choice, members);
+    sum.activation_bytes += pass.activation_bytes;
+    sum.message_buffer_bytes += pass.message_buffer_bytes;
+  }
+  return sum;
 }
 
-std::uint64_t MemoryTerms::ring_buffers(const ZigzagShards& shards, int member) const {
-  const DataType type = ring_type(inputs_.kv_type, inputs_.message_type);
-  const std::uint64_t own = inputs_.kv_type == type ? 0 : keys_values(shards.size(member), type);
-  return own + static_cast<std::uint64_t>(std::min(shards.members() - 1, 2)) * keys_values(shards.largest(), type);
+/// What the constructors in distributed/ring allocate.
+MemoryTerms::Ring MemoryTerms::ring_pass(RingVariant variant, std::int64_t queries, const RingChoice& choice,
+                                         std::int64_t members) const {
+  const RingTypes types = ring_types(inputs_.kv_type, inputs_.message_type);
+  const bool rounded = types.queries != DataType::f32;
+  const std::uint64_t block = keys_values(choice.most_keys, types.keys);
+  const std::uint64_t own_block = types.keys == inputs_.kv_type ? 0 : block;
+  const std::uint64_t query_message = matrix(queries, model_.query_width(), types.queries);
+  const std::uint64_t own_queries = rounded ? query_message + matrix(queries, model_.query_width()) : 0;
+  const std::uint64_t partial_message =
+      types.outputs == DataType::f32
+          ? 0
+          : matrix(queries, model_.query_width(), types.outputs) + matrix(queries, std::int64_t{2} * model_.heads);
+  Ring pass;
+  pass.activation_bytes = attention_scratch() + size(queries) * sizeof(KeyRange);
+  switch (variant) {
+    case RingVariant::pass_kv:
+      pass.activation_bytes += partials(queries);
+      pass.message_buffer_bytes = own_block + size(std::min<std::int64_t>(members - 1, 2)) * block;
+      if (is_block_type(types.keys)) pass.message_buffer_bytes += keys_values(choice.most_keys, inputs_.kv_type);
+      break;
+    case RingVariant::pass_q:
+      pass.activation_bytes += size(members) * partials(queries);
+      pass.message_buffer_bytes = own_queries + size(members) * partial_message +
+                                  size(members - 1) * (query_message + partials(queries) + partial_message);
+      break;
+    case RingVariant::token_ring:
+      pass.activation_bytes += partials(queries);
+      if (members > 1)
+        pass.message_buffer_bytes = own_queries + 2 * query_message + 4 * (partials(queries) + partial_message);
+      break;
+    case RingVariant::all_gather:
+      pass.activation_bytes += matrix(queries, std::int64_t{2} * model_.heads);
+      pass.message_buffer_bytes = own_block + size(members - 1) * block +
+                                  keys_values(choice.all_keys, inputs_.kv_type) +
+                                  size(choice.all_keys) * sizeof(GlobalPosition);
+      break;
+  }
+  return pass;
 }
 
-std::uint64_t MemoryTerms::pass_q(std::int64_t largest, std::int64_t members) const {
-  return attention_scratch() + size(largest) * sizeof(KeyRange) + size(members) * partials(largest);
+std::uint64_t MemoryTerms::sequences_beside(std::int64_t positions, std::int64_t members) const {
+  if (inputs_.parallel == 0) return 0;
+  const std::uint64_t all = size(inputs_.parallel);
+  const std::uint64_t rows = rotations(inputs_.parallel);  // of a step of one token each
+  if (members == 1) return rows + (all - 1) * (rotations(positions) + local_attention(1));
+  return rows + (all - 1) * rotations(positions) + all * (attention_scratch() + size(members) * partials(1));
 }
 
-std::uint64_t MemoryTerms::pass_q_buffers(std::int64_t largest, std::int64_t members) const {
-  return size(members - 1) * (matrix(largest, model_.query_width()) + partials(largest));
+std::uint64_t MemoryTerms::sampling() const {
+  return size(inputs_.parallel) * matrix(3, model_.vocab);  // logits, ids and probabilities
 }
 
 }  // namespace gemring

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "distributed/plan/cost.h"
-#include "distributed/plan/zigzag.h"
+#include "distributed/plan/ring_choice.h"
 
 namespace gemring {
 
@@ -26,17 +26,22 @@ class MemoryTerms {
   /// LocalAttention of so many queries at a time.
   std::uint64_t local_attention(std::int64_t queries) const;
 
-  /// RingAttention of a member's shard, without its buffers.
-  std::uint64_t ring_attention(std::int64_t own) const;
-  /// Two blocks to receive into; where the cache has another type also the own block as it is sent.
-  std::uint64_t ring_buffers(const ZigzagShards& shards, int member) const;
+  /// GroupAttention on one of `members`: all passes that its chunks need.
+  struct Ring {
+    std::uint64_t activation_bytes = 0;      // scratch, and states of softmax
+    std::uint64_t message_buffer_bytes = 0;  // what travels, and what it becomes
+  };
+  Ring ring(const RingChoice& choice, std::int64_t members) const;
 
-  /// PassQAttention: scratch, and the states of this rank's queries; queries and states that travel.
-  std::uint64_t pass_q(std::int64_t largest, std::int64_t members) const;
-  std::uint64_t pass_q_buffers(std::int64_t largest, std::int64_t members) const;
+  /// What PlanInputs::parallel adds on a stage's rank beside caches: rotations and attention of those that decode while
+  /// another one is in its prefill.
+  std::uint64_t sequences_beside(std::int64_t positions, std::int64_t members) const;
+  /// On rank 0: logits and candidates of each of them.
+  std::uint64_t sampling() const;
 
  private:
   std::uint64_t attention_scratch() const;
+  Ring ring_pass(RingVariant variant, std::int64_t queries, const RingChoice& choice, std::int64_t members) const;
 
   const PlanInputs& inputs_;
   const ModelConfig& model_;

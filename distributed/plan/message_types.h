@@ -5,9 +5,19 @@
 
 namespace gemring {
 
-/// Of keys and values in a ring: as the cache has them, or narrower where `message_type` is. Both f32 or bf16.
+/// Of keys and values in a ring: as the cache has them, or narrower where `message_type` is.
 constexpr DataType ring_type(DataType kv_type, DataType message_type) {
-  return kv_type == DataType::bf16 ? DataType::bf16 : message_type;
+  return kv_type == DataType::bf16 && message_type == DataType::f32 ? DataType::bf16 : message_type;
+}
+
+/// Of what travels in attention over a group. q8_0: 8 bits with a scale for 32 values.
+struct RingTypes {
+  DataType keys = DataType::f32;     // and values
+  DataType queries = DataType::f32;  // f32, bf16 or q8_0, like the others
+  DataType outputs = DataType::f32;  // of partial results; their maxima and sums are f32 always
+};
+constexpr RingTypes ring_types(DataType kv_type, DataType message_type) {
+  return {ring_type(kv_type, message_type), message_type, message_type};
 }
 
 }  // namespace gemring

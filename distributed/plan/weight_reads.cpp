@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <string_view>
 
 namespace gemring {
@@ -36,9 +37,14 @@ int member_of(const std::vector<RankId>& group, RankId rank) {
   return static_cast<int>(std::find(group.begin(), group.end(), rank) - group.begin());
 }
 
-std::int32_t largest_share(std::int32_t tokens, const std::vector<RankId>& group) {
-  const auto members = static_cast<std::int32_t>(group.size());
-  return (tokens + members - 1) / members;
+std::int32_t largest_share(std::int32_t tokens, const std::vector<RankId>& group, const Shares& shares) {
+  std::int64_t sum = static_cast<std::int64_t>(group.size());
+  std::int64_t largest = 1;
+  if (!shares.empty()) {
+    sum = std::accumulate(shares.begin(), shares.end(), std::int64_t{0});
+    largest = *std::max_element(shares.begin(), shares.end());
+  }
+  return static_cast<std::int32_t>((tokens * largest + sum - 1) / sum);
 }
 
 }  // namespace
@@ -65,11 +71,13 @@ bool WeightReads::holds_last_token() const {
 }
 
 std::int32_t WeightReads::tokens_of_filter() const {
-  return filters() && inputs_.filters(plan_.method) ? largest_share(inputs_.prompt_tokens, plan_.filter_group) : 0;
+  return filters() && inputs_.filters(plan_.method)
+             ? largest_share(inputs_.prompt_tokens, plan_.filter_group, plan_.filter_shares)
+             : 0;
 }
 
 std::int32_t WeightReads::tokens_of_stage() const {
-  return first_stage_ ? largest_share(inputs_.pass_tokens(plan_.method), stage_->ranks) : 0;
+  return first_stage_ ? largest_share(inputs_.pass_tokens(plan_.method), stage_->ranks, stage_->shares) : 0;
 }
 
 bool WeightReads::stage_needs(const ModelTensor& tensor) const {
@@ -108,6 +116,7 @@ std::uint64_t WeightReads::read_by_filter(const ModelTensor& tensor, std::uint64
 
 std::uint64_t WeightReads::resident(const ModelTensor& tensor, const TensorInfo& info) const {
   if (!inputs_.weights_shared || is_block_type(info.type)) return info.bytes;
+  if (inputs_.parallel > 0 && tensor.role == TensorRole::embedding) return info.bytes;  // request after request
   const std::uint64_t read = std::max(read_by_filter(tensor, info.bytes), read_by_stage(tensor, info.bytes));
   if (tensor.role != TensorRole::embedding || plan_.filter_group.size() <= 1) return read;
   // A shard of the compressed prompt holds other tokens than the same rank's shard of the prompt.

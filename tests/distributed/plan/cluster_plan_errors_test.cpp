@@ -64,6 +64,18 @@ TEST(ClusterErrors, LayersThatDoNotAddUp) {
   EXPECT_EQ(error_of({{group({1}), 1, 9}}), "my.json: gives 9 layers to 1 of its 1 stages, the model has 8");
 }
 
+TEST(ClusterErrors, SharesThatAreNotOnePositiveNumberForEachRank) {
+  const auto with_shares = [](Shares shares) {
+    GroupSpec uneven = group({0, 1});
+    uneven.shares = std::move(shares);
+    return uneven;
+  };
+  EXPECT_EQ(error_of({{with_shares({1, 2, 3}), 1, 0}}), "my.json: stages[0]: gives 3 shares to 2 ranks");
+  EXPECT_EQ(error_of({}, with_shares({1})), "my.json: filter: gives 1 shares to 2 ranks");
+  EXPECT_EQ(error_of({}, with_shares({1, 0})), "my.json: filter: has a share of 0");
+  EXPECT_EQ(error_of({}, with_shares({2'000'000'000, 1})), "my.json: filter: has shares of 2000000001 in all");
+}
+
 TEST(ClusterErrors, NegativeNumbers) {
   EXPECT_EQ(error_of({{group({1}), -1, 0}}), "my.json: stages[0]: has cut -1");
   EXPECT_EQ(error_of({{group({1}), 1, -2}}), "my.json: stages[0]: has layers -2");

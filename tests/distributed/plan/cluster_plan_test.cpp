@@ -98,6 +98,32 @@ TEST(Resolve, LayersOfAnEntryCountForEachOfItsStages) {
   EXPECT_EQ(stages_of(resolve(spec, 4, kGemFilter, 8)), "0..2: 1 | 3..5: 2 | 6..7: 3");
 }
 
+TEST(Resolve, SharesAreCutWithTheirGroup) {
+  GroupSpec rest = symbol(Symbol::rest);
+  rest.shares = {4, 2, 1};
+  const ClusterPlan plan = resolve(filter_first({{rest, 2, 0}}), 4, kGemFilter, 7);
+  EXPECT_EQ(stages_of(plan), "0..3: 1 2 | 4..6: 3");
+  EXPECT_EQ(plan.stages[0].shares, (Shares{4, 2}));
+  EXPECT_EQ(plan.stages[1].shares, Shares{1});
+  EXPECT_TRUE(plan.filter_shares.empty());
+}
+
+TEST(Shards, OfTheFilterAndOfEveryChunkFollowThePlansShares) {
+  GroupSpec uneven = group({0, 1});
+  uneven.shares = {3, 1};
+  ClusterSpec spec = filter_first({{uneven, 1, 2}, {group({2}), 1, 0}});
+  spec.filter = uneven;
+  spec.chunk_length = 8;
+  const ClusterPlan plan = resolve(spec, 3, kGemFilter, 4);
+  EXPECT_EQ(plan.filter_shards(16).size(0), 12);
+  const auto shards = plan.stage_shards(0, 12);
+  ASSERT_EQ(shards.size(), 2u);
+  EXPECT_EQ(shards[0].size(1), 2);  // 8 positions, borders 0 3 4 5 8
+  EXPECT_EQ(shards[1].range(), (PositionRange{GlobalPosition(8), GlobalPosition(12)}));
+  EXPECT_EQ(shards[1].size(1), 1);  // 4 positions, borders 0 1 2 2 4
+  EXPECT_EQ(plan.stage_shards(1, 12).front().members(), 1);
+}
+
 TEST(Resolve, TheFullMethodLeavesTheFilterGroupOut) {
   ClusterSpec spec = filter_first({{symbol(Symbol::rest), 1, 0}});
   spec.filter = group({1});  // would be an error with GemFilter
@@ -140,6 +166,16 @@ TEST(Chunks, LieOneBehindTheOtherAndNoTokensMakeNone) {
   EXPECT_EQ(chunks.at(0), (PositionRange{GlobalPosition(0), GlobalPosition(2048)}));
   EXPECT_EQ(chunks.at(1), (PositionRange{GlobalPosition(2048), GlobalPosition(2500)}));
   EXPECT_TRUE(default_plan(1, kGemFilter, 4).chunks(0).empty());
+}
+
+TEST(Describe, SaysUnevenShares) {
+  GroupSpec uneven = symbol(Symbol::all);
+  uneven.shares = {3, 1};
+  EXPECT_EQ(resolve({.name = "u.json", .filter = uneven, .stages = {{uneven, 1, 0}}}, 2, kGemFilter, 4).describe(),
+            "plan for 2 ranks, 4 layers, method gemfilter\n"
+            "  filter             ranks 0 1, shares 3 1\n"
+            "  stage 0   0..3     ranks 0 1, shares 3 1\n"
+            "  chunks             one, the whole prompt\n");
 }
 
 TEST(Describe, SaysWhoOwnsWhat) {

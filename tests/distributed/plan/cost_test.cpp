@@ -27,8 +27,9 @@ std::vector<RankCost> costs_of_default(int ranks, const PlanInputs& inputs, Meth
   return rank_costs(default_plan(ranks, method, inputs.model.layers), inputs);
 }
 
-/// All ranks filter, and are one stage.
-std::vector<RankCost> costs_of_shared(int ranks, const PlanInputs& inputs) {
+/// All ranks filter, and are one stage; keys and values go round.
+std::vector<RankCost> costs_of_shared(int ranks, PlanInputs inputs) {
+  inputs.ring_variant = RingVariant::pass_kv;
   const GroupSpec all = symbol(GroupSpec::Symbol::all);
   return rank_costs(resolve({.name = "shared.json", .filter = all, .stages = {{all, 1, 0}}}, ranks, Method::gemfilter,
                             inputs.model.layers),
@@ -160,16 +161,23 @@ TEST(Cost, ASharedStageSharesPrefillAndDecode) {
   EXPECT_EQ(costs[1].bytes_sent_decode_per_token, 3 * 96);       // o, m, l
 }
 
-TEST(Cost, LaterChunksPassQueries) {
+TEST(Cost, EveryChunkIsCountedByItsVariant) {
   const ClusterSpec spec{.name = "shards.json",
                          .filter = symbol(GroupSpec::Symbol::first),
                          .stages = {{group({1, 2, 3}), 2, 0}},
                          .chunk_length = 2};
-  const PlanInputs inputs = small_inputs();
-  const RankCost cost = rank_costs(resolve(spec, 4, Method::gemfilter, 3), inputs).at(1);
-  // Chunks of 2 over ranks 1 and 2, layers 0 and 1: one token each. Ring 64; then q 64 and the other's o, m, l 96.
-  EXPECT_EQ(cost.bytes_sent_prefill, 2 * 64 + 2 * (64 + 96) + 2 * 32);
-  EXPECT_EQ(cost.stage.message_buffer_bytes, 64u + 64u + 64u + 96u);  // link, ring, q and state of the other
+  PlanInputs inputs = small_inputs();
+  const auto cost_by = [&](RingVariant variant) {
+    inputs.ring_variant = variant;
+    return rank_costs(resolve(spec, 4, Method::gemfilter, 3), inputs).at(1);
+  };
+  // Two chunks of 2 over ranks 1 and 2, layers 0 and 1: one token of 64 bytes each. Links: 32 a token, two generations.
+  const RankCost keys = cost_by(RingVariant::pass_kv);
+  EXPECT_EQ(keys.bytes_sent_prefill, 2 * (64 + 128) + 2 * 32);  // the second chunk's block has both tokens
+  EXPECT_EQ(keys.stage.message_buffer_bytes, 64u + 128u);
+  const RankCost queries = cost_by(RingVariant::pass_q);
+  EXPECT_EQ(queries.bytes_sent_prefill, 2 * 2 * (64 + 96) + 2 * 32);  // q, and the other's o, m, l
+  EXPECT_EQ(queries.stage.message_buffer_bytes, 64u + 64u + 96u);
 }
 
 TEST(Cost, NoFirstPassRunsWhereEverythingIsKept) {

@@ -77,26 +77,49 @@ TEST(Memory, AFirstPassOnOneRankHoldsTheQueriesOfABlock) {
   EXPECT_EQ(longer.filter.kv_cache_bytes - one.filter.kv_cache_bytes, 1000u * 64);
 }
 
-TEST(Memory, RingBuffersAreOnesForTwoMembersAndTwosForMore) {
+/// What a ring of `members` takes for one chunk of 12 positions that goes by `variant`.
+MemoryTerms::Ring ring_of(RingVariant variant, int members, DataType kv_type, DataType message_type) {
   PlanInputs inputs = small_inputs();
-  const MemoryTerms terms(inputs);
-  const auto shards = [](int members) { return ZigzagShards({GlobalPosition(0), GlobalPosition(12)}, members); };
-  EXPECT_EQ(terms.ring_buffers(shards(1), 0), 0u);
-  EXPECT_EQ(terms.ring_buffers(shards(2), 0), 6u * 64);      // K and V of 6 tokens, 8 wide
-  EXPECT_EQ(terms.ring_buffers(shards(3), 0), 2 * 4u * 64);  // one under way while the other is read
-  inputs.message_type = DataType::bf16;
-  EXPECT_EQ(terms.ring_buffers(shards(3), 0), 3 * 4u * 32);  // and the own block in the messages' type
-  inputs.kv_type = DataType::bf16;
-  EXPECT_EQ(terms.ring_buffers(shards(3), 0), 2 * 4u * 32);
+  inputs.kv_type = kv_type;
+  inputs.message_type = message_type;
+  RingOptions options;
+  options.variant = variant;
+  options.message_type = message_type;
+  const ZigzagShards shards({GlobalPosition(0), GlobalPosition(12)}, members);
+  const KvShape shape{2, 4, kv_type};
+  return MemoryTerms(inputs).ring(choose_variants({&shards, 1}, {}, shape, 4, options), members);
+}
+
+TEST(Memory, RingBuffersAreOnesForTwoMembersAndTwosForMore) {
+  const auto buffers = [](int members, DataType kv_type, DataType message_type) {
+    return ring_of(RingVariant::pass_kv, members, kv_type, message_type).message_buffer_bytes;
+  };
+  EXPECT_EQ(buffers(1, DataType::f32, DataType::f32), 0u);
+  EXPECT_EQ(buffers(2, DataType::f32, DataType::f32), 6u * 64);       // K and V of 6 tokens, 8 wide
+  EXPECT_EQ(buffers(3, DataType::f32, DataType::f32), 2 * 4u * 64);   // one under way while the other is read
+  EXPECT_EQ(buffers(3, DataType::f32, DataType::bf16), 3 * 4u * 32);  // and the own block in the messages' type
+  EXPECT_EQ(buffers(3, DataType::bf16, DataType::bf16), 2 * 4u * 32);
 }
 
 TEST(Memory, PassedQueriesAreHeldForEveryOtherMember) {
   const PlanInputs inputs = small_inputs();
   const MemoryTerms terms(inputs);
-  EXPECT_EQ(terms.partials(2), 2u * 4 * (4 + 2) * 4);              // o, m, l of 4 heads of 4
-  EXPECT_EQ(terms.pass_q_buffers(2, 3), 2 * (2u * 16 * 4 + 192));  // q and the state that goes back
-  EXPECT_EQ(terms.pass_q(2, 3) - terms.pass_q(2, 2), 192u);        // one more state of the own queries
+  EXPECT_EQ(terms.partials(2), 2u * 4 * (4 + 2) * 4);  // o, m, l of 4 heads of 4
+  const auto two = ring_of(RingVariant::pass_q, 2, DataType::f32, DataType::f32);
+  const auto three = ring_of(RingVariant::pass_q, 3, DataType::f32, DataType::f32);
+  EXPECT_EQ(two.message_buffer_bytes, 6u * 16 * 4 + 6 * 96);  // q, and the state that goes back
+  EXPECT_EQ(three.message_buffer_bytes, 2 * (4u * 16 * 4 + 4 * 96));
+  const auto bf16 = ring_of(RingVariant::pass_q, 2, DataType::f32, DataType::bf16);
+  // Own queries packed and unpacked; q in; the state that goes back; messages of it and of both own states.
+  EXPECT_EQ(bf16.message_buffer_bytes, 6u * (32 + 64) + 6 * 32 + 6 * 96 + 3 * 6 * (32 + 32));
   EXPECT_EQ(terms.local_attention(7) - terms.local_attention(2), 5u * (8 + 2 * 4 * 4));
+}
+
+TEST(Memory, RingsOfQueriesHoldTwoAndGatheredKeysAllOfThem) {
+  const auto token_ring = ring_of(RingVariant::token_ring, 3, DataType::f32, DataType::f32);
+  EXPECT_EQ(token_ring.message_buffer_bytes, 2u * 4 * 64 + 4u * 4 * 96);  // queries; states in and out
+  const auto all_gather = ring_of(RingVariant::all_gather, 3, DataType::f32, DataType::f32);
+  EXPECT_EQ(all_gather.message_buffer_bytes, 2u * 4 * 64 + 12u * 64 + 12u * 4);  // others' keys; all; positions
 }
 
 std::uint64_t weights_of(int rank, int ranks, const PlanInputs& inputs, Method method = Method::full) {
@@ -136,6 +159,74 @@ TEST(Memory, OfAMappedEmbeddingTheRowsOfTheTokensAndTheirNeighbours) {
   inputs.prompt_tokens = 1;
   inputs.tensors[1].type = DataType::q8_0;  // its scales are looked at
   EXPECT_EQ(weights_of(0, 1, inputs), 131072u + 8992 - 640);
+}
+
+/// Rank 0 filters; ranks 1 and 2 have layers 0, 1 and 2 of 7 positions each.
+std::vector<RankCost> costs_of_stream(std::int32_t parallel) {
+  PlanInputs inputs = small_inputs();
+  inputs.parallel = parallel;
+  return rank_costs(default_plan(3, Method::gemfilter, 3), inputs);
+}
+
+TEST(Memory, EachSequenceInTheStagesHasItsOwnCache) {
+  for (const std::int32_t parallel : {1, 2, 5}) {
+    const auto costs = costs_of_stream(parallel);
+    const auto count = static_cast<std::uint64_t>(parallel);
+    EXPECT_EQ(costs[0].stage.kv_cache_bytes, 0u);
+    EXPECT_EQ(costs[1].stage.kv_cache_bytes, count * 896);  // 2 layers x 2 x 7 x 8 x 4
+    EXPECT_EQ(costs[2].stage.kv_cache_bytes, count * 448);
+  }
+}
+
+TEST(Memory, EachFurtherSequenceHasItsRotationsItsAttentionAndItsRowOfLogits) {
+  const auto two = costs_of_stream(2);
+  const auto three = costs_of_stream(3);
+  const std::uint64_t attention = MemoryTerms(small_inputs()).local_attention(1);
+  // Rotations of 7 positions, and of its row in a step, 4 x 4 bytes each.
+  EXPECT_EQ(three[1].stage.activation_bytes - two[1].stage.activation_bytes, 7u * 16 + 16 + attention);
+  EXPECT_EQ(three[2].stage.activation_bytes - two[2].stage.activation_bytes, 7u * 16 + 16 + attention + 2 * 20u * 4);
+  EXPECT_EQ(three[0].stage.activation_bytes - two[0].stage.activation_bytes,
+            3 * 20u * 4);  // logits, ids, probabilities
+}
+
+TEST(Memory, MoreSequencesThanRowsOfAChunkMakeStepsLonger) {
+  const auto four = costs_of_stream(4);  // a chunk has 4 rows
+  const auto five = costs_of_stream(5);
+  EXPECT_EQ(four[1].stage.message_buffer_bytes, 256u);  // two generations of 4 x 8 x 4
+  EXPECT_EQ(five[1].stage.message_buffer_bytes, 320u);
+}
+
+TEST(Memory, WithRequestsInFlightARankFiltersBesideItsStage) {
+  PlanInputs inputs = small_inputs();
+  inputs.parallel = 1;
+  const RankCost cost = rank_costs(default_plan(1, Method::gemfilter, 3), inputs).at(0);
+  EXPECT_EQ(cost.total_bytes, cost.fixed_bytes + 8992 + cost.filter.total() + cost.stage.total());
+}
+
+TEST(Memory, InAStageOfSeveralEachSequenceHasTheStatesOfItsTokensQuery) {
+  PlanInputs inputs = small_inputs();
+  const GroupSpec all{.symbol = GroupSpec::Symbol::all, .ranks = {}};
+  const ClusterPlan plan = resolve({.name = "shared.json", .filter = all, .stages = {{all, 1, 0}}}, 2, Method::full, 3);
+  inputs.parallel = 1;
+  const RankCost one = rank_costs(plan, inputs).at(1);
+  inputs.parallel = 2;
+  const RankCost two = rank_costs(plan, inputs).at(1);
+  const MemoryTerms terms(inputs);
+  const std::uint64_t scratch = terms.local_attention(0);
+  // Of 11 positions rank 1 has 6, and rotations of 3 new ones; two members' partial states.
+  EXPECT_EQ(two.stage.activation_bytes - one.stage.activation_bytes, 9u * 16 + 16 + scratch + 2 * terms.partials(1));
+}
+
+TEST(Memory, WhereSeveralSequencesDoNotFitFewerAreAdvised) {
+  Job job;
+  job.hosts[2].available_bytes = 1;
+  job.inputs.parallel = 3;
+  try {
+    check_memory(job.costs, job.inputs, job.hosts);
+    FAIL() << "fits";
+  } catch (const ResourceError& error) {
+    EXPECT_TRUE(error.text().advice.starts_with("lower --parallel (it is 3 here), ")) << error.text().advice;
+  }
 }
 
 TEST(Memory, TheLeastAvailableFigureOfAHostCounts) {

@@ -34,6 +34,44 @@ TEST(Zigzag, ElevenPositionsOverThreeMembersAreTheTableOfTheHeader) {
   EXPECT_EQ(shards.local(GlobalPosition(7)), LocalPosition(2));
 }
 
+TEST(Zigzag, UnevenSharesAreTheSecondTableOfTheHeader) {
+  const ZigzagShards shards(range(0, 11), Shares{3, 1, 2});
+  EXPECT_EQ(numbers(shards.positions(0)), (std::vector<int>{0, 1, 8, 9, 10}));
+  EXPECT_EQ(numbers(shards.positions(1)), (std::vector<int>{2, 7}));
+  EXPECT_EQ(numbers(shards.positions(2)), (std::vector<int>{3, 4, 5, 6}));
+  EXPECT_EQ(shards.largest(), 5);
+}
+
+TEST(Zigzag, OnlyTheRatioOfSharesCounts) {
+  const ZigzagShards shards(range(0, 1001), Shares{6, 2, 4});
+  const ZigzagShards same(range(0, 1001), Shares{3, 1, 2});
+  for (int member = 0; member < 3; ++member) EXPECT_EQ(shards.ranges(member), same.ranges(member));
+}
+
+// A query at position p sees p + 1 keys. 12,000 positions: 72,006,000 pairs, of which shares 3, 1, 2 are 36, 12 and 24
+// million and a part of the diagonal.
+TEST(Zigzag, CausalWorkFollowsTheShares) {
+  const ZigzagShards shards(range(0, 12'000), Shares{3, 1, 2});
+  const std::int64_t expected[] = {36'003'000, 12'001'000, 24'002'000};
+  for (int member = 0; member < 3; ++member) {
+    std::int64_t pairs = 0;
+    for (const int position : numbers(shards.positions(member))) pairs += position + 1;
+    EXPECT_EQ(pairs, expected[member]);
+  }
+}
+
+TEST(Zigzag, SharesBelowOneAreABug) {
+  EXPECT_THROW(ZigzagShards(range(0, 5), Shares{1, 0}), InternalError);
+  EXPECT_THROW(ZigzagShards(range(0, 5), Shares{}), InternalError);
+  EXPECT_THROW(ZigzagShards(range(0, 5), 0), InternalError);
+}
+
+TEST(Zigzag, LargeSharesOfLongSequencesDoNotOverflow) {
+  const ZigzagShards shards(range(0, 2'000'000'000), Shares{900'000'000, 100'000'000});
+  EXPECT_EQ(shards.size(0), 1'800'000'000);
+  EXPECT_EQ(shards.owner(GlobalPosition(900'000'000)), 1);
+}
+
 TEST(Zigzag, OneMemberHoldsOneRange) {
   EXPECT_EQ(ZigzagShards(range(3, 8), 1).ranges(0), (std::vector<PositionRange>{range(3, 8)}));
 }
@@ -71,9 +109,12 @@ class EveryZigzag : public testing::TestWithParam<int> {  // the number of membe
  protected:
   template <class Check>
   void for_every_length(Check&& check) {
+    Shares uneven;
+    for (int member = 0; member < GetParam(); ++member) uneven.push_back(1 + 5 * (member % 3));  // 1 6 11 1 6 11
     for (int n = 0; n <= 40; ++n) {
       SCOPED_TRACE(testing::Message() << n << " positions, " << GetParam() << " members");
       check(n, ZigzagShards(range(7, 7 + n), GetParam()));
+      check(n, ZigzagShards(range(7, 7 + n), uneven));
     }
   }
 };

@@ -1,0 +1,237 @@
+#include "distributed/plan/ring_variant.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <utility>
+
+#include "engine/base/check.h"
+
+namespace gemring {
+namespace {
+
+double values_bytes(DataType type, double values) {
+  return values / static_cast<double>(block_elements(type)) * static_cast<double>(block_bytes(type));
+}
+
+/// Bytes of what travels of each member's shard.
+struct Blocks {
+  explicit Blocks(const RingWork& work) {
+    for (const std::int32_t count : work.keys)
+      keys.push_back(2 * values_bytes(work.kv_type, 1.0 * count * work.kv_heads * work.head_dim));
+    for (const std::int32_t count : work.queries) {
+      const double rows = 1.0 * count * work.heads;
+      queries.push_back(values_bytes(work.query_type, rows * work.head_dim));
+      states.push_back(values_bytes(work.state_type, rows * work.head_dim) + 8 * rows);
+    }
+  }
+  int members() const { return static_cast<int>(queries.size()); }
+  double key(int j) const { return keys[static_cast<std::size_t>(j)]; }
+  double query(int j) const { return queries[static_cast<std::size_t>(j)]; }
+  double state(int j) const { return states[static_cast<std::size_t>(j)]; }
+
+  std::vector<double> keys, queries, states;
+};
+
+/// Without a division: with a thousand members this is what their costs are made of. step: 0 .. members.
+int behind(int member, int step, int members) {
+  return member >= step ? member - step : member - step + members;
+}
+
+int after(int member, int members) {
+  return member + 1 == members ? 0 : member + 1;
+}
+
+/// Seconds of each step's messages: every host sends and receives at once, and so does every rank. And bytes of all.
+class StepClock {
+ public:
+  StepClock(const GroupLinks& links, int members) : links_(links), members_(members) {
+    GEMRING_CHECK(links.hosts.empty() || static_cast<int>(links.hosts.size()) == members, "{} hosts of {} members",
+                  links.hosts.size(), members);
+    std::map<std::int32_t, int> numbers;
+    for (int member = 0; member < members; ++member) {
+      const std::int32_t name = links.hosts.empty() ? 0 : links.hosts[static_cast<std::size_t>(member)];
+      host_.push_back(numbers.try_emplace(name, static_cast<int>(numbers.size())).first->second);
+    }
+    out_.resize(numbers.size());
+    in_.resize(numbers.size());
+    inside_.resize(static_cast<std::size_t>(members));
+    sent_.resize(inside_.size());
+    ranks_.resize(numbers.size());
+    for (const int host : host_) ++ranks_[static_cast<std::size_t>(host)];
+  }
+
+  void send(int from, int to, double bytes) {
+    if (from == to || bytes == 0) return;
+    sent_[static_cast<std::size_t>(from)] += bytes;
+    if (host(from) == host(to)) {
+      inside_[static_cast<std::size_t>(from)] += bytes;
+    } else {
+      out_[host(from)] += bytes;
+      in_[host(to)] += bytes;
+    }
+  }
+
+  /// The same message to every other member.
+  void send_to_all(int from, double bytes) {
+    if (bytes == 0) return;
+    sent_[static_cast<std::size_t>(from)] += (members_ - 1) * bytes;
+    const auto here = static_cast<double>(ranks_[host(from)]);
+    inside_[static_cast<std::size_t>(from)] += (here - 1) * bytes;
+    out_[host(from)] += (members_ - here) * bytes;
+    for (std::size_t other = 0; other < in_.size(); ++other) {
+      if (other != host(from)) in_[other] += static_cast<double>(ranks_[other]) * bytes;
+    }
+  }
+
+  /// By each member, in all steps so far.
+  const std::vector<double>& sent() const { return sent_; }
+
+  /// And begins the next step.
+  double finish() {
+    const auto largest = [](std::vector<double>& bytes) {
+      const double most = *std::max_element(bytes.begin(), bytes.end());
+      std::fill(bytes.begin(), bytes.end(), 0.0);
+      return most;
+    };
+    const double inside = seconds(largest(inside_), links_.within_host);
+    const double out = largest(out_);
+    return std::max(inside, seconds(std::max(out, largest(in_)), links_.between_hosts));
+  }
+
+ private:
+  std::size_t host(int member) const { return static_cast<std::size_t>(host_[static_cast<std::size_t>(member)]); }
+  static double seconds(double bytes, const LinkSpeed& link) {
+    if (bytes == 0) return 0;
+    return link.latency_seconds + (link.bytes_per_second > 0 ? bytes / link.bytes_per_second : 0);
+  }
+
+  const GroupLinks& links_;
+  int members_;
+  std::vector<int> host_;   // of each member, numbered from 0
+  std::vector<int> ranks_;  // of each host
+  std::vector<double> out_, in_, inside_;
+  std::vector<double> sent_;
+};
+
+/// One step's messages into the clock.
+void send_step(RingVariant variant, const Blocks& blocks, int step, StepClock& clock) {
+  const int members = blocks.members();
+  for (int member = 0; member < members; ++member) {
+    const int held = behind(member, step, members);
+    switch (variant) {
+      case RingVariant::pass_kv:
+        clock.send(member, after(member, members), blocks.key(held));
+        break;
+      case RingVariant::pass_q:
+        if (step == 0) clock.send_to_all(member, blocks.query(member));
+        if (step > 0) clock.send(member, held, blocks.state(held));
+        break;
+      case RingVariant::token_ring:
+        if (step + 1 < members) clock.send(member, after(member, members), blocks.query(held));
+        if (step > 0) clock.send(member, held, blocks.state(held));
+        break;
+      case RingVariant::all_gather:
+        clock.send_to_all(member, blocks.key(member));
+        break;
+    }
+  }
+}
+
+double buffer_bytes(RingVariant variant, const Blocks& blocks) {
+  const int members = blocks.members();
+  double all_keys = 0, all_queries = 0, keys = 0, queries = 0, state = 0;
+  for (int member = 0; member < members; ++member) {
+    all_keys += blocks.key(member);
+    all_queries += blocks.query(member);
+    keys = std::max(keys, blocks.key(member));
+    queries = std::max(queries, blocks.query(member));
+    state = std::max(state, blocks.state(member));
+  }
+  switch (variant) {
+    case RingVariant::pass_kv:
+      return std::min(members - 1, 2) * keys;
+    case RingVariant::pass_q:
+      return all_queries + 2.0 * (members - 1) * state;
+    case RingVariant::token_ring:
+      return std::min(members - 1, 2) * queries + 2.0 * (members - 1) * state;
+    case RingVariant::all_gather:
+      return all_keys;
+  }
+  GEMRING_CHECK(false, "variant {}", static_cast<int>(variant));
+}
+
+}  // namespace
+
+std::string_view name(RingVariant variant) {
+  switch (variant) {
+    case RingVariant::pass_kv:
+      return "pass-kv";
+    case RingVariant::pass_q:
+      return "pass-q";
+    case RingVariant::token_ring:
+      return "token-ring";
+    case RingVariant::all_gather:
+      return "all-gather";
+  }
+  return "?";
+}
+
+int steps(RingVariant variant, int members) {
+  if (members == 1) return 0;
+  if (variant == RingVariant::all_gather) return 1;
+  return variant == RingVariant::pass_kv ? members - 1 : members;
+}
+
+double bytes_sent(RingVariant variant, const RingWork& work, int member, int step) {
+  GEMRING_CHECK(member >= 0 && member < work.members() && step >= 0 && step < steps(variant, work.members()),
+                "member {}, step {}", member, step);
+  const GroupLinks one_host;
+  StepClock clock(one_host, work.members());
+  send_step(variant, Blocks(work), step, clock);
+  return clock.sent()[static_cast<std::size_t>(member)];
+}
+
+RingCost ring_cost(RingVariant variant, const RingWork& work, const GroupLinks& links) {
+  const int members = work.members();
+  GEMRING_CHECK(members >= 1 && work.keys.size() == work.queries.size(), "{} and {} shards", work.queries.size(),
+                work.keys.size());
+  RingCost cost;
+  cost.bytes_sent.resize(work.queries.size());
+  cost.seconds = work.attention_seconds;
+  if (members == 1) return cost;
+
+  const Blocks blocks(work);
+  StepClock clock(links, members);
+  const double compute = work.attention_seconds / members;  // of a step: shards are cut so that they are equal
+  cost.seconds = 0;
+  int computed = 0;
+  for (int step = 0; step < steps(variant, members); ++step) {
+    send_step(variant, blocks, step, clock);
+    const double messages = clock.finish();
+    cost.transfer_seconds += messages;
+    // Results of a step follow its compute: those of the last one have nothing left beside them.
+    const bool alone = variant != RingVariant::pass_kv && variant != RingVariant::all_gather && step + 1 == members;
+    const double beside = alone ? 0 : compute;
+    computed += alone ? 0 : 1;
+    cost.seconds += std::max(beside, messages) + (1 - work.overlap) * std::min(beside, messages);
+  }
+  cost.seconds += compute * (members - computed);
+  cost.bytes_sent = clock.sent();
+  cost.buffer_bytes = buffer_bytes(variant, blocks);
+  return cost;
+}
+
+ChosenRing choose_ring(const RingWork& work, const GroupLinks& links, std::optional<RingVariant> asked,
+                       double most_buffer_bytes) {
+  if (asked) return {*asked, ring_cost(*asked, work, links)};
+  std::optional<ChosenRing> best;
+  for (const RingVariant variant : kRingVariants) {
+    RingCost cost = ring_cost(variant, work, links);
+    if (cost.buffer_bytes > most_buffer_bytes || (best && cost.seconds >= best->cost.seconds)) continue;
+    best = {variant, std::move(cost)};
+  }
+  return best ? *std::move(best) : choose_ring(work, links, RingVariant::pass_kv);
+}
+
+}  // namespace gemring
