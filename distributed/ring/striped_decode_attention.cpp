@@ -1,6 +1,7 @@
+#include "distributed/ring/striped_decode_attention.h"
+
 #include <algorithm>
 
-#include "distributed/ring/pass_q_attention.h"
 #include "engine/base/check.h"
 #include "engine/base/trace.h"
 
@@ -12,7 +13,8 @@ StripedDecodeAttention::StripedDecodeAttention(KvCache& cache, Communicator& gro
       heads_(heads),
       scratch_(heads, cache.shape().kv_heads, cache.shape().head_dim),
       message_((2 * cache.shape().kv_heads + heads) * cache.shape().head_dim) {
-  for (int member = 0; member < group.size(); ++member) partials_.emplace_back(1, heads, cache.shape().head_dim);
+  for (int member = 0; member < group.size(); ++member)
+    partials_.emplace_back(1, heads, cache.shape().head_dim, DataType::f32);
 }
 
 void StripedDecodeAttention::begin_token(GlobalPosition position) {
@@ -51,7 +53,7 @@ void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q, std::int3
   for (int member = 1; member < group_.size(); ++member) {
     transfers.push_back(send<float>(group_, message_.span(), member, MessageKind::queries));
     transfers.push_back(
-        receive(group_, partials_[static_cast<std::size_t>(member)].message(1), member, MessageKind::partials));
+        group_.receive(partials_[static_cast<std::size_t>(member)].incoming(1), member, MessageKind::partials));
   }
   if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
   attend_own_keys(layer, q, window, partials_[0].view(1));
@@ -65,9 +67,9 @@ void StripedDecodeAttention::answer(LayerIndex layer, std::int32_t window) {
   const std::size_t kv_heads = cache_.shape().kv_heads;
   receive(group_, message_.span(), 0, MessageKind::queries).wait();
   if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
-  PartialBuffer& own = partials_[static_cast<std::size_t>(group_.member())];
+  PartialMessage& own = partials_[static_cast<std::size_t>(group_.member())];
   attend_own_keys(layer, message_heads(2 * kv_heads, heads_), window, own.view(1));
-  send<float>(group_, own.message(1), 0, MessageKind::partials).wait();
+  group_.send(own.packed(1), 0, MessageKind::partials).wait();
 }
 
 void StripedDecodeAttention::attend_own_keys(LayerIndex layer, HeadsView<const float> q, std::int32_t window,

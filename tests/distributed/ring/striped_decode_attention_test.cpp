@@ -1,7 +1,8 @@
+#include "distributed/ring/striped_decode_attention.h"
+
 #include <gtest/gtest.h>
 
-#include "distributed/ring/pass_q_attention.h"
-#include "distributed/ring/ring_attention.h"
+#include "distributed/ring/group_attention.h"
 #include "engine/base/check.h"
 #include "tests/distributed/ring/whole_sequence.h"
 
@@ -20,7 +21,11 @@ double decode_difference(const SequenceShape& shape, std::size_t prompt, DataTyp
   const bool first = world().member() == 0;
   KvCache cache(shape.kv(type), LayerIndex(0), layers, shape.tokens);
   cache.begin_step(own);
-  RingAttention ring(cache, world(), shards, shape.heads, type);
+  const std::vector<ZigzagShards> one_chunk = {shards};
+  RingOptions options;
+  options.message_type = type;
+  GroupAttention ring(cache, world(), one_chunk, shape.heads, {}, options);
+  ring.begin_chunk(0);
   StripedDecodeAttention decode(cache, world(), shape.heads);
   std::vector<Sequence> sequences;
   std::vector<std::vector<float>> expected;

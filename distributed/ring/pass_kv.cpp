@@ -1,0 +1,97 @@
+#include "distributed/ring/pass_kv.h"
+
+#include <algorithm>
+
+#include "engine/base/place.h"
+#include "engine/base/trace.h"
+#include "engine/kernels/elementwise.h"
+
+namespace gemring {
+namespace {
+
+/// A block under way: keys and values are two messages, so that both can leave straight from the cache.
+struct BlockTransfer {
+  Transfer keys;
+  Transfer values;
+
+  void wait() {
+    keys.wait();
+    values.wait();
+  }
+};
+
+}  // namespace
+
+PassKv::PassKv(const RingParts& parts)
+    : RingPass(parts),
+      o_(query_elements(parts.max_queries)),
+      m_(parts.max_queries * parts.heads),
+      l_(parts.max_queries * parts.heads),
+      own_message_(key_elements(parts.max_keys), parts.cache.shape().type, parts.types.keys) {
+  const DataType cached = parts.cache.shape().type;
+  if (is_block_type(parts.types.keys))
+    unpacked_ = Buffer<std::byte>(2 * row_bytes(cached, key_elements(parts.max_keys)));
+  for (int i = 0; i < std::min(parts.group.size() - 1, 2); ++i) in_.emplace_back(2 * block_bytes(parts.max_keys));
+}
+
+PassKv::Block PassKv::own_block(LayerIndex layer) {
+  const KeysValues own = parts_.cache.all(layer);
+  const auto [keys, values] = own_message_.pack(own);
+  return {keys, values, own.count, schedule_.member};
+}
+
+PassKv::Block PassKv::incoming_block(int owner, std::size_t buffer) {
+  const std::size_t count = parts_.chunk.keys(owner).size();
+  return {in_[buffer].data(), in_[buffer].data() + block_bytes(count), count, owner};
+}
+
+KeysValues PassKv::readable(const Block& block) {
+  const KvShape& shape = parts_.cache.shape();
+  if (!is_block_type(parts_.types.keys))
+    return {parts_.types.keys, block.keys, block.values, block.count, shape.kv_heads, shape.head_dim};
+  const TraceSpan span("unpack message", SpanKind::convert, block.count);
+  const std::size_t elements = key_elements(block.count);
+  std::byte* values = unpacked_.data() + row_bytes(shape.type, elements);
+  convert(parts_.types.keys, block.keys, shape.type, unpacked_.data(), elements);
+  convert(parts_.types.keys, block.values, shape.type, values, elements);
+  return {shape.type, unpacked_.data(), values, block.count, shape.kv_heads, shape.head_dim};
+}
+
+// K(s): the block of member (i - s) mod g.  C(s): attend to K(s).  X(s): send K(s) on, receive K(s + 1).
+//     C(s) needs K(s);  X(s) needs K(s), writes K(s + 1);  so  C(s) || X(s),  then wait X(s).
+// BEFORE  rank 0: K0   rank 1: K1   rank 2: K2
+// AFTER   rank 0: K2   rank 1: K0   rank 2: K1          (one step)
+void PassKv::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
+  const PartialSoftmax state{{o_.data(), q.tokens(), q.heads(), q.head_dim()},
+                             {m_.data(), q.tokens(), q.heads()},
+                             {l_.data(), q.tokens(), q.heads()}};
+  Block current = own_block(layer);
+  for (int step = 0; step < schedule_.members; ++step) {
+    const RingStepMark mark(step, schedule_.members);
+    BlockTransfer sending;
+    BlockTransfer receiving;
+    Block next;
+    if (step + 1 < schedule_.members) {
+      next = incoming_block(schedule_.block_at(step + 1), static_cast<std::size_t>(step % 2));
+      const std::size_t size_in = block_bytes(next.count);
+      const std::size_t size_out = block_bytes(current.count);
+      std::byte* in = in_[static_cast<std::size_t>(step % 2)].data();
+      receiving.keys = parts_.group.receive({in, size_in}, schedule_.previous(), MessageKind::ring);
+      receiving.values = parts_.group.receive({in + size_in, size_in}, schedule_.previous(), MessageKind::ring);
+      sending.keys = parts_.group.send({current.keys, size_out}, schedule_.next(), MessageKind::ring);
+      sending.values = parts_.group.send({current.values, size_out}, schedule_.next(), MessageKind::ring);
+    }
+    const Meeting meeting{layer, schedule_.member, current.owner, window};
+    // A member's own block is taken from the cache, which may be finer than the message.
+    if (step == 0)
+      attend_keys(meeting, q, parts_.cache.all(layer), state, StateUse::start);
+    else
+      attend_keys(meeting, q, readable(current), state, StateUse::carry_on);
+    receiving.wait();
+    sending.wait();
+    current = next;
+  }
+  finish(state, q);
+}
+
+}  // namespace gemring

@@ -1,0 +1,24 @@
+// Queries go to every member and partial results come back (pass-Q, arXiv 2411.01783): keys and values stay where they
+// are cached.
+#pragma once
+
+#include "distributed/ring/ring_messages.h"
+#include "distributed/ring/ring_pass.h"
+
+namespace gemring {
+
+class PassQ : public RingPass {
+ public:
+  explicit PassQ(const RingParts& parts);
+
+  void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) override;
+
+ private:
+  QueryMessage queries_out_;
+  std::vector<QueryMessage> queries_in_;  // [member]
+  Buffer<float> queries_;                 // of one member, where messages are not f32
+  std::vector<PartialMessage> partials_;  // [member]: of this rank's queries against that member's keys
+  std::vector<PartialMessage> outgoing_;  // [member]: of that member's queries against this rank's keys
+};
+
+}  // namespace gemring

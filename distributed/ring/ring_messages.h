@@ -1,0 +1,80 @@
+// What travels in attention over a group, packed into the type of messages and back.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "engine/kernels/attention.h"
+#include "engine/tensor/buffer.h"
+#include "engine/tensor/data_type.h"
+#include "engine/tensor/view.h"
+
+namespace gemring {
+
+/// A softmax state whose o, m and l lie one behind the other in memory, and the message that it travels in.
+class PartialMessage {
+ public:
+  PartialMessage() = default;
+  /// `type`: of o in the message.
+  PartialMessage(std::size_t max_tokens, std::size_t heads, std::size_t head_dim, DataType type);
+
+  PartialSoftmax view(std::size_t tokens);
+  /// To send what view() holds: packs it first.
+  std::span<const std::byte> packed(std::size_t tokens);
+  /// To receive into; unpack() then makes it what view() holds.
+  std::span<std::byte> incoming(std::size_t tokens) { return {message(), bytes(tokens)}; }
+  void unpack(std::size_t tokens);
+
+ private:
+  std::size_t elements(std::size_t tokens) const { return tokens * heads_ * head_dim_; }
+  std::size_t bytes(std::size_t tokens) const {
+    return row_bytes(type_, elements(tokens)) + 2 * tokens * heads_ * sizeof(float);
+  }
+  std::byte* message() {
+    return type_ == DataType::f32 ? reinterpret_cast<std::byte*>(state_.data()) : message_.data();
+  }
+
+  std::size_t heads_ = 0;
+  std::size_t head_dim_ = 0;
+  DataType type_ = DataType::f32;
+  Buffer<float> state_;        // o, m, l
+  Buffer<std::byte> message_;  // o packed, then m, l; none where o travels as f32
+};
+
+/// Own keys and values as they travel.
+class KeyMessage {
+ public:
+  /// `cached`: the cache's type. max_elements: of keys alone.
+  KeyMessage(std::size_t max_elements, DataType cached, DataType type);
+
+  struct Packed {
+    const std::byte* keys = nullptr;
+    const std::byte* values = nullptr;
+  };
+  /// Where they lie where the cache has the message's type, else packed here.
+  Packed pack(const KeysValues& own);
+
+ private:
+  DataType type_;
+  Buffer<std::byte> message_;  // keys, then values; none where they travel as they are cached
+};
+
+/// Queries as they travel.
+class QueryMessage {
+ public:
+  QueryMessage() = default;
+  QueryMessage(std::size_t max_elements, DataType type);
+
+  /// q as a message: itself where the type is f32, else packed here.
+  std::span<const std::byte> pack(std::span<const float> q);
+  std::span<std::byte> incoming(std::size_t elements) { return message_.span().first(row_bytes(type_, elements)); }
+  std::span<const std::byte> outgoing(std::size_t elements) { return incoming(elements); }  // what came in goes on
+  /// What came in, as f32: in place, or in `room` [elements].
+  const float* unpack(std::size_t elements, Buffer<float>& room) const;
+
+ private:
+  DataType type_ = DataType::f32;
+  Buffer<std::byte> message_;
+};
+
+}  // namespace gemring

@@ -1,0 +1,43 @@
+// Decode over a cache that is striped over a group: the query travels, partial results come back.
+#pragma once
+
+#include <vector>
+
+#include "distributed/comm/communicator.h"
+#include "distributed/ring/ring_messages.h"
+#include "engine/attention/attention.h"
+#include "engine/attention/kv_cache.h"
+#include "engine/kernels/attention.h"
+
+namespace gemring {
+
+/// One query, on the group's first member; the new token's keys and values go to member (position mod g). Messages are
+/// f32: they are small.
+class StripedDecodeAttention : public Attention {
+ public:
+  StripedDecodeAttention(KvCache& cache, Communicator& group, std::size_t heads);
+
+  /// Before each token: makes room for it in its owner's cache.
+  void begin_token(GlobalPosition position);
+
+  void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
+  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+              std::int32_t window) override;
+
+ private:
+  bool owns_token() const { return position_.value() % group_.size() == group_.member(); }
+  void ask(LayerIndex layer, HeadsView<float> q, std::int32_t window);  // the first member
+  void answer(LayerIndex layer, std::int32_t window);                   // every other one
+  void attend_own_keys(LayerIndex layer, HeadsView<const float> q, std::int32_t window, const PartialSoftmax& state);
+  HeadsView<float> message_heads(std::size_t offset, std::size_t heads);
+
+  KvCache& cache_;
+  Communicator& group_;
+  std::size_t heads_;
+  GlobalPosition position_;
+  AttentionScratch scratch_;
+  Buffer<float> message_;                 // k, v [kv_heads, head_dim], then q [heads, head_dim]
+  std::vector<PartialMessage> partials_;  // [member]; elsewhere than on the first member only the own one
+};
+
+}  // namespace gemring
