@@ -37,10 +37,6 @@ void ActivationSender::send(MatrixView<const float> x, std::span<const LinkMessa
   }
 }
 
-void ActivationSender::finish() {
-  for (Generation& generation : generations_) wait_all(generation.transfers);
-}
-
 ActivationReceiver::ActivationReceiver(Communicator& world, std::vector<RankId> previous, std::size_t max_rows,
                                        std::size_t hidden, DataType type)
     : world_(world), previous_(std::move(previous)), hidden_(hidden), type_(type), generations_(kGenerations) {

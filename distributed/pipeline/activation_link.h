@@ -24,9 +24,6 @@ class ActivationSender {
   /// x: [rows, hidden]; messages: link_messages(own shards, own member, next stage's shards)
   void send(MatrixView<const float> x, std::span<const LinkMessage> messages);
 
-  /// Waits for all that is under way.
-  void finish();
-
  private:
   struct Generation {
     Buffer<std::byte> packed;

@@ -17,18 +17,10 @@ std::vector<PositionRange> logit_pieces(const ZigzagShards& shards, int member, 
   return pieces;
 }
 
-std::vector<ZigzagShards> stage_shards(const ClusterPlan& plan, std::size_t stage, std::int32_t n) {
-  std::vector<ZigzagShards> shards;
-  for (const PositionRange& chunk : plan.chunks(n)) {
-    shards.emplace_back(chunk, static_cast<int>(plan.stages[stage].ranks.size()));
-  }
-  return shards;
-}
-
 LogitReceiver::LogitReceiver(Communicator& world, const ClusterPlan& plan, std::int32_t n, GlobalPosition wanted_from,
                              std::span<float> rows, std::size_t vocab) {
   const std::vector<RankId>& senders = plan.stages.back().ranks;
-  for (const ZigzagShards& shards : stage_shards(plan, plan.stages.size() - 1, n)) {
+  for (const ZigzagShards& shards : plan.stage_shards(plan.stages.size() - 1, n)) {
     for (int member = 0; member < shards.members(); ++member) {
       const RankId sender = senders[static_cast<std::size_t>(member)];
       if (sender.value() == world.member()) continue;
@@ -42,8 +34,8 @@ LogitReceiver::LogitReceiver(Communicator& world, const ClusterPlan& plan, std::
   }
 }
 
-void LogitReceiver::wait() {
-  wait_all(transfers_);
+bool LogitReceiver::done() {
+  return std::all_of(transfers_.begin(), transfers_.end(), [](Transfer& transfer) { return transfer.done(); });
 }
 
 }  // namespace gemring

@@ -13,16 +13,13 @@ namespace gemring {
 /// Pieces of at most 64 positions from wanted_from on that `member` of these shards owns: one message each.
 std::vector<PositionRange> logit_pieces(const ZigzagShards& shards, int member, GlobalPosition wanted_from);
 
-/// The last stage's shards of every chunk of n positions.
-std::vector<ZigzagShards> stage_shards(const ClusterPlan& plan, std::size_t stage, std::int32_t n);
-
 /// Rank 0's side of a prefill: all receives are posted at once, so that no sender ever waits for rank 0's own work.
 class LogitReceiver {
  public:
   /// rows: [positions from wanted_from on, vocab] row-major; pieces that rank 0 computes itself are left to it.
   LogitReceiver(Communicator& world, const ClusterPlan& plan, std::int32_t n, GlobalPosition wanted_from,
                 std::span<float> rows, std::size_t vocab);
-  void wait();
+  bool done();  // polls; true once all rows are there
 
  private:
   std::vector<Transfer> transfers_;

@@ -2,23 +2,15 @@
 
 #include <algorithm>
 
+#include "distributed/pipeline/logit_rows.h"
 #include "engine/base/check.h"
+#include "engine/base/place.h"
+#include "engine/base/trace.h"
 
 namespace gemring {
-namespace {
-
-constexpr std::int32_t kNone = -1;
-
-std::size_t largest_shard(const std::vector<ZigzagShards>& chunks, int member) {
-  std::int32_t largest = 1;
-  for (const ZigzagShards& shards : chunks) largest = std::max(largest, shards.size(member));
-  return static_cast<std::size_t>(largest);
-}
-
-}  // namespace
 
 Stage::Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, std::size_t index,
-             const ModelConfig& config, const StageParts& parts, const StageOptions& options)
+             const ModelConfig& config, const StageParts& parts, const StageOptions& options, std::size_t max_batch)
     : world_(world),
       group_(group),
       plan_(plan),
@@ -26,93 +18,79 @@ Stage::Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, 
       config_(config),
       parts_(parts),
       options_(options),
-      chunks_(stage_shards(plan, index, options.prompt_tokens)),
-      max_rows_(largest_shard(chunks_, group.member())),
-      work_(config, max_rows_, queries_at_once(max_rows_, group.size())),
-      x_(max_rows_ * static_cast<std::size_t>(config.hidden)) {
-  for (const ZigzagShards& shards : chunks_) {
-    const auto own = shards.positions(group.member());
-    positions_.insert(positions_.end(), own.begin(), own.end());
-  }
-  const std::size_t prompt_rows = positions_.size();
-  for (std::int32_t i = 0; i < options.max_new_tokens; ++i) positions_.emplace_back(options.prompt_tokens + i);
-  const std::int32_t pass_tokens = options.prompt_tokens + options.max_new_tokens;
-  rope_ = RopeTable(inverse_frequencies(config.rope, config.head_dim, pass_tokens), positions_,
-                    static_cast<float>(config.rope.attention_factor));
+      max_batch_(max_batch),
+      batch_cos_(max_batch * static_cast<std::size_t>(config.head_dim) / 2),
+      batch_sin_(max_batch * static_cast<std::size_t>(config.head_dim) / 2) {}
 
-  const auto new_tokens = static_cast<std::size_t>(options.max_new_tokens);
-  const auto members = static_cast<std::size_t>(group.size());
-  const StagePlan& stage = plan.stages[index];
-  const KvShape shape{static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim),
-                      options.kv_type};
-  cache_.emplace(shape, stage.first_layer, stage.layers(), prompt_rows + (new_tokens + members - 1) / members);
-  attention_.emplace(*cache_, group_, chunks_,
-                     StageAttentionOptions{.heads = static_cast<std::size_t>(config.heads),
-                                           .message_type = options.message_type,
-                                           .last_layer = LayerIndex(last() ? config.layers - 1 : kNone),
-                                           .wanted_from = options.wanted_from,
-                                           .decodes = options.max_new_tokens > 0});
-  const auto hidden = static_cast<std::size_t>(config.hidden);
-  if (!first()) {
-    chunks_before_ = stage_shards(plan, index - 1, options.prompt_tokens);
-    receiver_.emplace(world, plan.stages[index - 1].ranks, max_rows_, hidden, options.message_type);
-  }
-  if (!last()) {
-    chunks_after_ = stage_shards(plan, index + 1, options.prompt_tokens);
-    sender_.emplace(world, plan.stages[index + 1].ranks, max_rows_, hidden, options.message_type);
-  }
-}
-
-std::vector<LinkMessage> Stage::messages_from(std::size_t chunk) const {
-  return link_messages(chunks_[chunk], group_.member(), chunks_before_[chunk]);
-}
-
-std::vector<LinkMessage> Stage::messages_to(std::size_t chunk) const {
-  return link_messages(chunks_[chunk], group_.member(), chunks_after_[chunk]);
+void Stage::make_room(const StageSequence& sequence) {
+  const std::size_t rows = std::max(sequence.largest_step(), max_batch_);
+  if (rows <= max_rows_) return;
+  max_rows_ = rows;
+  // The old ones first: a longer sequence is no reason to hold both. Links wait for what is under way.
+  work_.reset();
+  x_ = {};
+  receiver_.reset();
+  sender_.reset();
+  work_.emplace(config_, max_rows_, queries_at_once(max_rows_, group_.size()), max_batch_);
+  const auto hidden = static_cast<std::size_t>(config_.hidden);
+  x_ = Buffer<float>(max_rows_ * hidden);
+  if (!first())
+    receiver_.emplace(world_, plan_.stages[index_ - 1].ranks, max_rows_, hidden, options_.ring.message_type);
+  if (!last()) sender_.emplace(world_, plan_.stages[index_ + 1].ranks, max_rows_, hidden, options_.ring.message_type);
 }
 
 // P(c): receive chunk c from the stage before.  C(c): this stage's layers on chunk c.  X(c): send its rows on.
 //     C(c) needs P(c);  X(c) needs C(c);  so  X(c - 1) || C(c) || P(c + 1).
 // BEFORE  stage 0: chunk 2   stage 1: chunk 1   stage 2: chunk 0
 // AFTER   stage 0: chunk 3   stage 1: chunk 2   stage 2: chunk 1
-void Stage::prefill(std::span<const TokenId> ids, std::span<float> logits, const Progress& progress) {
-  if (receiver_) receiver_->post(messages_from(0));
-  std::size_t done_rows = 0;
-  const auto total = static_cast<std::int32_t>(chunks_.size()) * parts_.layers->size();
-  for (std::size_t c = 0; c < chunks_.size(); ++c) {
-    const auto own =
-        std::span(positions_).subspan(done_rows, static_cast<std::size_t>(chunks_[c].size(group_.member())));
-    const auto rows = x(own.size());
+// The last chunks may still be under way when this returns: the next sequence's first ones follow them.
+void Stage::prefill(SequenceId id, const SequenceOptions& options, std::span<const TokenId> ids,
+                    std::span<float> logits, const Progress& progress) {
+  std::optional<TraceSpan> set_up(std::in_place, "set up sequence", SpanKind::set_up, ids.size());
+  const auto [place, is_new] = sequences_.try_emplace(id, group_, plan_, index_, config_, options_, options);
+  GEMRING_CHECK(is_new, "sequence {} is under way already", id);
+  StageSequence& sequence = place->second;
+  make_room(sequence);
+  set_up.reset();
+
+  if (receiver_) receiver_->post(sequence.messages_from(0));
+  const auto total = static_cast<std::int32_t>(sequence.chunk_count()) * parts_.layers->size();
+  for (std::size_t c = 0; c < sequence.chunk_count(); ++c) {
+    mark_chunk(static_cast<std::int32_t>(c));
+    const StepRows step = sequence.chunk_rows(c);
+    const auto rows = x(step.positions.size());
     if (receiver_) {
-      if (c + 1 < chunks_.size()) receiver_->post(messages_from(c + 1));
+      if (c + 1 < sequence.chunk_count()) receiver_->post(sequence.messages_from(c + 1));
       receiver_->take(rows);
     } else {
-      parts_.embedding->gather(ids, own, rows);
+      parts_.embedding->gather(ids, step.positions, rows);
     }
-    std::size_t wanted = own.size();
-    if (last())
-      wanted -= static_cast<std::size_t>(std::lower_bound(own.begin(), own.end(), options_.wanted_from) - own.begin());
+    std::size_t wanted = rows.rows();
+    if (last()) {
+      const auto from = std::lower_bound(step.positions.begin(), step.positions.end(), options.wanted_from);
+      wanted -= static_cast<std::size_t>(from - step.positions.begin());
+    }
     const auto before = static_cast<std::int32_t>(c) * parts_.layers->size();
-    parts_.layers->forward(rows, {own, rope_.rows(done_rows, done_rows + own.size())}, wanted,
-                           attention_->begin_chunk(c), work_, [&](std::int32_t layers) {
-                             if (progress) progress(before + layers, total);
-                           });
+    parts_.layers->forward(rows, step, wanted, sequence.attention().begin_chunk(c), *work_, [&](std::int32_t layers) {
+      if (progress) progress(before + layers, total);
+    });
     if (sender_)
-      sender_->send(rows, messages_to(c));
+      sender_->send(rows, sequence.messages_to(c));
     else
-      give_logits(c, logits);
-    done_rows += own.size();
+      give_logits(sequence, c, logits);
   }
-  if (sender_) sender_->finish();
+  sequence.attention().end_prompt();
 }
 
-void Stage::give_logits(std::size_t chunk, std::span<float> logits) {
+void Stage::give_logits(const StageSequence& sequence, std::size_t chunk, std::span<float> logits) {
   const auto vocab = static_cast<std::size_t>(config_.vocab);
-  for (const PositionRange& piece : logit_pieces(chunks_[chunk], group_.member(), options_.wanted_from)) {
+  const ZigzagShards& shards = sequence.chunk(chunk);
+  const GlobalPosition wanted_from = sequence.options().wanted_from;
+  for (const PositionRange& piece : logit_pieces(shards, group_.member(), wanted_from)) {
     const auto count = static_cast<std::size_t>(piece.size());
-    const std::size_t first_row = chunks_[chunk].local(piece.begin).index();
+    const std::size_t first_row = shards.local(piece.begin).index();
     const auto rows = x(first_row + count).rows(first_row, first_row + count);
-    const auto target = static_cast<std::size_t>(piece.begin - options_.wanted_from);
+    const auto target = static_cast<std::size_t>(piece.begin - wanted_from);
     put_or_send_logits(rows, logits.empty() ? logits : logits.subspan(target * vocab));
   }
 }
@@ -120,32 +98,58 @@ void Stage::give_logits(std::size_t chunk, std::span<float> logits) {
 void Stage::put_or_send_logits(MatrixView<float> rows, std::span<float> target) {
   const auto vocab = static_cast<std::size_t>(config_.vocab);
   const std::size_t size = rows.rows() * vocab;
-  if (!target.empty()) return parts_.head->logits(rows, {target.data(), rows.rows(), vocab}, work_);
-  if (logits_.size() < size) logits_ = Buffer<float>(size);
-  parts_.head->logits(rows, {logits_.data(), rows.rows(), vocab}, work_);
-  send<float>(world_, logits_.span().first(size), 0, MessageKind::logits).wait();
+  if (!target.empty()) return parts_.head->logits(rows, {target.data(), rows.rows(), vocab}, *work_);
+  LogitMessage& message = logit_messages_[next_logit_message_++ % logit_messages_.size()];
+  message.sending.wait();
+  if (message.rows.size() < size) message.rows = Buffer<float>(size);
+  parts_.head->logits(rows, {message.rows.data(), rows.rows(), vocab}, *work_);
+  message.sending = send<float>(world_, message.rows.span().first(size), 0, MessageKind::logits);
 }
 
-void Stage::decode(GlobalPosition position, TokenId token, std::span<float> logits) {
+StepRows Stage::batch_rows(std::span<const DecodeRow> rows) {
+  const auto half = static_cast<std::size_t>(config_.head_dim) / 2;
+  const MatrixView<float> cos(batch_cos_.data(), rows.size(), half);
+  const MatrixView<float> sin(batch_sin_.data(), rows.size(), half);
+  batch_positions_.clear();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const StepRows one = sequences_.at(rows[i].sequence).token_row(rows[i].position);
+    batch_positions_.push_back(rows[i].position);
+    std::copy_n(one.rope.cos.row(0), half, cos.row(i));
+    std::copy_n(one.rope.sin.row(0), half, sin.row(i));
+  }
+  return {batch_positions_, {cos, sin}};
+}
+
+void Stage::decode(std::span<const DecodeRow> rows, std::span<float> logits) {
+  GEMRING_CHECK(!rows.empty() && rows.size() <= max_batch_, "{} rows, {} at most", rows.size(), max_batch_);
   const bool computes = group_.member() == 0;
-  const auto rows = x(computes ? 1 : 0);
-  const std::vector<LinkMessage> one_row = {{0, {{0, 1}}}};  // between the first ranks of two stages
-  if (computes && first()) parts_.embedding->gather(std::span(&token, 1), rows);
+  const auto activations = x(computes ? rows.size() : 0);
+  const std::vector<LinkMessage> all_rows = {{0, {{0, rows.size()}}}};  // between the first ranks of two stages
+  if (computes && first()) {
+    std::vector<TokenId> tokens;
+    for (const DecodeRow& row : rows) tokens.push_back(row.token);
+    parts_.embedding->gather(tokens, activations);
+  }
   if (computes && receiver_) {
-    receiver_->post(one_row);
-    receiver_->take(rows);
+    receiver_->post(all_rows);
+    receiver_->take(activations);
   }
-  const std::size_t at = positions_.size() - static_cast<std::size_t>(options_.max_new_tokens) +
-                         static_cast<std::size_t>(position.value() - options_.prompt_tokens);
-  GEMRING_CHECK(positions_[at] == position, "position {} at row {}", position.value(), at);
-  const StepRows step{std::span(positions_).subspan(at, rows.rows()), rope_.rows(at, at + rows.rows())};
-  parts_.layers->forward(rows, step, rows.rows(), attention_->begin_token(position), work_);
-  if (!computes) return;
-  if (sender_) {
-    sender_->send(rows, one_row);
-  } else {
-    put_or_send_logits(rows, logits);
+  std::vector<Attention*> each;
+  for (const DecodeRow& row : rows) {
+    each.push_back(&sequences_.at(row.sequence).attention().begin_token(row.position));
   }
+  batch_.begin(std::move(each), computes);
+  StepRows step = batch_rows(rows);
+  if (!computes) step = step.part(0, 0);
+  work_->linear().set_rows(LinearScratch::Rows::alone);
+  parts_.layers->forward(activations, step, activations.rows(), batch_, *work_);
+  if (computes && sender_) sender_->send(activations, all_rows);
+  if (computes && last()) put_or_send_logits(activations, logits);
+  work_->linear().set_rows(LinearScratch::Rows::together);
+}
+
+void Stage::release(SequenceId sequence) {
+  sequences_.erase(sequence);
 }
 
 }  // namespace gemring

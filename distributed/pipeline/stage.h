@@ -1,21 +1,25 @@
-// One sequence on its way through one stage, on one rank of it: prefill in chunks, then decode.
+// One rank's part of a stage: sequences on their way through its layers, prefill in chunks, then token by token.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "distributed/comm/communicator.h"
 #include "distributed/pipeline/activation_link.h"
-#include "distributed/pipeline/logit_rows.h"
-#include "distributed/pipeline/stage_attention.h"
+#include "distributed/pipeline/batch_attention.h"
+#include "distributed/pipeline/stage_sequence.h"
 #include "distributed/plan/cluster_plan.h"
 #include "engine/model/layer_stack.h"
 
 namespace gemring {
+
+/// Names a sequence from its prefill until it is released; the same on all ranks.
+using SequenceId = std::int32_t;
 
 /// What this rank holds of the model for its stage. All is the caller's and outlives the stage.
 struct StageParts {
@@ -24,38 +28,42 @@ struct StageParts {
   const OutputHead* head = nullptr;      // last stage
 };
 
-struct StageOptions {
-  DataType kv_type = DataType::f32;
-  DataType message_type = DataType::f32;
-  std::int32_t prompt_tokens = 0;   // of the sequence that runs here (compressed, with GemFilter)
-  std::int32_t max_new_tokens = 0;  // 0: nothing is decoded
-  GlobalPosition wanted_from;       // logits are wanted from this position on
+/// The next token of one sequence.
+struct DecodeRow {
+  SequenceId sequence = 0;
+  GlobalPosition position;
+  TokenId token;  // read by the first stage's first rank
 };
 
+/// Every rank of a job makes the same calls in the same order, for it has a part in each of them or none.
 class Stage {
  public:
-  /// `world` and `group` (this stage's ranks) outlive the stage. Allocates everything that the sequence needs.
+  /// `world` and `group` (this stage's ranks) outlive the stage. max_batch: rows of one decode() at most.
   Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, std::size_t index, const ModelConfig& config,
-        const StageParts& parts, const StageOptions& options);
+        const StageParts& parts, const StageOptions& options, std::size_t max_batch);
 
   /// Called with (done, total) layer passes of this rank.
   using Progress = std::function<void(std::int32_t, std::int32_t)>;
 
-  /// ids: the whole sequence, read by the first stage. logits: on rank 0 [rows from wanted_from on, vocab], where the
-  /// rows that rank 0 itself computes are put; others' rows arrive through LogitReceiver. Empty elsewhere.
-  void prefill(std::span<const TokenId> ids, std::span<float> logits, const Progress& progress);
+  /// A new sequence. ids: all of it, read by the first stage. logits: on rank 0 [rows from wanted_from on, vocab],
+  /// where the rows that rank 0 itself computes are put; others' rows arrive through LogitReceiver. Empty elsewhere.
+  void prefill(SequenceId sequence, const SequenceOptions& options, std::span<const TokenId> ids,
+               std::span<float> logits, const Progress& progress);
 
-  /// One token further. token: read by the first stage's first rank; logits: as above, one row, where rank 0 is the
-  /// last stage's first rank; otherwise that rank sends them to rank 0.
-  void decode(GlobalPosition position, TokenId token, std::span<float> logits);
+  /// One token further, each of several sequences. logits: as above, a row for each, where rank 0 is the last stage's
+  /// first rank; otherwise that rank sends them to rank 0, all rows in one message.
+  void decode(std::span<const DecodeRow> rows, std::span<float> logits);
+
+  /// Frees the sequence's cache.
+  void release(SequenceId sequence);
 
  private:
   bool first() const { return index_ == 0; }
   bool last() const { return index_ + 1 == plan_.stages.size(); }
-  std::vector<LinkMessage> messages_from(std::size_t chunk) const;  // from the previous stage
-  std::vector<LinkMessage> messages_to(std::size_t chunk) const;    // to the next one
+  void make_room(const StageSequence& sequence);
   MatrixView<float> x(std::size_t rows) { return {x_.data(), rows, static_cast<std::size_t>(config_.hidden)}; }
-  void give_logits(std::size_t chunk, std::span<float> logits);
+  StepRows batch_rows(std::span<const DecodeRow> rows);
+  void give_logits(const StageSequence& sequence, std::size_t chunk, std::span<float> logits);
   /// Into `target` on rank 0; where that is empty, to rank 0.
   void put_or_send_logits(MatrixView<float> rows, std::span<float> target);
 
@@ -66,17 +74,24 @@ class Stage {
   ModelConfig config_;
   StageParts parts_;
   StageOptions options_;
-  std::vector<ZigzagShards> chunks_, chunks_before_, chunks_after_;  // of this stage, the previous and the next
-  std::size_t max_rows_ = 1;                                         // of this rank in any step
-  std::vector<GlobalPosition> positions_;  // of this rank's prompt rows, chunk after chunk, then of decoded tokens
-  RopeTable rope_;                         // of positions_
-  std::optional<KvCache> cache_;
-  std::optional<StageAttention> attention_;
-  LayerWorkspace work_;
-  Buffer<float> x_;       // [max_rows, hidden]
-  Buffer<float> logits_;  // [64, vocab] of the last stage, on their way to rank 0
+  std::size_t max_batch_;
+  std::map<SequenceId, StageSequence> sequences_;
+  BatchAttention batch_;
+  std::vector<GlobalPosition> batch_positions_;
+  Buffer<float> batch_cos_, batch_sin_;  // [max_batch, head_dim / 2]
+
+  std::size_t max_rows_ = 0;  // of this rank in any step so far; the following are made for it
+  std::optional<LayerWorkspace> work_;
+  Buffer<float> x_;  // [max_rows, hidden]
   std::optional<ActivationReceiver> receiver_;
   std::optional<ActivationSender> sender_;
+
+  struct LogitMessage {
+    Transfer sending;
+    Buffer<float> rows;  // [64 or max_batch, vocab]
+  };
+  std::array<LogitMessage, 2> logit_messages_;  // of the last stage, on their way to rank 0
+  std::size_t next_logit_message_ = 0;
 };
 
 }  // namespace gemring

@@ -16,8 +16,7 @@ StageAttention::StageAttention(KvCache& cache, Communicator& group, const std::v
     local_.emplace(cache, options.heads, queries_at_once(static_cast<std::size_t>(largest), 1));
     return;
   }
-  first_chunk_.emplace(cache, group, chunks.front(), options.heads, options.message_type);
-  if (chunks.size() > 1) later_chunks_.emplace(cache, group, options.heads, static_cast<std::size_t>(largest));
+  shared_.emplace(cache, group, chunks, options.heads, options.last, options.ring);
   if (options.decodes) decode_.emplace(cache, group, options.heads);
 }
 
@@ -25,9 +24,13 @@ Attention& StageAttention::begin_chunk(std::size_t index) {
   positions_ = chunks_[index].positions(group_.member());
   cache_.begin_step(positions_);
   if (local_) return *local_;
-  if (index == 0) return *first_chunk_;
-  later_chunks_->begin_chunk(chunks_[index], options_.last_layer, options_.wanted_from);
-  return *later_chunks_;
+  shared_->begin_chunk(index);
+  return *shared_;
+}
+
+void StageAttention::end_prompt() {
+  shared_.reset();
+  if (local_) local_.emplace(cache_, options_.heads, 1);
 }
 
 Attention& StageAttention::begin_token(GlobalPosition position) {

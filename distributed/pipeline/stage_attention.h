@@ -7,8 +7,8 @@
 
 #include "distributed/comm/communicator.h"
 #include "distributed/plan/zigzag.h"
-#include "distributed/ring/pass_q_attention.h"
-#include "distributed/ring/ring_attention.h"
+#include "distributed/ring/group_attention.h"
+#include "distributed/ring/striped_decode_attention.h"
 #include "engine/attention/kv_cache.h"
 #include "engine/attention/local_attention.h"
 
@@ -16,9 +16,8 @@ namespace gemring {
 
 struct StageAttentionOptions {
   std::size_t heads = 0;
-  DataType message_type = DataType::f32;
-  LayerIndex last_layer{-1};   // the model's last layer where this stage holds it; there only queries from
-  GlobalPosition wanted_from;  // this position on are computed
+  RingOptions ring = {};  // of a group of several
+  LastLayer last = {};    // the model's, where this stage holds it
   bool decodes = true;
 };
 
@@ -28,9 +27,11 @@ class StageAttention {
   StageAttention(KvCache& cache, Communicator& group, const std::vector<ZigzagShards>& chunks,
                  const StageAttentionOptions& options);
 
-  /// The attention for chunk `index`: makes room in the cache first. The first chunk of several ranks passes keys and
-  /// values, later ones, which meet a cached prefix, pass queries.
+  /// The attention for chunk `index`: makes room in the cache first.
   Attention& begin_chunk(std::size_t index);
+
+  /// Behind the last chunk: frees what chunks alone need.
+  void end_prompt();
 
   /// The attention for one decoded token.
   Attention& begin_token(GlobalPosition position);
@@ -42,8 +43,7 @@ class StageAttention {
   StageAttentionOptions options_;
   std::vector<GlobalPosition> positions_;  // of this member in the current chunk
   std::optional<LocalAttention> local_;
-  std::optional<RingAttention> first_chunk_;
-  std::optional<PassQAttention> later_chunks_;
+  std::optional<GroupAttention> shared_;
   std::optional<StripedDecodeAttention> decode_;
 };
 

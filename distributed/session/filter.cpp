@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "distributed/plan/zigzag.h"
-#include "distributed/ring/ring_attention.h"
+#include "distributed/ring/group_attention.h"
 #include "engine/attention/kv_cache.h"
 #include "engine/attention/local_attention.h"
 #include "engine/base/trace.h"
@@ -50,11 +50,14 @@ std::vector<float> gather_scores(Communicator& group, const ZigzagShards& shards
   return scores;
 }
 
-std::unique_ptr<Attention> make_attention(Communicator& group, const ZigzagShards& shards, const ModelConfig& config,
-                                          const ComputeOptions& options, KvCache& cache, std::size_t max_queries) {
+std::unique_ptr<Attention> make_attention(Communicator& group, const std::vector<ZigzagShards>& one_chunk,
+                                          const ModelConfig& config, const ComputeOptions& options, KvCache& cache,
+                                          std::size_t max_queries) {
   const auto heads = static_cast<std::size_t>(config.heads);
   if (group.size() == 1) return std::make_unique<LocalAttention>(cache, heads, max_queries);
-  return std::make_unique<RingAttention>(cache, group, shards, heads, options.message_type);
+  auto shared = std::make_unique<GroupAttention>(cache, group, one_chunk, heads, LastLayer{}, options.ring);
+  shared->begin_chunk(0);
+  return shared;
 }
 
 /// Raw scores of this rank's rows. The query belongs to the last token, which lives on the group's first rank.
@@ -71,14 +74,13 @@ std::vector<float> score_rows(Communicator& group, const ModelConfig& config, co
 }  // namespace
 
 std::vector<float> filter(Communicator& group, const ModelConfig& config, const FilterParts& parts,
-                          const ComputeOptions& options, std::span<const TokenId> prompt, std::int32_t n,
+                          const ComputeOptions& options, std::span<const TokenId> prompt, const ZigzagShards& shards,
                           const std::function<void(double, double)>& progress) {
-  const ZigzagShards shards({GlobalPosition(0), GlobalPosition(n)}, group.size());
   const std::vector<TokenId> ids = scatter_ids(group, shards, prompt);
   const std::vector<GlobalPosition> positions = shards.positions(group.member());
 
   std::optional<TraceSpan> set_up(std::in_place, "set up filter", SpanKind::set_up, positions.size());
-  const RopeTable rope(inverse_frequencies(config.rope, config.head_dim, n), positions,
+  const RopeTable rope(inverse_frequencies(config.rope, config.head_dim, shards.range().size()), positions,
                        static_cast<float>(config.rope.attention_factor));
   const StepRows rows{positions, rope.rows(0, positions.size())};
   const std::size_t max_queries = queries_at_once(positions.size(), group.size());
@@ -89,7 +91,8 @@ std::vector<float> filter(Communicator& group, const ModelConfig& config, const 
                       options.kv_type};
   KvCache cache(shape, LayerIndex(0), 1, positions.size());  // one layer's keys and values alive at a time
   cache.begin_step(positions);
-  const auto attention = make_attention(group, shards, config, options, cache, max_queries);
+  const std::vector<ZigzagShards> one_chunk = {shards};
+  const std::unique_ptr<Attention> attention = make_attention(group, one_chunk, config, options, cache, max_queries);
   set_up.reset();
 
   parts.embedding->gather(ids, x);

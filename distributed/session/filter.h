@@ -18,11 +18,12 @@ struct FilterParts {
   const ScoringLayer* scoring = nullptr;  // layer r
 };
 
-/// prompt: the n ids on the group's first rank, elsewhere empty (other ranks receive only their shard). Returns n raw
-/// scores in order of position on the first rank, elsewhere nothing. Memory of a rank: activations, queries and one
-/// layer's keys and values of its shard; everything is freed on return.
+/// prompt: the n ids on the group's first rank, elsewhere empty (other ranks receive only their shard). shards: of the
+/// n positions, the same on every rank of the group (ClusterPlan::filter_shards). Returns n raw scores in order of
+/// position on the first rank, elsewhere nothing. Memory of a rank: activations, queries and one layer's keys and
+/// values of its shard; everything is freed on return.
 std::vector<float> filter(Communicator& group, const ModelConfig& config, const FilterParts& parts,
-                          const ComputeOptions& options, std::span<const TokenId> prompt, std::int32_t n,
+                          const ComputeOptions& options, std::span<const TokenId> prompt, const ZigzagShards& shards,
                           const std::function<void(double, double)>& progress);
 
 }  // namespace gemring

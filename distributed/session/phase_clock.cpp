@@ -2,7 +2,10 @@
 
 #include <omp.h>
 
+#include <algorithm>
+
 #include "distributed/comm/control.h"
+#include "engine/base/clock.h"
 #include "engine/base/log.h"
 #include "engine/base/process.h"
 #include "engine/base/trace.h"
@@ -18,7 +21,8 @@ struct RankMessage {
 
 template <class Archive>
 void serialize_phase(Archive& archive, PhaseReport& phase) {
-  archive& phase.name& phase.seconds& phase.wait_seconds& phase.bytes_sent;
+  archive& phase.name& phase.seconds& phase.wait_seconds& phase.bytes_sent& phase.transfer_seconds& phase
+      .exposed_seconds;
 }
 
 }  // namespace
@@ -39,33 +43,43 @@ void serialize(Archive& archive, gemring::RankMessage& message, unsigned /*versi
 
 namespace gemring {
 
-PhaseClock::PhaseClock(const Communicator& world) : world_(world), totals_at_start_(world.totals()) {}
+PhaseClock::PhaseClock(const Communicator& world) : world_(world) {}
 
 void PhaseClock::begin(const std::string& name) {
-  end();
-  current_ = name;
+  if (current_ != kNone && phases_[current_].name == name) return;
+  close();
+  const auto same = std::find_if(phases_.begin(), phases_.end(), [&](const auto& phase) { return phase.name == name; });
+  current_ = static_cast<std::size_t>(same - phases_.begin());
+  if (same == phases_.end()) phases_.push_back({.rank = RankId(world_.member()), .name = name});
   if (active_trace() != nullptr) active_trace()->begin_phase(name);
-  phase_start_ = Clock::now();
+  phase_start_ = steady_seconds();
   totals_at_start_ = world_.totals();
   set_log_phase(name);
 }
 
-void PhaseClock::end() {
-  if (current_.empty()) return;
-  if (active_trace() != nullptr) active_trace()->end_phase();
-  const CommunicationTotals totals = world_.totals();
-  phases_.push_back({.rank = RankId(world_.member()),
-                     .name = current_,
-                     .seconds = std::chrono::duration<double>(Clock::now() - phase_start_).count(),
-                     .wait_seconds = totals.wait_seconds - totals_at_start_.wait_seconds,
-                     .bytes_sent = totals.bytes_sent - totals_at_start_.bytes_sent});
-  log_info("{} took {:.3f} s, {:.3f} s of it waiting, {} bytes sent", current_, phases_.back().seconds,
-           phases_.back().wait_seconds, phases_.back().bytes_sent);
-  current_.clear();
+void PhaseClock::add_wait(double seconds) {
+  if (current_ != kNone) phases_[current_].wait_seconds += seconds;
 }
 
-double PhaseClock::seconds_since_start() const {
-  return std::chrono::duration<double>(Clock::now() - start_).count();
+void PhaseClock::close() {
+  if (current_ == kNone) return;
+  if (active_trace() != nullptr) active_trace()->end_phase();
+  const CommunicationTotals totals = world_.totals();
+  PhaseReport& phase = phases_[current_];
+  phase.seconds += steady_seconds() - phase_start_;
+  phase.wait_seconds += totals.wait_seconds - totals_at_start_.wait_seconds;
+  phase.bytes_sent += totals.bytes_sent - totals_at_start_.bytes_sent;
+  phase.transfer_seconds += totals.transfer_seconds - totals_at_start_.transfer_seconds;
+  phase.exposed_seconds += totals.exposed_seconds - totals_at_start_.exposed_seconds;
+  current_ = kNone;
+}
+
+void PhaseClock::end() {
+  close();
+  for (const PhaseReport& phase : phases_) {
+    log_info("{} took {:.3f} s, {:.3f} s of it waiting, {} bytes sent, {:.0f} % of their time hidden", phase.name,
+             phase.seconds, phase.wait_seconds, phase.bytes_sent, 100 * phase.hidden_share());
+  }
 }
 
 JobReport gather_reports(Communicator& world, const std::vector<PhaseReport>& own_phases) {

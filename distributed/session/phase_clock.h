@@ -1,7 +1,6 @@
 // How long each phase took on this rank, how much of it was waiting, and what was sent.
 #pragma once
 
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -10,33 +9,32 @@
 
 namespace gemring {
 
+/// With several requests phases come again and again; each name has one sum.
 class PhaseClock {
  public:
   explicit PhaseClock(const Communicator& world);
 
-  /// Ends the phase under way and begins `name`, which log lines carry from here on.
+  /// Ends the phase under way and begins `name`, which log lines carry from here on; or goes on where it is under way.
   void begin(const std::string& name);
+  /// Of the phase under way: waiting that the communicator does not know of.
+  void add_wait(double seconds);
+  /// Ends the phase under way, and says to the log what all took.
   void end();
 
-  double seconds_since_start() const;
   const std::vector<PhaseReport>& phases() const { return phases_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
+  void close();
 
   const Communicator& world_;
-  Clock::time_point start_ = Clock::now();
-  Clock::time_point phase_start_ = start_;
+  double phase_start_ = 0;
   CommunicationTotals totals_at_start_;
-  std::string current_;
+  std::size_t current_ = kNone;  // into phases_
   std::vector<PhaseReport> phases_;
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 };
 
-/// Phases and ranks of all, on every rank, in order of rank.
-struct JobReport {
-  std::vector<PhaseReport> phases;
-  std::vector<RankReport> ranks;
-};
+/// Collective: phases and ranks of all, on every rank.
 JobReport gather_reports(Communicator& world, const std::vector<PhaseReport>& own_phases);
 
 }  // namespace gemring

@@ -68,7 +68,6 @@ void pass_on(const std::vector<RankId>& here, const std::vector<RankId>& next, D
     receiver.take({x.data(), x.size() / kHidden, kHidden});
     EXPECT_EQ(x, expected) << "chunk " << index;
   }
-  sender.finish();
 }
 
 std::vector<RankId> ranks_between(int begin, int end) {
@@ -121,7 +120,6 @@ TEST(ActivationReceiver, MoreThanTwoChunksUnderWayAreABug) {
     receiver.take({x.data(), 1, kHidden});
     EXPECT_EQ(x, std::vector<float>(kHidden, value));
   }
-  sender.finish();
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ double largest_difference(const std::vector<std::size_t>& lengths, std::size_t n
     begin += length;
   }
   KvCache cache(shape.kv(DataType::f32), LayerIndex(0), 1, shape.tokens);
-  StageAttention stage(cache, world(), chunks, {.heads = shape.heads, .wanted_from = {}, .decodes = new_tokens > 0});
+  StageAttention stage(cache, world(), chunks, {.heads = shape.heads, .decodes = new_tokens > 0});
   double largest = 0;
   const auto run = [&](Attention& attention, const std::vector<GlobalPosition>& own) {
     sequence.write(attention, own);
@@ -51,19 +51,19 @@ TEST(StageAttention, APrefillAloneNeedsNoDecode) {
   EXPECT_LT(largest_difference({20, 7}, 0), 3e-6);
 }
 
-TEST(StageAttention, OneRankIsLocalAndSeveralAreARingThenPassQ) {
+TEST(StageAttention, OneRankIsLocalAndSeveralShareChunksAndStripeTokens) {
   const SequenceShape shape{.tokens = 25};
   const std::vector<ZigzagShards> chunks = {{{GlobalPosition(0), GlobalPosition(16)}, world().size()},
                                             {{GlobalPosition(16), GlobalPosition(24)}, world().size()}};
   KvCache cache(shape.kv(DataType::f32), LayerIndex(0), 1, shape.tokens);
-  StageAttention stage(cache, world(), chunks, {.heads = shape.heads, .wanted_from = {}});
+  StageAttention stage(cache, world(), chunks, {.heads = shape.heads});
   const bool alone = world().size() == 1;
   const Attention* first = &stage.begin_chunk(0);
   const Attention* second = &stage.begin_chunk(1);
   const Attention* token = &stage.begin_token(GlobalPosition(24));
   EXPECT_EQ(dynamic_cast<const LocalAttention*>(first) != nullptr, alone);
-  EXPECT_EQ(dynamic_cast<const RingAttention*>(first) != nullptr, !alone);
-  EXPECT_EQ(dynamic_cast<const PassQAttention*>(second) != nullptr, !alone);
+  EXPECT_EQ(dynamic_cast<const GroupAttention*>(first) != nullptr, !alone);
+  EXPECT_EQ(dynamic_cast<const GroupAttention*>(second) != nullptr, !alone);
   EXPECT_EQ(dynamic_cast<const StripedDecodeAttention*>(token) != nullptr, !alone);
 }
 

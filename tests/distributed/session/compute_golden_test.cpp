@@ -75,7 +75,7 @@ TEST_P(ComputeGolden, Bf16) {
 /// Products in f32: what the cache alone costs, on several ranks also messages between stages.
 TEST_P(ComputeGolden, CacheAndMessagesInBf16) {
   const double exact = mean_divergence(0);
-  const double divergence = mean_divergence(0, {.kv_type = DataType::bf16, .message_type = DataType::bf16});
+  const double divergence = mean_divergence(0, test::stored_as(DataType::bf16, DataType::bf16));
   EXPECT_LT(divergence, kBf16Divergence);
   if (world().member() != 0) return;
   EXPECT_NE(divergence, exact) << "keys and values do not seem to be rounded";

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "distributed/plan/cluster_plan.h"
+#include "distributed/session/session.h"
 #include "engine/weights/safetensors.h"
 #include "tests/engine/kernels/every_isa.h"
 
@@ -20,6 +22,15 @@ inline std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::strin
 
 inline GroupSpec all_ranks() {
   return {.symbol = GroupSpec::Symbol::all, .ranks = {}};
+}
+
+/// Passes with a cache of this type, messages of that type, and one ring variant where one is named.
+inline ComputeOptions stored_as(DataType kv_type, DataType message_type, std::optional<RingVariant> ring = {}) {
+  ComputeOptions options;
+  options.kv_type = kv_type;
+  options.ring.message_type = message_type;
+  options.ring.variant = ring;
+  return options;
 }
 
 /// Plans of different kinds that a number of ranks and of layers allows; chunks are short so that a prompt has many.
@@ -37,6 +48,14 @@ inline std::vector<std::pair<std::string, ClusterPlan>> plans(int ranks, Method 
   if (ranks > 1) {
     ClusterSpec grid{.name = "grid", .filter = {}, .stages = {{.group = all_ranks(), .cut = 2}}, .chunk_length = 17};
     made.emplace_back("two stages of all, chunks of 17", resolve(grid, ranks, method, layers));
+    GroupSpec uneven = all_ranks();
+    for (int rank = 0; rank < ranks; ++rank) uneven.shares.push_back(1 + (rank + 1) % 3 * 2);  // 3 5 1 3
+    ClusterSpec shares{.name = "shares", .filter = uneven, .stages = {{.group = uneven, .cut = 1}}, .chunk_length = 0};
+    made.emplace_back("all filter, one stage of all, uneven shares", resolve(shares, ranks, method, layers));
+    shares.stages.front().cut = 2;
+    shares.stages.front().layers = 0;
+    shares.chunk_length = 19;
+    made.emplace_back("two stages of all, uneven shares, chunks of 19", resolve(shares, ranks, method, layers));
   }
   return made;
 }

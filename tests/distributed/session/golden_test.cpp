@@ -17,6 +17,7 @@ using nlohmann::json;
 using test::ids_of;
 using test::plans;
 using test::settings;
+using test::stored_as;
 
 constexpr float kLogitTolerance = 2e-3f;  // tests/data/golden/README.md
 constexpr double kCloseLogits = 1e-3;     // best and second closer than this: either is right
@@ -134,8 +135,7 @@ TEST_P(Golden, Bf16CacheAndMessagesStayCloseToTheReference) {
   const auto vocab = static_cast<std::size_t>(config_.vocab);
   const std::vector<float> expected = read_f32_tensor(golden, "logits.131");
   for (const auto& [name, plan] : plans(world().size(), Method::full, config_.layers)) {
-    Session session(world(), config_, *weights_, plan, LayerIndex(0),
-                    {.kv_type = DataType::bf16, .message_type = DataType::bf16});
+    Session session(world(), config_, *weights_, plan, LayerIndex(0), stored_as(DataType::bf16, DataType::bf16));
     const std::vector<float> logits = session.logits(ids_of(golden, "ids.131"), 131);
     if (!first_rank()) continue;
     EXPECT_EQ(logits.size(), expected.size());
@@ -163,6 +163,28 @@ TEST_P(Golden, EveryPlanDrawsTheSameText) {
     EXPECT_EQ(values(result.generated_ids), values(expected.generated_ids)) << name;
     EXPECT_EQ(result.kept, expected.kept) << name;
     EXPECT_EQ(result.ranks.size(), static_cast<std::size_t>(world().size())) << name;
+  }
+}
+
+TEST_P(Golden, EveryRingVariantDrawsTheSameText) {
+  const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
+  const GroupSpec all{.symbol = GroupSpec::Symbol::all, .ranks = {}};
+  auto request = request_of(ids_of(golden, "ids.131"), 12, config_);
+  request.selection = {.keep = 50, .pool_width = 5, .keep_first = 4, .keep_last = 10};
+  request.stop.ignore_end_tokens = true;
+  for (const std::int32_t cut : {1, 2}) {  // one chunk; chunks that meet a cached prefix
+    const ClusterSpec spec{.name = "shared", .filter = all, .stages = {{.group = all, .cut = cut}}, .chunk_length = 20};
+    const ClusterPlan plan = resolve(spec, world().size(), Method::gemfilter, config_.layers);
+    std::optional<GenerationResult> first;
+    for (const RingVariant variant : kRingVariants) {
+      Session session(world(), config_, *weights_, plan, LayerIndex(2),
+                      stored_as(DataType::f32, DataType::f32, variant));
+      const GenerationResult result = session.generate(request);
+      if (!first) first = result;
+      if (!first_rank()) continue;
+      EXPECT_EQ(values(result.generated_ids), values(first->generated_ids)) << name(variant);
+      EXPECT_EQ(result.kept, first->kept) << name(variant);
+    }
   }
 }
 

@@ -1,0 +1,212 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "distributed/session/request_source.h"
+#include "distributed/session/session.h"
+#include "engine/kernels/compute.h"
+#include "tests/distributed/session/golden_data.h"
+#include "tests/support/mpi_world.h"
+
+namespace gemring {
+namespace {
+
+std::vector<std::int32_t> values(const std::vector<TokenId>& ids) {
+  std::vector<std::int32_t> out;
+  for (const TokenId id : ids) out.push_back(id.value());
+  return out;
+}
+
+std::vector<TokenId> prompt_of(std::int32_t tokens, std::int32_t seed) {
+  std::vector<TokenId> ids;
+  for (std::int32_t i = 0; i < tokens; ++i) ids.emplace_back((i * (7 + 2 * seed) + 31 * seed) % 300 + 3);
+  return ids;
+}
+
+/// Prompts that are filtered and prompts that are not, of several lengths, greedy and drawn.
+std::vector<GenerationRequest> mixed_requests() {
+  struct Asked {
+    std::int32_t tokens, keep, new_tokens;
+    float temperature;
+  };
+  std::vector<GenerationRequest> requests;
+  for (const Asked& asked : {Asked{131, 50, 9, 0.0f}, Asked{40, 50, 14, 0.8f}, Asked{97, 24, 1, 0.0f},
+                             Asked{211, 70, 6, 1.1f}, Asked{1, 50, 5, 0.0f}, Asked{60, 20, 12, 0.7f}}) {
+    GenerationRequest request;
+    request.prompt = prompt_of(asked.tokens, static_cast<std::int32_t>(requests.size()));
+    request.filter_layer = LayerIndex(2);
+    request.selection = {.keep = asked.keep, .pool_width = 5, .keep_first = 4, .keep_last = 6};
+    request.sampling = {.temperature = asked.temperature, .top_k = 40, .top_p = 0.95f, .seed = requests.size()};
+    request.stop = {.end_tokens = {}, .max_new_tokens = asked.new_tokens, .ignore_end_tokens = false};
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+class Requests : public testing::Test {
+ protected:
+  Session session(const ClusterPlan& plan) { return Session(world(), config_, *weights_, plan, LayerIndex(2), {}); }
+  bool first_rank() const { return world().member() == 0; }
+
+  /// What each answers alone.
+  std::vector<GenerationResult> alone(Session& session, const std::vector<GenerationRequest>& requests) {
+    std::vector<GenerationResult> results;
+    for (const GenerationRequest& request : requests) results.push_back(session.generate(request));
+    return results;
+  }
+
+  void expect_alike(const std::vector<GenerationResult>& got, const std::vector<GenerationResult>& expected,
+                    const std::string& name) const {
+    EXPECT_EQ(got.size(), expected.size()) << name;
+    for (std::size_t i = 0; i < std::min(got.size(), expected.size()); ++i) {
+      EXPECT_EQ(got[i].kept, expected[i].kept) << name << ", request " << i;  // known on every rank
+      if (!first_rank()) continue;
+      EXPECT_EQ(values(got[i].generated_ids), values(expected[i].generated_ids)) << name << ", request " << i;
+      EXPECT_EQ(got[i].scores, expected[i].scores) << name << ", request " << i;
+      EXPECT_EQ(got[i].stop_reason, expected[i].stop_reason) << name << ", request " << i;
+      EXPECT_EQ(got[i].prompt_tokens, expected[i].prompt_tokens) << name << ", request " << i;
+    }
+  }
+
+  void expect_answers_of_each_alone(Method method) {
+    for (const auto& [name, plan] : test::plans(world().size(), method, config_.layers)) {
+      Session session = this->session(plan);
+      std::vector<GenerationRequest> requests = mixed_requests();
+      // A token that the first request is about to say ends it, and others where they say it.
+      const std::vector<GenerationResult> free = alone(session, {requests.front()});
+      if (first_rank()) {
+        for (GenerationRequest& request : requests) request.stop.end_tokens = {free.front().generated_ids.at(3)};
+      }
+      const std::vector<GenerationResult> expected = alone(session, requests);
+      EXPECT_EQ(expected.front().stop_reason, first_rank() ? StopReason::end_token : StopReason::none);
+      for (std::int32_t sequences = 1; sequences <= 4; ++sequences) {
+        expect_alike(session.generate(requests, sequences), expected,
+                     name + ", " + std::to_string(sequences) + " in the stages");
+      }
+    }
+  }
+
+  std::string folder_ = std::string(GEMRING_TEST_DATA) + "/golden/llama-3.1";
+  ModelConfig config_ = load_model_config(folder_);
+  std::unique_ptr<TensorSource> weights_ = open_checkpoint(folder_);
+};
+
+TEST_F(Requests, AnswerToTheBitWhatEachAnswersAlone) {
+  expect_answers_of_each_alone(Method::gemfilter);
+}
+
+TEST_F(Requests, AnswerToTheBitWhatEachAnswersAloneWithoutAFirstPass) {
+  expect_answers_of_each_alone(Method::full);
+}
+
+TEST_F(Requests, AnswerToTheBitWhatEachAnswersAloneInTheMachinesFastestTypes) {
+  const Compute before = active_compute();
+  set_active_compute(choose_compute(std::nullopt, active_isa(), /*bf16_is_faster=*/true));
+  expect_answers_of_each_alone(Method::gemfilter);
+  set_active_compute(before);
+}
+
+/// Gives its requests from a thread of its own, each only when the one before has ended: with none in flight the
+/// planner has nothing to wait for but this.
+class SlowSource : public RequestSource {
+ public:
+  explicit SlowSource(std::vector<GenerationRequest> requests) : requests_(std::move(requests)) {
+    writer_ = std::thread([this] { write(); });
+  }
+  ~SlowSource() override { writer_.join(); }
+
+  std::optional<GenerationRequest> next() override {
+    const std::lock_guard held(mutex_);
+    return std::exchange(ready_, std::nullopt);
+  }
+  bool ended() override {
+    const std::lock_guard held(mutex_);
+    return ended_ && !ready_;
+  }
+  void wake_with(std::function<void()> wake) override {
+    const std::lock_guard held(mutex_);
+    wake_ = std::move(wake);
+  }
+
+  std::vector<GenerationResult> results;
+
+ private:
+  void write() {
+    for (GenerationRequest& request : requests_) {
+      const std::size_t number = results.size();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      request.on_end = [this](GenerationResult result) {
+        const std::lock_guard held(mutex_);
+        results.push_back(std::move(result));
+        over_.notify_one();
+      };
+      std::unique_lock held(mutex_);
+      ready_ = std::move(request);
+      if (wake_) wake_();
+      over_.wait(held, [&] { return results.size() > number; });
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    const std::lock_guard held(mutex_);
+    ended_ = true;
+    if (wake_) wake_();
+  }
+
+  std::vector<GenerationRequest> requests_;
+  std::mutex mutex_;
+  std::condition_variable over_;
+  std::optional<GenerationRequest> ready_;
+  bool ended_ = false;
+  std::function<void()> wake_;
+  std::thread writer_;
+};
+
+TEST_F(Requests, MayComeWhileOthersRunOrNoneDoes) {
+  const ClusterPlan plan = default_plan(world().size(), Method::gemfilter, config_.layers);
+  Session session = this->session(plan);
+  const std::vector<GenerationRequest> requests = mixed_requests();
+  const std::vector<GenerationResult> expected = alone(session, requests);
+  if (first_rank()) {
+    SlowSource source(requests);
+    const JobReport report = session.generate(source, 2);
+    EXPECT_EQ(report.ranks.size(), static_cast<std::size_t>(world().size()));
+    expect_alike(source.results, expected, "slow source");
+  } else {
+    class : public RequestSource {
+      std::optional<GenerationRequest> next() override { throw std::logic_error("asked on another rank"); }
+      bool ended() override { throw std::logic_error("asked on another rank"); }
+      void wake_with(std::function<void()>) override {}
+    } nothing;
+    session.generate(nothing, 2);
+  }
+}
+
+TEST_F(Requests, OfWhichThereAreNoneGiveNoResults) {
+  Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layers));
+  EXPECT_TRUE(session.generate(std::span<const GenerationRequest>(), 3).empty());
+}
+
+TEST_F(Requests, SayEveryTokenAndTheirEndOnce) {
+  Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layers));
+  std::vector<GenerationRequest> requests = mixed_requests();
+  std::vector<std::vector<TokenId>> said(requests.size());
+  std::vector<int> ends(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].on_token = [&said, i](TokenId id) { said[i].push_back(id); };
+    requests[i].on_end = [&said, &ends, i](const GenerationResult& result) {
+      ++ends[i];
+      EXPECT_EQ(values(result.generated_ids), values(said[i]));
+      EXPECT_GE(result.seconds, result.time_to_first_token_seconds);
+      EXPECT_GE(result.time_to_first_token_seconds, result.filter_seconds);
+    };
+  }
+  session.generate(requests, 3);
+  if (!first_rank()) return;
+  EXPECT_EQ(ends, std::vector<int>(requests.size(), 1));
+}
+
+}  // namespace
+}  // namespace gemring
