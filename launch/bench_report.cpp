@@ -12,6 +12,7 @@
 #include "engine/kernels/isa.h"
 #include "launch/proto_json.h"
 #include "launch/report.h"
+#include "launch/version.h"
 #include "proto/inference.pb.h"
 
 namespace gemring {
@@ -24,7 +25,33 @@ std::int32_t most_threads(const std::vector<RankReport>& ranks) {
 }
 
 double rate(const BenchResult& result) {
-  return result.giga_work / median(result.seconds);
+  return result.giga_work / median(repetition_seconds(result));
+}
+
+std::vector<PhaseShare> shares_of(const BenchResult& result) {
+  return phase_shares(repetition_phases(result), repetition_seconds(result).size());
+}
+
+void add_runs(const BenchResult& result, proto::BenchReport& report) {
+  for (const BenchRun& run : result.runs) {
+    proto::BenchRun& entry = *report.add_runs();
+    entry.set_warmup(run.warmup);
+    entry.set_seconds(run.seconds);
+    entry.set_time_to_first_token_seconds(run.time_to_first_token_seconds);
+    for (const PhaseReport& phase : run.phases) to_proto(phase, *entry.add_phases());
+  }
+}
+
+void add_machines(const BenchResult& result, proto::BenchReport& report) {
+  for (const RankMachine& machine : result.machines) {
+    proto::RankMachine& entry = *report.add_machines();
+    entry.set_rank(machine.rank.value());
+    entry.set_host(machine.host);
+    entry.set_processor(machine.processor);
+    entry.mutable_cores()->Add(machine.cores.begin(), machine.cores.end());
+    entry.set_pinned(machine.pinned);
+    entry.set_blas_core(machine.blas_core);
+  }
 }
 
 }  // namespace
@@ -34,6 +61,22 @@ double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t middle = values.size() / 2;
   return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+std::vector<double> repetition_seconds(const BenchResult& result) {
+  std::vector<double> seconds;
+  for (const BenchRun& run : result.runs) {
+    if (!run.warmup) seconds.push_back(run.seconds);
+  }
+  return seconds;
+}
+
+std::vector<PhaseReport> repetition_phases(const BenchResult& result) {
+  std::vector<PhaseReport> phases;
+  for (const BenchRun& run : result.runs) {
+    if (!run.warmup) phases.insert(phases.end(), run.phases.begin(), run.phases.end());
+  }
+  return phases;
 }
 
 std::string limits_table(const std::vector<RankLimits>& limits) {
@@ -103,7 +146,7 @@ std::vector<PhaseShare> phase_shares(const std::vector<PhaseReport>& phases, std
   for (const PhaseReport& phase : phases) {
     const auto found = std::find_if(shares.begin(), shares.end(), [&](const auto& s) { return s.name == phase.name; });
     if (found == shares.end()) shares.push_back({.name = phase.name});
-    seconds[{phase.name, phase.rank}] += phase.seconds - phase.wait_seconds;
+    seconds[{phase.name, phase.rank}] += phase.compute_seconds();
   }
   double all = 0;
   for (PhaseShare& share : shares) {
@@ -117,7 +160,7 @@ std::vector<PhaseShare> phase_shares(const std::vector<PhaseReport>& phases, std
 }
 
 double tokens_per_second(const BenchResult& result) {
-  return result.counted_tokens / median(result.seconds);
+  return result.counted_tokens / median(repetition_seconds(result));
 }
 
 double share_of_limit(const BenchResult& result) {
@@ -132,17 +175,18 @@ std::uint64_t largest_peak_rss(const std::vector<RankReport>& ranks) {
 
 std::string bench_table(const BenchResult& result) {
   std::string phases;
-  for (const PhaseShare& phase : phase_shares(result.phases, result.seconds.size())) {
+  for (const PhaseShare& phase : shares_of(result)) {
     phases += fmt::format("{}{} {:.2f}", phases.empty() ? "" : ", ", phase.name, phase.share);
   }
   std::string text = fmt::format("{:<9} {:>7} {:<7} {:<8} {:>5} {:>7} {:>10} {:>10} {:>13}\n", "benchmark", "tokens",
                                  "weights", "products", "ranks", "threads", "tokens/s", "seconds", "peak RSS, MiB");
+  text += fmt::format("{:<9} {:>7} {:<7} {:<8} {:>5} {:>7} {:>10.2f} {:>10.3f} {:>13}\n", result.benchmark,
+                      result.tokens, name(result.weights), name(result.compute), result.ranks.size(),
+                      most_threads(result.ranks), tokens_per_second(result), median(repetition_seconds(result)),
+                      grouped(largest_peak_rss(result.ranks) >> 20));
   text +=
-      fmt::format("{:<9} {:>7} {:<7} {:<8} {:>5} {:>7} {:>10.2f} {:>10.3f} {:>13}\n", result.benchmark, result.tokens,
-                  name(result.weights), name(result.compute), result.ranks.size(), most_threads(result.ranks),
-                  tokens_per_second(result), median(result.seconds), grouped(largest_peak_rss(result.ranks) >> 20));
-  text += fmt::format("{:.1f} of {:.1f} ({}): {:.2f} of the limit; medians of {}; phases: {}\n", rate(result),
-                      result.limit, name(result.limiting), share_of_limit(result), result.seconds.size(), phases);
+      fmt::format("{:.1f} of {:.1f} ({}): {:.2f} of the limit; medians of {}; phases: {}\n", rate(result), result.limit,
+                  name(result.limiting), share_of_limit(result), repetition_seconds(result).size(), phases);
   return text;
 }
 
@@ -151,14 +195,15 @@ std::string bench_line(const BenchResult& result) {
   report.set_benchmark(result.benchmark);
   report.set_tokens(result.tokens);
   report.set_tokens_per_second(tokens_per_second(result));
-  report.mutable_seconds()->Add(result.seconds.begin(), result.seconds.end());
+  const std::vector<double> seconds = repetition_seconds(result);
+  report.mutable_seconds()->Add(seconds.begin(), seconds.end());
   report.set_peak_rss_bytes(static_cast<double>(largest_peak_rss(result.ranks)));
   for (const RankReport& rank : result.ranks) to_proto(rank, *report.add_ranks());
   report.set_share_of_limit(share_of_limit(result));
   report.set_rate(rate(result));
   report.set_limit(result.limit);
   report.set_limit_name(std::string(name(result.limiting)));
-  for (const PhaseShare& phase : phase_shares(result.phases, result.seconds.size())) {
+  for (const PhaseShare& phase : shares_of(result)) {
     proto::PhaseShare& entry = *report.add_phases();
     entry.set_name(phase.name);
     entry.set_seconds(phase.seconds);
@@ -168,6 +213,14 @@ std::string bench_line(const BenchResult& result) {
   report.set_compute(std::string(name(result.compute)));
   report.set_isa(std::string(name(active_isa())));
   report.set_threads(most_threads(result.ranks));
+  report.set_kv_type(std::string(name(result.kv_type)));
+  report.set_message_type(std::string(name(result.message_type)));
+  report.set_kept_tokens(result.kept_tokens);
+  report.set_filter_layer(result.filter_layer.value_or(-1));
+  report.set_decode_tokens(result.decode_tokens);
+  add_runs(result, report);
+  add_machines(result, report);
+  report.set_version(program_version());
   return json_line(report);
 }
 

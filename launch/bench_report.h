@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,19 +34,45 @@ std::string kernel_table_head();
 std::string kernel_table_row(const KernelRate& rate);
 std::string kernel_line(const KernelRate& rate);  // KernelReport
 
+/// One pass, measured or to warm up.
+struct BenchRun {
+  bool warmup = false;
+  double seconds = 0;  // what counts: to the first token, or of the tokens behind it
+  double time_to_first_token_seconds = 0;
+  std::vector<PhaseReport> phases;  // of all ranks
+};
+
+/// Where a rank's threads run, and on what.
+struct RankMachine {
+  RankId rank;
+  std::string host;
+  std::string processor;  // empty where the machine does not tell
+  std::vector<int> cores;
+  bool pinned = false;  // each thread to one of `cores`
+  std::string blas_core;
+};
+
 struct BenchResult {
   std::string benchmark;
-  std::int32_t tokens = 0;          // length of the prompt
-  double counted_tokens = 0;        // what a repetition's seconds were spent on
-  std::vector<double> seconds;      // of each repetition, at least one
-  std::vector<PhaseReport> phases;  // of all repetitions, as they came
+  std::int32_t tokens = 0;     // length of the prompt
+  double counted_tokens = 0;   // what a repetition's seconds were spent on
+  std::vector<BenchRun> runs;  // warm-ups and at least one that is none
   std::vector<RankReport> ranks;
+  std::vector<RankMachine> machines;
   double giga_work = 0;  // 1e9 FLOP or bytes that a repetition's seconds were spent on, in the unit of the limit
   Limit limiting = Limit::f32_products;
   double limit = 0;  // of all ranks that take part
   DataType weights = DataType::f32;
   ComputeType compute = ComputeType::f32;
+  DataType kv_type = DataType::f32;
+  DataType message_type = DataType::f32;
+  std::int32_t kept_tokens = 0;              // length of the pass through all layers
+  std::optional<std::int32_t> filter_layer;  // gemfilter only
+  std::int32_t decode_tokens = 0;            // steps behind the first token
 };
+
+std::vector<double> repetition_seconds(const BenchResult& result);      // without the warm-ups
+std::vector<PhaseReport> repetition_phases(const BenchResult& result);  // the same, of all of them as they came
 
 /// Of a phase the rank that worked longest counts.
 struct PhaseShare {

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "engine/base/error.h"
+#include "launch/machines_file.h"
 #include "proto/cluster.pb.h"
 
 namespace gemring {
@@ -35,6 +36,7 @@ GroupSpec group_of(const proto::Group& group, const std::string& file, const std
     if (rank < 0) fail(fmt::format("rank {} is negative", rank));
     spec.ranks.emplace_back(rank);
   }
+  spec.shares.assign(group.shares().begin(), group.shares().end());
   return spec;
 }
 
@@ -64,6 +66,7 @@ ClusterSpec parse_cluster(const std::string& json, const std::string& name) {
     require_not_negative(stage.layers(), "layers", name);
     spec.stages.push_back({group_of(stage.group(), name, fmt::format("stages[{}]", i)), stage.cut(), stage.layers()});
   }
+  if (cluster.has_machines()) spec.machines = machines_from_file(cluster.machines(), name);
   return spec;
 }
 

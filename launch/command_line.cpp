@@ -6,7 +6,10 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "launch/command_line_plan.h"
+#include "launch/launch_options.h"
 #include "launch/option_builder.h"
+#include "launch/requests/request_options.h"
 
 namespace gemring {
 namespace {
@@ -17,7 +20,13 @@ constexpr const char* kFooter =
     "command\n"
     "line and environment count for all ranks.";
 
-const Choices<DataType> kMessageTypes = {{"f32", DataType::f32}, {"bf16", DataType::bf16}};
+const Choices<DataType> kMessageTypes = {{"f32", DataType::f32}, {"bf16", DataType::bf16}, {"int8", DataType::q8_0}};
+const Choices<std::optional<RingVariant>> kRings = {{"auto", std::nullopt},
+                                                    {"pass-kv", RingVariant::pass_kv},
+                                                    {"pass-q", RingVariant::pass_q},
+                                                    {"token-ring", RingVariant::token_ring},
+                                                    {"all-gather", RingVariant::all_gather}};
+const Choices<bool> kSwitch = {{"on", true}, {"off", false}};
 const Choices<std::optional<DataType>> kKvTypes = {
     {"auto", std::nullopt}, {"f32", DataType::f32}, {"bf16", DataType::bf16}};
 const Choices<std::optional<DataType>> kWeightTypes = {{"stored", std::nullopt}, {"f32", DataType::f32},
@@ -109,6 +118,14 @@ void add_cluster(Builder& add, RunOptions& run) {
                "Unset: rank 0 filters, the others share the layers");
 }
 
+void add_messages(Builder& add, RunOptions& run) {
+  add.choice(
+      "--ring", run.ring, kRings,
+      "how ranks that share a sequence meet: keys travel (pass-kv, all-gather) or queries (pass-q, token-ring).\n"
+      "auto: what costs least, by bytes and links, for each chunk; answers are the same");
+  add.choice("--overlap", run.overlap, kSwitch, "messages move while ranks compute; off: only while they wait");
+}
+
 void add_numbers(Builder& add, RunOptions& run) {
   add.choice("--weights", run.weights, kWeightTypes,
              "convert the model's matrices to this type as they are loaded (random ones: stored is bf16; q4_k is for "
@@ -118,17 +135,34 @@ void add_numbers(Builder& add, RunOptions& run) {
              "bf16: rounded to it in products of many tokens; int8: rounded to 8 bits in those with weights in blocks");
   add.choice("--kv-type", run.kv_type, kKvTypes,
              "KV cache; bf16 halves it and rounds keys and values. auto: f32 with --compute f32, else bf16");
-  add.choice("--message-type", run.message_type, kMessageTypes,
-             "activations between ranks, and keys and values of an f32 cache; bf16 halves them, but answers then\n"
-             "depend on how many ranks there are");
+  add.choice(
+      "--message-type", run.message_type, kMessageTypes,
+      "what travels between ranks (keys and values of a bf16 cache do so as they are); bf16 and int8 are a half\n"
+      "and a quarter, but answers then depend on how many ranks there are");
   add.flag("--allow-extrapolation", run.allow_extrapolation,
            "read prompts beyond the positions that the model was made for; answers may be nonsense");
 }
 
+void add_threads(Builder& add, RunOptions& run) {
+  add.optional("--threads", run.threads, "N", "of each rank. Unset: the node's cores shared among its ranks");
+}
+
 void add_run(Builder& add, RunOptions& run) {
   add_cluster(add, run);
+  add_messages(add, run);
   add_numbers(add, run);
-  add.optional("--threads", run.threads, "N", "of each rank. Unset: the node's cores shared among its ranks");
+  add_threads(add, run);
+  add.value("--stall-timeout", run.stall_timeout, "SECONDS",
+            "a rank that makes no progress for so long is named, and the job ends with exit code 6; 0: never");
+}
+
+/// A file, or standard output instead of the table.
+void add_json_lines(Builder& add, OutputOptions& output) {
+  add.optional(
+         "--json", output.json_file, "[FILE]",
+         "write one JSON object a line (proto/) there; without FILE, or with -, to standard output instead of the "
+         "table")
+      ->expected(0, 1);
 }
 
 void add_progress(Builder& add, OutputOptions& output) {
@@ -176,17 +210,17 @@ void add_logits(Builder& add, Options& options, bool prompt_from_environment) {
   add_log(add, options.output);
 }
 
-void add_plan(Builder& add, Options& options) {
-  add_cluster(add, options.run);
-  add_numbers(add, options.run);
-  add.optional("--ranks", options.plan.ranks, "N", "plan for N ranks without starting them. Unset: this job's");
-  add.optional("--memory", options.plan.memory_gib, "GIB",
-               "memory of each rank. Unset: what its machine has (with --ranks: this machine, for each rank)");
-  add.group("Request");
-  add.optional("--tokens", options.plan.tokens, "N", "length of the prompt. Unset: the model's limit, at most 16384");
-  add.value("--max-new-tokens", options.generate.max_new_tokens, "TOKENS", "tokens to generate behind it");
+/// `plan` and `simulate`: on paper, nothing of the model is loaded.
+void add_planning(Builder& add, Command command, Options& options) {
+  command == Command::plan ? add_plan_options(add, options) : add_simulate_options(add, options);
   add_filter(add, options.filter);
+  add_cluster(add, options.run);
+  add_messages(add, options.run);
+  add_numbers(add, options.run);
+  add_threads(add, options.run);
+  add_parallel(add, options.requests);
   add.group("Output");
+  add_json_lines(add, options.output);
   add_log(add, options.output);
 }
 
@@ -226,11 +260,7 @@ void add_bench(Builder& add, CLI::App& app, Options& options) {
   add_selection(add, options.filter);
   add_run(add, options.run);
   add.group("Output");
-  add.optional(
-         "--json", options.output.json_file, "[FILE]",
-         "write one JSON object a line (proto/inference.proto) there; without FILE, or with -, to standard output "
-         "instead of the table")
-      ->expected(0, 1);
+  add_json_lines(add, options.output);
   add_trace(add, options.output);
   add_progress(add, options.output);
   add_log(add, options.output);
@@ -263,18 +293,28 @@ void add_options(const CommandWords& words, CLI::App& app, Options& options, boo
       add_chat(add, options.prompt.chat, prompt_from_environment);
       add_filter(add, options.filter);
       add_generation(add, options.generate);
+      add_requests(add, options.requests);
       add_run(add, options.run);
       return add_output(add, options.output);
     case Command::logits:
       add_logits(add, options, prompt_from_environment);
       return add_run(add, options.run);
     case Command::plan:
-      return add_plan(add, options);
+    case Command::simulate:
+      return add_planning(add, words.command, options);
     case Command::inspect:
       add.group("Output");
       return add_log(add, options.output);
     case Command::bench:
       return add_bench(add, app, options);
+    case Command::launch:
+      add_launch(add, app, options);
+      add_prompt(add, options.prompt, prompt_from_environment);
+      add_chat(add, options.prompt.chat, prompt_from_environment);
+      add_filter(add, options.filter);
+      add_generation(add, options.generate);
+      add_run(add, options.run);
+      return add_output(add, options.output);
     case Command::render:
     case Command::tokenize:
     case Command::detokenize:
@@ -322,6 +362,23 @@ std::optional<std::string> CommandLine::parse(const std::vector<std::string>& ar
 
 const Options& CommandLine::options() const {
   return state_->options;
+}
+
+std::vector<std::string> CommandLine::words_for(const CommandLine& other, std::string_view except) const {
+  std::vector<std::string> words;
+  for (const CLI::Option* option : state_->app.get_options()) {
+    const std::string name = option->get_name();
+    if (name == except || option->count() == 0 || other.state_->app.get_option_no_throw(name) == nullptr) continue;
+    if (option->get_expected_max() == 0) {  // a flag, which the environment may also set to 0
+      if (option->as<bool>()) words.push_back(name);
+      continue;
+    }
+    const std::string value = option->results().front();
+    const bool looks_like_option = value.starts_with('-');
+    words.push_back(looks_like_option ? fmt::format("{}={}", name, value) : name);
+    if (!looks_like_option) words.push_back(value);
+  }
+  return words;
 }
 
 std::vector<std::string> CommandLine::variables() const {

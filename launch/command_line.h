@@ -27,6 +27,11 @@ class CommandLine {
   std::optional<std::string> parse(const std::vector<std::string>& arguments);
 
   const Options& options() const;
+
+  /// The options that were given, on the command line or by the environment, and that `other` has too, but for
+  /// `except`: as words of its command line.
+  std::vector<std::string> words_for(const CommandLine& other, std::string_view except) const;
+
   std::vector<std::string> variables() const;  // environment variables of the options
 
  private:

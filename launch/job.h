@@ -1,6 +1,7 @@
 // One process of the job: the ranks it runs with and what it was started with.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -19,6 +20,9 @@ struct Job {
   bool first() const { return world.member() == 0; }
   const std::string& host() const { return hosts[static_cast<std::size_t>(world.member())]; }
 };
+
+/// A number for each rank's host, from 0 in the order of ranks; the same for ranks of one host.
+std::vector<std::int32_t> host_numbers(const std::vector<std::string>& hosts);
 
 /// A step that may fail on some ranks alone: where it does, every rank throws the same AgreedError. The step must not
 /// communicate. Memory that is not there counts as a ResourceError.

@@ -1,7 +1,6 @@
 #include "launch/json_lines.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,60 +8,11 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
-#include <vector>
 
 #include "engine/base/error.h"
+#include "launch/line_reader.h"
 
 namespace gemring {
-namespace {
-
-constexpr std::size_t kLongestLine = std::size_t{1} << 30;
-
-/// Lines of a file descriptor, without their ends. A last line needs none.
-class LineReader {
- public:
-  LineReader(int input, std::function<void()> before_waiting)
-      : input_(input), before_waiting_(std::move(before_waiting)), buffer_(std::size_t{1} << 16) {}
-
-  bool next(std::string& line) {
-    line.clear();
-    for (bool any = false;; any = true) {
-      if (begin_ == end_ && !fill()) return any;
-      const char* const first = buffer_.data() + begin_;
-      const void* const found = std::memchr(first, '\n', end_ - begin_);
-      const std::size_t length =
-          found == nullptr ? end_ - begin_ : static_cast<std::size_t>(static_cast<const char*>(found) - first);
-      if (line.size() + length > kLongestLine) {
-        throw UsageError({"standard input", "has a line of more than 1 GiB", "give one JSON value a line"});
-      }
-      line.append(first, length);
-      begin_ += length;
-      if (found == nullptr) continue;
-      ++begin_;
-      return true;
-    }
-  }
-
- private:
-  bool fill() {
-    before_waiting_();
-    ssize_t count = 0;
-    do {
-      count = read(input_, buffer_.data(), buffer_.size());
-    } while (count < 0 && errno == EINTR);
-    if (count < 0) throw UsageError({"standard input", fmt::format("cannot be read: {}", std::strerror(errno)), ""});
-    begin_ = 0;
-    end_ = static_cast<std::size_t>(count);
-    return count > 0;
-  }
-
-  int input_;
-  std::function<void()> before_waiting_;
-  std::vector<char> buffer_;
-  std::size_t begin_ = 0, end_ = 0;
-};
-
-}  // namespace
 
 void answer_lines(int input, std::FILE* output, const std::function<std::string(std::string_view line)>& answer) {
   const auto require = [](bool written) {
@@ -70,7 +20,10 @@ void answer_lines(int input, std::FILE* output, const std::function<std::string(
     throw ResourceError({"standard output", fmt::format("cannot be written: {}", std::strerror(errno)), ""});
   };
   const auto flush = [&] { require(std::fflush(output) == 0); };
-  LineReader reader(input, flush);
+  LineReader reader(input, "standard input", [&] {
+    flush();
+    return true;
+  });
   std::string line;
   for (std::size_t number = 1; reader.next(line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;

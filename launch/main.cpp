@@ -1,5 +1,6 @@
 // gemring: prepares the process, starts MPI where a launcher started us, runs the command, reports the one error.
 #include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "launch/start_up.h"
 #include "launch/text_output.h"
 #include "launch/version.h"
+#include "launch/watch_over.h"
 
 namespace {
 
@@ -30,10 +32,13 @@ int run_line(const Job& job, const ParsedCommandLine& line) {
 /// Every rank returns the same code, or the job is aborted with it.
 int run_job(Communicator& world, const std::vector<std::string>& arguments, std::vector<std::string> environment) {
   const RankId rank = world.world_rank(world.member());
+  std::unique_ptr<HangWatch> watch;  // also over the end of a job whose ranks agree on a failure
   try {
     const Job job = join_job(world, arguments, std::move(environment));
     install_mapping_fault_handler({fmt::format("rank {} on {}", rank.value(), job.host()), claim_failure_report});
-    return run_line(job, agree_on_options(job, arguments));
+    const ParsedCommandLine line = agree_on_options(job, arguments);
+    if (line.kind == ParsedCommandLine::Kind::run) watch = watch_over(job, line.options);
+    return run_line(job, line);
   } catch (const AgreedError& error) {
     if (world.member() == 0) log_raw(failure_message(error.code(), error.text(), error.rank(), error.host()));
     return static_cast<int>(error.code());

@@ -64,6 +64,12 @@ class Builder {
                   option);
   }
 
+  /// Given any number of times, each with one value.
+  void list(const std::string& option, std::vector<std::string>& target, const std::string& type,
+            const std::string& description) {
+    finish(app_.add_option(option, target, description)->type_name(type)->allow_extra_args(false), option);
+  }
+
   template <class Value>
   CLI::Option* choice(const std::string& option, Value& target, const Choices<Value>& choices,
                       const std::string& description) {

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 #include "engine/base/error.h"
 #include "engine/text/chat_date.h"
 #include "launch/command_line.h"
 #include "launch/environment.h"
+#include "launch/launch_options.h"
+#include "launch/requests/request_options.h"
 
 namespace gemring {
 namespace {
@@ -17,7 +20,9 @@ namespace {
 constexpr std::array kCommands = {
     CommandWords{Command::generate, "generate", "Answer a prompt: filter it, then generate text."},
     CommandWords{Command::logits, "logits", "Write the logits of the last positions of a prompt to a file."},
-    CommandWords{Command::plan, "plan", "Show who owns what, and bytes and FLOP per rank; refuse what cannot fit."},
+    CommandWords{Command::plan, "plan", "Show who owns what, bytes, FLOP and seconds per rank; measure the machines."},
+    CommandWords{Command::simulate, "simulate",
+                 "Predict how a model scales over numbers of ranks, from a measured cluster."},
     CommandWords{Command::inspect, "inspect", "Show what is in a model directory."},
     CommandWords{Command::bench, "bench",
                  "Measure prefill, decode, gemfilter, single kernels, or the machine's limits."},
@@ -26,6 +31,8 @@ constexpr std::array kCommands = {
     CommandWords{Command::tokenize, "tokenize",
                  "Text to token ids: lines {\"text\": ...} in, a JSON array a line out."},
     CommandWords{Command::detokenize, "detokenize", "Token ids to text: a JSON array a line in, {\"text\": ...} out."},
+    CommandWords{Command::launch, "launch",
+                 "Write a job file for Slurm, PBS, Kubernetes or Apptainer, laid out by the plan."},
 };
 
 std::string general_help() {
@@ -66,6 +73,7 @@ void require_at_least(std::int64_t minimum, std::int64_t value, const char* opti
 void check_numbers(const Options& options) {
   require_at_least(1, options.generate.max_new_tokens, "--max-new-tokens");
   require_at_least(1, options.run.threads.value_or(1), "--threads");
+  require_at_least(0, options.run.stall_timeout, "--stall-timeout");
   require_at_least(1, options.logits.last, "--last");
   require_at_least(1, options.plan.ranks.value_or(1), "--ranks");
   require_at_least(1, options.plan.tokens.value_or(1), "--tokens");
@@ -74,6 +82,10 @@ void check_numbers(const Options& options) {
   require_at_least(1, options.bench.repetitions, "--repetitions");
   require_at_least(0, options.bench.warmup, "--warmup");
   require_at_least(1, options.bench.decode_tokens, "--max-new-tokens");
+  require_at_least(1, options.plan.ranks_per_host.value_or(1), "--ranks-per-host");
+  if (!(options.plan.hidden >= 0 && options.plan.hidden <= 1)) {
+    throw UsageError({"--hidden", fmt::format("{} is no share", options.plan.hidden), "give 0 to 1"});
+  }
   if (!(options.plan.memory_gib.value_or(1) > 0)) {
     throw UsageError({"--memory", fmt::format("{} GiB is no memory", *options.plan.memory_gib), "give more than 0"});
   }
@@ -99,9 +111,37 @@ void check_chat(const Options& options) {
   }
 }
 
+void require_model_or_shape(const Options& options, const char* command) {
+  if (options.model_directory.empty() != options.bench.random_weights.has_value()) {
+    throw UsageError({"command line", fmt::format("{} wants either --model or --random-weights", command),
+                      "--random-weights CONFIG.json makes a model of that shape in memory"});
+  }
+}
+
+void check_planning(const Options& options) {
+  const PlanOptions& plan = options.plan;
+  if (options.command == Command::simulate) {
+    parse_rank_range(options.simulate.ranks);
+    if (!options.run.cluster_file) {
+      throw UsageError({"--cluster", "no cluster file is given: simulate needs machines that were measured",
+                        "write one with gemring plan --probe --output FILE, and give it here"});
+    }
+  }
+  if (!plan.probe && plan.output_file) {
+    throw UsageError({"--output", "names the cluster file of a probe", "add --probe, or leave it out"});
+  }
+  if (!plan.probe) return require_model_or_shape(options, options.command == Command::plan ? "plan" : "simulate");
+  if (plan.ranks || plan.ranks_per_host || plan.memory_gib || plan.tokens || options.output.json_file) {
+    throw UsageError({"--probe", "measures the ranks of this job, and plans nothing",
+                      "leave out --ranks, --ranks-per-host, --memory, --tokens and --json"});
+  }
+  if (!options.model_directory.empty() && options.bench.random_weights) require_model_or_shape(options, "plan");
+}
+
 void check_combinations(const Options& options) {
   const PromptOptions& prompt = options.prompt;
   check_chat(options);
+  check_requests(options);
   if (prompt.text.has_value() + prompt.file.has_value() + prompt.ids_file.has_value() +
           prompt.chat.user_file.has_value() >
       1) {
@@ -131,14 +171,14 @@ void check_combinations(const Options& options) {
       throw UsageError({limits ? "bench limits" : "bench kernels", "measures the machine, not a model",
                         "leave out --model and --random-weights"});
     }
-    if (options.model_directory.empty() == !options.bench.random_weights.has_value()) {
-      throw UsageError({"command line", "bench wants either --model or --random-weights",
-                        "--random-weights CONFIG.json makes a model of that shape in memory"});
-    }
+    require_model_or_shape(options, "bench");
+  } else if (options.command == Command::plan || options.command == Command::simulate) {
+    check_planning(options);
   } else if (options.model_directory.empty()) {
     throw UsageError({"--model", "no model directory is given",
                       "name the model's directory (gemring COMMAND --help says what it must hold)"});
   }
+  if (options.command == Command::launch) check_launch(options);
   if (options.command == Command::logits && !prompt.ids_file) {
     throw UsageError({"--prompt-ids", "no prompt is given", "name a file with a JSON array of token ids"});
   }
@@ -146,6 +186,28 @@ void check_combinations(const Options& options) {
     throw UsageError({"--output", "no output file is given", "name the .safetensors file to write"});
   }
 }
+
+}  // namespace
+
+RankRange parse_rank_range(const std::string& text) {
+  RankRange range;
+  const std::size_t dots = text.find("..");
+  const auto number = [&](std::size_t begin, std::size_t end, int& value) {
+    const auto [rest, error] = std::from_chars(text.data() + begin, text.data() + end, value);
+    return error == std::errc() && rest == text.data() + end && begin < end;
+  };
+  const bool one = dots == std::string::npos;
+  if (!number(0, one ? text.size() : dots, range.first) || !number(one ? 0 : dots + 2, text.size(), range.last)) {
+    throw UsageError({"--ranks", fmt::format("'{}' is no range", text), "write two numbers: 1..1024"});
+  }
+  if (range.first < 1 || range.last < range.first || range.last > kMostSimulatedRanks) {
+    throw UsageError({"--ranks", fmt::format("{} is no range of ranks", text),
+                      fmt::format("give A..B with 1 <= A <= B <= {}", kMostSimulatedRanks)});
+  }
+  return range;
+}
+
+namespace {
 
 /// A prompt on the command line outranks one of another kind in the environment.
 bool names_a_prompt(const std::vector<std::string>& arguments) {
@@ -168,9 +230,14 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) 
 
   const CommandWords& words = command_named(arguments[0]);
   CommandLine line(words, !names_a_prompt(arguments));
-  const std::optional<std::string> help = line.parse({arguments.begin() + 1, arguments.end()});
+  std::vector<std::string> given(arguments.begin() + 1, arguments.end());
+  if (words.command == Command::launch) without_separator(given);
+  const std::optional<std::string> help = line.parse(given);
   if (help) return {ParsedCommandLine::Kind::help, *help, {}};
   Options options = line.options();
+  if (words.command == Command::launch) {
+    options.job.generate_words = line.words_for(CommandLine(command_named("generate"), true), "--model");
+  }
 
   const std::vector<std::string> environment = process_environment();
   options.run.isa = variable(environment, "GEMRING_ISA");

@@ -8,15 +8,17 @@
 #include <vector>
 
 #include "distributed/plan/cluster_plan.h"
+#include "distributed/plan/ring_variant.h"
 #include "engine/base/log.h"
 #include "engine/generation/sampler.h"
 #include "engine/kernels/compute.h"
 #include "engine/selection/selection.h"
 #include "engine/tensor/data_type.h"
+#include "launch/job_files/job_options.h"
 
 namespace gemring {
 
-enum class Command : int { generate, logits, plan, inspect, bench, render, tokenize, detokenize };
+enum class Command : int { generate, logits, plan, simulate, inspect, bench, render, tokenize, detokenize, launch };
 enum class Benchmark : int { prefill, decode, gemfilter, limits, kernels };
 enum class KernelKind : int { all, linear, attention, decode };
 enum class ProgressMode : int { automatic, always, never };  // automatic: where stderr is a terminal
@@ -52,15 +54,24 @@ struct GenerateOptions {
   SamplingOptions sampling;
 };
 
+/// Several requests in one run.
+struct RequestsOptions {
+  std::optional<std::string> file;       // JSON lines, "-": standard input; what lines do not say is as said here
+  std::optional<std::int32_t> parallel;  // sequences in the stages at a time; unset: one more than there are stages
+};
+
 /// How the passes run, whatever is asked. The same for every command that computes.
 struct RunOptions {
   std::optional<std::string> cluster_file;  // unset: rank 0 filters, the others are stages
   std::optional<DataType> weights;          // what matrices become as they are loaded; unset: as stored
   std::optional<ComputeType> compute;       // of matrix products; unset: the fastest of the machine
   std::optional<DataType> kv_type;          // of the KV cache, f32 or bf16; unset: see cache_type()
-  DataType message_type = DataType::f32;    // bf16 halves what travels between ranks; results then depend on the plan
+  DataType message_type = DataType::f32;    // bf16, q8_0: less travels between ranks; results then depend on the plan
+  std::optional<RingVariant> ring;          // how ranks share attention; unset: what costs least
+  bool overlap = true;                      // messages move while ranks compute
   std::optional<std::int32_t> threads;      // of each rank; unset: the node's cores shared among its ranks
   std::optional<std::int32_t> omp_threads;  // OMP_NUM_THREADS where it was set: an upper bound, only a hint
+  std::int32_t stall_timeout = 300;         // seconds without progress until a rank counts as hanging; 0: never
   bool allow_extrapolation = false;         // prompts beyond the model's range
   std::string isa;                          // GEMRING_ISA; empty: the best that all ranks have
 };
@@ -85,9 +96,29 @@ struct LogitsOptions {
 };
 
 struct PlanOptions {
-  std::optional<std::int32_t> ranks;   // unset: the ranks of this job
-  std::optional<std::int32_t> tokens;  // length of the prompt; unset: the model's limit, at most 16384
-  std::optional<double> memory_gib;    // of each rank; unset: what its machine has available
+  std::optional<std::int32_t> ranks;           // unset: the ranks of this job
+  std::optional<std::int32_t> tokens;          // length of the prompt; unset: the model's limit, at most 16384
+  std::optional<double> memory_gib;            // of each rank; unset: what its machine has available
+  std::optional<std::int32_t> ranks_per_host;  // hosts of the cluster file filled in order; unset: as it says
+  double hidden = 0.9;                         // share of a message that proceeds beside compute, for predictions
+  bool probe = false;                          // measure the ranks instead, and write a cluster file
+  std::optional<std::string> output_file;      // of the probe; unset: standard output
+};
+
+enum class Scaling : int { both, strong, weak };
+
+struct RankRange {
+  int first = 1;
+  int last = 1;
+};
+inline constexpr int kMostSimulatedRanks = 65536;
+
+/// "A..B", or "A". Throws UsageError.
+RankRange parse_rank_range(const std::string& text);
+
+struct SimulateOptions {
+  std::string ranks = "1..1024";  // see parse_rank_range()
+  Scaling scaling = Scaling::both;
 };
 
 struct BenchOptions {
@@ -112,12 +143,15 @@ struct Options {
   PromptOptions prompt;
   FilterOptions filter;
   GenerateOptions generate;
+  RequestsOptions requests;
   RunOptions run;
   OutputOptions output;
   LogitsOptions logits;
   PlanOptions plan;
+  SimulateOptions simulate;
   BenchOptions bench;
   TokenizeOptions tokenize;
+  JobOptions job;
 };
 
 /// What the command line asks for: a command to run, or a text to print (--help, --version asked apart).

@@ -3,6 +3,7 @@
 
 #include <boost/serialization/split_free.hpp>
 #include <boost/serialization/string.hpp>
+#include <boost/serialization/vector.hpp>
 #include <boost/serialization/version.hpp>
 #include <optional>
 
@@ -53,9 +54,14 @@ void serialize(Archive& archive, gemring::GenerateOptions& options, unsigned /*v
   archive& options.max_new_tokens& options.ignore_eos& options.sampling;
 }
 template <class Archive>
+void serialize(Archive& archive, gemring::RequestsOptions& options, unsigned /*version*/) {
+  archive& options.file& options.parallel;
+}
+template <class Archive>
 void serialize(Archive& archive, gemring::RunOptions& options, unsigned /*version*/) {
-  archive& options.cluster_file& options.kv_type& options.message_type& options.threads& options.omp_threads;
-  archive& options.isa& options.weights& options.compute& options.allow_extrapolation;
+  archive& options.cluster_file& options.kv_type& options.message_type& options.ring& options.overlap& options
+      .threads& options.omp_threads;
+  archive& options.isa& options.weights& options.compute& options.stall_timeout& options.allow_extrapolation;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::LogOptions& options, unsigned /*version*/) {
@@ -71,7 +77,12 @@ void serialize(Archive& archive, gemring::LogitsOptions& options, unsigned /*ver
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::PlanOptions& options, unsigned /*version*/) {
-  archive& options.ranks& options.tokens& options.memory_gib;
+  archive& options.ranks& options.tokens& options.memory_gib& options.ranks_per_host& options.hidden;
+  archive& options.probe& options.output_file;
+}
+template <class Archive>
+void serialize(Archive& archive, gemring::SimulateOptions& options, unsigned /*version*/) {
+  archive& options.ranks& options.scaling;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::BenchOptions& options, unsigned /*version*/) {
@@ -83,11 +94,20 @@ void serialize(Archive& archive, gemring::TokenizeOptions& options, unsigned /*v
   archive& options.special;
 }
 template <class Archive>
+void serialize(Archive& archive, gemring::JobOptions& options, unsigned /*version*/) {
+  archive& options.system& options.nodes& options.cores_per_node& options.numa_per_node& options.memory_per_node_gib;
+  archive& options.ranks_per_node& options.name& options.time& options.partition& options.queue& options.account;
+  archive& options.launcher& options.image& options.name_space& options.claim& options.claim_path& options.hostfile;
+  archive& options.before& options.program& options.model_there& options.generate_words& options.output_file;
+}
+template <class Archive>
 void serialize(Archive& archive, gemring::Options& options, unsigned /*version*/) {
   archive& options.command& options.model_directory& options.prompt& options.filter& options.generate;
-  archive& options.run& options.output& options.logits& options.plan& options.bench& options.tokenize;
+  archive& options.run& options.output& options.logits& options.plan& options.simulate& options.bench& options.tokenize;
+  archive& options.job;
+  archive& options.requests;
 }
 
 }  // namespace boost::serialization
 
-BOOST_CLASS_VERSION(gemring::Options, 3)
+BOOST_CLASS_VERSION(gemring::Options, 4)

@@ -1,8 +1,10 @@
 // The part of placement.h that looks at the machine and pins.
 #include <omp.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 #include <atomic>
+#include <cerrno>
 
 #include "engine/base/log.h"
 #include "engine/base/process.h"
@@ -40,6 +42,18 @@ void apply(const Placement& placement) {
     if (!run_on(placement.pinned ? std::vector<int>{placement.cores[thread]} : placement.cores)) ++failures;
   }
   if (failures > 0) log_warn("{} of {} threads could not be placed on their cores", failures.load(), placement.threads);
+}
+
+void step_back() {
+  constexpr int kNicer = 5;
+  std::atomic<int> failures = 0;
+#pragma omp parallel
+  {
+    errno = 0;                                     // -1 is a priority too
+    const int now = getpriority(PRIO_PROCESS, 0);  // 0: the calling thread, on Linux
+    if (errno != 0 || setpriority(PRIO_PROCESS, 0, now + kNicer) != 0) ++failures;
+  }
+  if (failures > 0) log_warn("{} threads could not take a lower priority", failures.load());
 }
 
 }  // namespace gemring

@@ -58,6 +58,7 @@ Placement place_one(const std::vector<int>& cores, std::size_t member, std::size
   }
   const int share = crowded ? 1 : static_cast<int>(placement.cores.size());
   placement.threads = wishes.threads.value_or(std::min(share, wishes.hint.value_or(share)));
+  placement.crowded = crowded;
   placement.pinned = !crowded && placement.threads <= share;
   if (placement.pinned) placement.cores.resize(static_cast<std::size_t>(placement.threads));
 

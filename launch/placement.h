@@ -29,9 +29,10 @@ struct ThreadWishes {
 struct Placement {
   std::vector<int> cores;  // its share
   int threads = 1;
-  bool pinned = false;  // thread i to cores[i]; else every thread may use all of `cores`
-  std::string reason;   // one sentence for the log
-  std::string warning;  // empty where all is well
+  bool pinned = false;   // thread i to cores[i]; else every thread may use all of `cores`
+  bool crowded = false;  // more ranks than cores here: they take turns
+  std::string reason;    // one sentence for the log
+  std::string warning;   // empty where all is well
 };
 
 /// One Placement per rank. Ranks of a host that stand on the same cores share them as consecutive pieces of
@@ -55,5 +56,9 @@ RankCores look_at_cores(const std::vector<std::string>& environment);
 
 /// Sets the number of OpenMP threads and where they run. Call before the first parallel region that matters.
 void apply(const Placement& placement);
+
+/// This process's threads let others of the host go first: a third of their weight (nice 5) where there are more of
+/// them than cores. Call after apply().
+void step_back();
 
 }  // namespace gemring

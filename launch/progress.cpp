@@ -27,27 +27,43 @@ std::string progress_text(std::string_view phase, double done, double total, dou
 ProgressLine::ProgressLine(ProgressMode mode)
     : on_(mode == ProgressMode::always || (mode == ProgressMode::automatic && isatty(STDERR_FILENO) == 1)) {}
 
-void ProgressLine::update(std::string_view phase, double done, double total) {
+bool ProgressLine::due(bool now) {
   constexpr auto kInterval = std::chrono::milliseconds(200);
-  if (!on_) return;
-  const auto now = Clock::now();
-  const bool new_phase = phase != phase_;
-  if (new_phase) {
-    phase_ = phase;
-    phase_start_ = now;
-  } else if (now - last_write_ < kInterval && done < total) {
-    return;
-  }
-  last_write_ = now;
-  const double seconds = std::chrono::duration<double>(now - phase_start_).count();
-  const std::string text = progress_text(phase, done, total, seconds);
+  const auto time = Clock::now();
+  if (!now && time - last_write_ < kInterval) return false;
+  last_write_ = time;
+  return true;
+}
+
+void ProgressLine::write(const std::string& text) {
   log_raw(fmt::format("\r{:<{}}", text, width_));  // blanks over the rest of a longer line
   width_ = text.size();
 }
 
-void ProgressLine::clear() {
+void ProgressLine::update(std::string_view phase, double done, double total) {
+  if (!on_) return;
+  const std::lock_guard held(mutex_);
+  const bool new_phase = phase != phase_;
+  if (new_phase) {
+    phase_ = phase;
+    phase_start_ = Clock::now();
+  }
+  if (!due(new_phase || done >= total)) return;
+  const double seconds = std::chrono::duration<double>(Clock::now() - phase_start_).count();
+  write(progress_text(phase, done, total, seconds));
+}
+
+void ProgressLine::show(const std::function<std::string()>& text, bool now) {
+  if (!on_) return;
+  const std::lock_guard held(mutex_);
+  if (due(now)) write(text());
+}
+
+void ProgressLine::make_way(const std::function<void()>& write) {
+  const std::lock_guard held(mutex_);
   if (width_ > 0) log_raw(fmt::format("\r{:{}}\r", "", width_));
   width_ = 0;
+  write();
 }
 
 }  // namespace gemring

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -16,6 +18,7 @@ std::string progress_text(std::string_view phase, double done, double total, dou
 /// "8 s", "3 min 5 s", "2 h 10 min".
 std::string duration_text(double seconds);
 
+/// Threads may use one line at once.
 class ProgressLine {
  public:
   explicit ProgressLine(ProgressMode mode);  // automatic: on where standard error is a terminal
@@ -26,12 +29,22 @@ class ProgressLine {
   /// Writes at most five lines a second, and the first and the last of each phase.
   void update(std::string_view phase, double done, double total);
 
-  /// Wipes the line, before other text goes to the terminal.
-  void clear();
+  /// The same of any text, which is asked for only where it is written; `now`: however short ago the last one was.
+  void show(const std::function<std::string()>& text, bool now);
+
+  /// Wipes the line, and keeps it away while `write` brings other text to the terminal.
+  void make_way(const std::function<void()>& write);
+  void clear() {
+    make_way([] {});
+  }
 
  private:
+  bool due(bool now);  // of the following, the caller holds mutex_
+  void write(const std::string& text);
+
   using Clock = std::chrono::steady_clock;
   bool on_;
+  std::mutex mutex_;  // of the following
   std::string phase_;
   Clock::time_point phase_start_;
   Clock::time_point last_write_;

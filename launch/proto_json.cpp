@@ -7,11 +7,11 @@
 namespace gemring {
 namespace {
 
-std::string to_json(const google::protobuf::Message& message, bool indented) {
+std::string to_json(const google::protobuf::Message& message, bool indented, bool defaults) {
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = indented;
   options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;
+  options.always_print_primitive_fields = defaults;
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   GEMRING_CHECK(status.ok(), "{}", std::string(status.message()));
@@ -21,11 +21,15 @@ std::string to_json(const google::protobuf::Message& message, bool indented) {
 }  // namespace
 
 std::string json_document(const google::protobuf::Message& message) {
-  return to_json(message, true);
+  return to_json(message, true, true);
+}
+
+std::string short_json(const google::protobuf::Message& message) {
+  return to_json(message, false, false);
 }
 
 std::string json_line(const google::protobuf::Message& message) {
-  return to_json(message, false) + "\n";
+  return to_json(message, false, true) + "\n";
 }
 
 }  // namespace gemring

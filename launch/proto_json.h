@@ -10,6 +10,7 @@ class Message;
 namespace gemring {
 
 std::string json_document(const google::protobuf::Message& message);  // indented, for people too
+std::string short_json(const google::protobuf::Message& message);     // one line, without default values
 std::string json_line(const google::protobuf::Message& message);      // one line with its end
 
 }  // namespace gemring

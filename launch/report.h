@@ -9,18 +9,24 @@
 
 namespace gemring {
 namespace proto {
+class Phase;
 class Rank;
-}
+}  // namespace proto
 
 /// The report of a request as JSON with the proto's field names, default values printed. `tokenizer` may be nullptr:
 /// texts are empty then.
 std::string generation_report(const GenerationResult& result, const std::vector<TokenId>& prompt,
                               const Tokenizer* tokenizer);
 
-/// A rank as all reports have it.
+/// A rank, and a phase of one, as all reports have them.
 void to_proto(const RankReport& rank, proto::Rank& out);
+void to_proto(const PhaseReport& phase, proto::Phase& out);
 
-/// What people read on stderr or stdout: one line per phase and rank.
-std::string phase_table(const GenerationResult& result);
+/// What people read on stderr or stdout: one line per phase and rank. Hidden: of the time that messages take, the share
+/// in which the rank computed.
+std::string phase_table(const std::vector<PhaseReport>& phases, const std::vector<RankReport>& ranks);
+
+/// A table to the log, each line a message of its own.
+void log_lines(const std::string& table);
 
 }  // namespace gemring

@@ -13,7 +13,6 @@
 #include "engine/kernels/probe.h"
 #include "launch/environment.h"
 #include "launch/options_archive.h"
-#include "launch/placement.h"
 #include "launch/version.h"
 
 namespace gemring {
@@ -155,7 +154,7 @@ void use_kernels(const std::vector<Isa>& detected, const std::vector<std::string
   set_active_compute(compute);
 }
 
-void prepare_compute(const Job& job, const RunOptions& options) {
+Placement prepare_compute(const Job& job, const RunOptions& options) {
   make_blas_single_threaded();
   RankCores mine;
   agreed(job, [&] { mine = look_at_cores(job.environment); });
@@ -172,11 +171,13 @@ void prepare_compute(const Job& job, const RunOptions& options) {
   }
   agreed(job, [&] { use_kernels(detected, job.hosts, options, all_prefer_bf16); });
   const std::vector<Placement> placements = place(cores, {options.threads, options.omp_threads});
-  apply(placements[static_cast<std::size_t>(job.world.member())]);
+  const Placement& own = placements[static_cast<std::size_t>(job.world.member())];
+  apply(own);
   if (job.first()) {
     log_kernels(active_isa(), active_compute(), ranks);
     log_placements(placements, job.hosts);
   }
+  return own;
 }
 
 }  // namespace gemring

@@ -7,6 +7,7 @@
 #include "engine/kernels/isa.h"
 #include "launch/job.h"
 #include "launch/options.h"
+#include "launch/placement.h"
 
 namespace gemring {
 
@@ -35,7 +36,8 @@ bool prefers_bf16(const RunOptions& options);
 void use_kernels(const std::vector<Isa>& detected, const std::vector<std::string>& hosts, const RunOptions& options,
                  bool bf16_is_faster);
 
-/// Sets the kernels and places the threads of this rank, and says in the log what was done.
-void prepare_compute(const Job& job, const RunOptions& options);
+/// Sets the kernels and places the threads of this rank, and says in the log what was done. Where this rank's threads
+/// run.
+Placement prepare_compute(const Job& job, const RunOptions& options);
 
 }  // namespace gemring

@@ -7,10 +7,12 @@
 #include <cstring>
 
 #include "engine/base/error.h"
+#include "engine/base/place.h"
 
 namespace gemring {
 
 void write_result(std::string_view text) {
+  const OutsideMark outside;  // whoever reads may be slow
   if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0) return;
   throw ResourceError({"standard output", fmt::format("cannot be written: {}", std::strerror(errno)), ""});
 }
@@ -20,8 +22,7 @@ TextOutput::TextOutput(const Tokenizer* tokenizer, ProgressLine& progress) : pro
 }
 
 void TextOutput::write(std::string_view text) {
-  progress_.clear();
-  write_result(text);
+  progress_.make_way([&] { write_result(text); });
 }
 
 void TextOutput::push(TokenId id) {

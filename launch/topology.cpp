@@ -70,6 +70,16 @@ std::vector<int> Topology::physical_cores(const std::vector<int>& processors) co
                        "see what `lstopo` says"});
 }
 
+std::string Topology::processor() const {
+  const hwloc_obj_t package = hwloc_get_next_obj_by_type(handle_->topology, HWLOC_OBJ_PACKAGE, nullptr);
+  const char* model = package == nullptr ? nullptr : hwloc_obj_get_info_by_name(package, "CPUModel");
+  return model == nullptr ? std::string() : std::string(model);
+}
+
+int Topology::numa_nodes() const {
+  return std::max(hwloc_get_nbobjs_by_type(handle_->topology, HWLOC_OBJ_NUMANODE), 1);
+}
+
 bool Topology::knows_cores() const {
   return hwloc_get_nbobjs_by_type(handle_->topology, HWLOC_OBJ_CORE) > 0;
 }

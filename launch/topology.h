@@ -21,6 +21,12 @@ class Topology {
   /// processor.
   std::vector<int> physical_cores(const std::vector<int>& processors) const;
 
+  /// The processor's model as the machine names it; empty where it does not.
+  std::string processor() const;
+
+  /// NUMA nodes; 1 where the machine tells of none.
+  int numa_nodes() const;
+
   /// Whether the machine tells which processors share a core; else each counts as a core of its own.
   bool knows_cores() const;
 

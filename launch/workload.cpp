@@ -4,20 +4,17 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "distributed/comm/control.h"
+#include "distributed/plan/balance.h"
 #include "engine/base/format.h"
 #include "engine/base/process.h"
 #include "launch/cluster_file.h"
+#include "launch/prompt.h"
+#include "launch/report.h"
 
 namespace gemring {
 namespace {
-
-void log_lines(const std::string& text) {
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) log_info("{}", line);
-}
 
 void log_plan(const Job& job, const ClusterPlan& plan, const std::vector<RankCost>& costs) {
   log_lines(plan.describe());
@@ -33,17 +30,20 @@ void log_plan(const Job& job, const ClusterPlan& plan, const std::vector<RankCos
 
 }  // namespace
 
-ClusterPlan agree_on_plan(const Job& job, const RunOptions& options, Method method, std::int32_t layers, int ranks) {
-  ClusterPlan plan;
+std::optional<ClusterSpec> agree_on_cluster(const Job& job, const RunOptions& options) {
+  if (!options.cluster_file) return std::nullopt;
   std::string file;
-  agreed_on_first(job, [&] {
-    if (options.cluster_file) file = read_cluster_file(*options.cluster_file);
-  });
+  agreed_on_first(job, [&] { file = read_cluster_file(*options.cluster_file); });
   broadcast_control(job.world, file, 0);
-  agreed(job, [&] {
-    plan = options.cluster_file ? resolve(parse_cluster(file, *options.cluster_file), ranks, method, layers)
-                                : default_plan(ranks, method, layers);
-  });
+  std::optional<ClusterSpec> spec;
+  agreed(job, [&] { spec = parse_cluster(file, *options.cluster_file); });
+  return spec;
+}
+
+ClusterPlan agree_on_plan(const Job& job, const RunOptions& options, Method method, std::int32_t layers, int ranks) {
+  const std::optional<ClusterSpec> spec = agree_on_cluster(job, options);
+  ClusterPlan plan;
+  agreed(job, [&] { plan = spec ? resolve(*spec, ranks, method, layers) : default_plan(ranks, method, layers); });
   return plan;
 }
 
@@ -59,9 +59,11 @@ PlanInputs plan_inputs(const RunOptions& options, const OpenModel& model, const 
   inputs.filter_layer = workload.filter_layer;
   inputs.logit_rows = workload.logit_rows;
   inputs.requests = workload.requests;
+  inputs.parallel = workload.parallel;
   inputs.compute = active_compute();
   inputs.kv_type = cache_type(options);
   inputs.message_type = options.message_type;
+  inputs.ring_variant = options.ring;
   inputs.threads_per_rank = threads_per_rank;
   return inputs;
 }
@@ -86,19 +88,37 @@ std::vector<HostMemory> gather_memory(const Job& job) {
   return hosts;
 }
 
+PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model,
+                            const Workload& workload) {
+  PlannedSession planned;
+  planned.plan = agree_on_plan(job, options, workload.method, model.config.layers, job.world.size());
+  const std::vector<std::int32_t> threads = all_gather_control(job.world, std::int32_t{omp_get_max_threads()});
+  planned.inputs = plan_inputs(options, model, workload, *std::max_element(threads.begin(), threads.end()));
+  planned.memory = gather_memory(job);
+  agreed(job, [&] {
+    if (!planned.plan.links.hosts.empty())  // machines are described
+      planned.plan = fit_to_memory(std::move(planned.plan), planned.inputs, planned.memory);
+    else
+      planned.plan.links.hosts = host_numbers(job.hosts);  // messages between hosts cost more, measured or not
+    const std::vector<RankCost> costs = workload_costs(planned.plan, planned.inputs, workload);
+    if (job.first()) log_plan(job, planned.plan, costs);
+    check_memory(costs, planned.inputs, planned.memory);
+  });
+  planned.compute.kv_type = planned.inputs.kv_type;
+  planned.compute.ring.variant = options.ring;
+  planned.compute.ring.message_type = planned.inputs.message_type;
+  job.world.set_overlap(options.overlap);
+  return planned;
+}
+
+std::unique_ptr<Session> open_session(const Job& job, const OpenModel& model, const PlannedSession& planned) {
+  return std::make_unique<Session>(job.world, model.config, *model.weights, planned.plan, planned.inputs.filter_layer,
+                                   planned.compute);
+}
+
 std::unique_ptr<Session> start_session(const Job& job, const RunOptions& options, const OpenModel& model,
                                        const Workload& workload) {
-  const ClusterPlan plan = agree_on_plan(job, options, workload.method, model.config.layers, job.world.size());
-  const std::vector<std::int32_t> threads = all_gather_control(job.world, std::int32_t{omp_get_max_threads()});
-  const PlanInputs inputs = plan_inputs(options, model, workload, *std::max_element(threads.begin(), threads.end()));
-  const std::vector<HostMemory> memory = gather_memory(job);
-  agreed(job, [&] {
-    const std::vector<RankCost> costs = workload_costs(plan, inputs, workload);
-    if (job.first()) log_plan(job, plan, costs);
-    check_memory(costs, inputs, memory);
-  });
-  return std::make_unique<Session>(job.world, model.config, *model.weights, plan, workload.filter_layer,
-                                   ComputeOptions{inputs.kv_type, inputs.message_type});
+  return open_session(job, model, plan_session(job, options, model, workload));
 }
 
 }  // namespace gemring

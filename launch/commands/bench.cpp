@@ -3,6 +3,7 @@
 
 #include "distributed/comm/control.h"
 #include "engine/base/process.h"
+#include "engine/kernels/blas_info.h"
 #include "launch/bench_output.h"
 #include "launch/bench_report.h"
 #include "launch/bench_work.h"
@@ -13,6 +14,7 @@
 #include "launch/progress.h"
 #include "launch/prompt.h"
 #include "launch/start_up.h"
+#include "launch/topology.h"
 #include "launch/trace_file.h"
 #include "launch/workload.h"
 
@@ -82,8 +84,7 @@ BenchResult measure_runs(const Job& job, const BenchOptions& bench, Session& ses
     if (!job.first()) continue;
     const double seconds = seconds_of(result, bench);
     log_info("{} {}: {:.3f} s", run < bench.warmup ? "warm-up" : "run", run + 1, seconds);
-    if (run >= bench.warmup) measured.seconds.push_back(seconds);
-    if (run >= bench.warmup) measured.phases.insert(measured.phases.end(), result.phases.begin(), result.phases.end());
+    measured.runs.push_back({run < bench.warmup, seconds, result.time_to_first_token_seconds, result.phases});
     measured.ranks = result.ranks;
   }
   return measured;
@@ -135,6 +136,7 @@ void set_against_limit(const Job& job, const Options& options, const OpenModel& 
   const std::vector<RankCost> costs =
       rank_costs(agree_on_plan(job, options.run, workload.method, model.config.layers, job.world.size()), inputs);
   result.weights = prevailing_type(inputs.tensors);
+  result.kv_type = inputs.kv_type;
   const bool in_blocks = is_block_type(result.weights);
   result.limiting = in_blocks ? before.of_blocks : before.of_rows;
   result.limit = limit_of_job(job, result.limiting, in_blocks ? before.blocks : before.rows, costs);
@@ -143,6 +145,30 @@ void set_against_limit(const Job& job, const Options& options, const OpenModel& 
   result.giga_work = 1e-9 * (decode ? decode_bytes(model.config, inputs.tensors, inputs.kv_type, workload.prompt_tokens,
                                                    options.bench.decode_tokens)
                                     : flop_to_first_token(costs));
+}
+
+struct MachineMessage {  // RankMachine without what every rank knows of the others
+  std::string processor;
+  std::vector<int> cores;
+  bool pinned = false;
+  std::string blas_core;
+
+  template <class Archive>
+  void serialize(Archive& archive, unsigned /*version*/) {
+    archive& processor& cores& pinned& blas_core;
+  }
+};
+
+std::vector<RankMachine> machines_of_job(const Job& job, const Placement& placement) {
+  const MachineMessage own = {Topology::of_this_machine().processor(), placement.cores, placement.pinned,
+                              blas_core_name()};
+  std::vector<RankMachine> machines;
+  for (MachineMessage& rank : all_gather_control(job.world, own)) {
+    const std::size_t number = machines.size();
+    machines.push_back({RankId(static_cast<std::int32_t>(number)), job.hosts.at(number), std::move(rank.processor),
+                        std::move(rank.cores), rank.pinned, std::move(rank.blas_core)});
+  }
+  return machines;
 }
 
 }  // namespace
@@ -156,7 +182,7 @@ int run_bench(const Job& job, const Options& given) {
     output.require_writable();
     if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
   });
-  prepare_compute(job, options.run);
+  const Placement placement = prepare_compute(job, options.run);
   const LimitsBefore before = limits_before(options.bench.benchmark == Benchmark::decode);
   set_log_phase("load");
   const OpenModel model = open_model(job, options);
@@ -191,6 +217,11 @@ int run_bench(const Job& job, const Options& given) {
   BenchResult result = measure_runs(job, options.bench, *session, request, trace);
   set_log_phase("report");
   set_against_limit(job, options, model, workload, before, result);
+  result.message_type = options.run.message_type;
+  result.kept_tokens = workload.method == Method::gemfilter ? std::min(selection.keep, tokens) : tokens;
+  if (workload.method == Method::gemfilter) result.filter_layer = filter_layer.value();
+  if (options.bench.benchmark == Benchmark::decode) result.decode_tokens = options.bench.decode_tokens;
+  result.machines = machines_of_job(job, placement);
   agreed_on_first(job, [&] {
     progress.clear();
     output.add(bench_table(result), bench_line(result));

@@ -8,8 +8,11 @@
 namespace gemring {
 
 int run_generate(const Job& job, const Options& options);
+int run_generate_requests(const Job& job, const Options& options);  // --requests
 int run_logits(const Job& job, const Options& options);
 int run_plan(const Job& job, const Options& options);
+int run_plan_probe(const Job& job, const Options& options);
+int run_simulate(const Job& job, const Options& options);
 int run_inspect(const Job& job, const Options& options);
 int run_bench(const Job& job, const Options& options);
 int run_bench_limits(const Job& job, const Options& options);
@@ -17,6 +20,7 @@ int run_bench_kernels(const Job& job, const Options& options);
 int run_render(const Job& job, const Options& options);
 int run_tokenize(const Job& job, const Options& options);
 int run_detokenize(const Job& job, const Options& options);
+int run_launch(const Job& job, const Options& options);
 
 int run_command(const Job& job, const Options& options);
 

@@ -2,7 +2,6 @@
 
 #include <boost/serialization/vector.hpp>
 #include <optional>
-#include <sstream>
 
 #include "distributed/comm/control.h"
 #include "engine/base/format.h"
@@ -86,13 +85,13 @@ void log_result(const GenerationResult& result) {
       result.time_to_first_token_seconds, result.prefill_tokens_per_second, result.generated_ids.size(),
       result.decode_tokens_per_second);
   if (result.ranks.size() == 1) return;  // its phases stand in the log already
-  std::istringstream lines(phase_table(result));
-  for (std::string line; std::getline(lines, line);) log_info("{}", line);
+  log_lines(phase_table(result.phases, result.ranks));
 }
 
 }  // namespace
 
 int run_generate(const Job& job, const Options& options) {
+  if (options.requests.file) return run_generate_requests(job, options);
   agreed_on_first(job, [&] {
     if (options.output.json_file) require_writable(*options.output.json_file, "--json");
     if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");

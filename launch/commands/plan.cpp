@@ -2,71 +2,112 @@
 
 #include <algorithm>
 
+#include "distributed/plan/balance.h"
+#include "distributed/plan/prediction_report.h"
 #include "engine/base/format.h"
+#include "launch/bench_output.h"
 #include "launch/commands/commands.h"
 #include "launch/model.h"
 #include "launch/placement.h"
-#include "launch/prompt.h"
+#include "launch/plan_report.h"
+#include "launch/planning.h"
 #include "launch/start_up.h"
-#include "launch/text_output.h"
-#include "launch/workload.h"
 
 namespace gemring {
 namespace {
 
-/// The request the plan is for; refuses what the model's positions cannot hold.
-Workload workload_of(const Options& options, const ModelConfig& config, LayerIndex filter_layer) {
-  constexpr std::int32_t kUsualTokens = 16384;
-  const std::int32_t room = std::max(config.max_positions - options.generate.max_new_tokens, 1);
-  Workload workload;
-  workload.method = options.filter.method;
-  workload.filter_layer = filter_layer;
-  workload.prompt_tokens = options.plan.tokens.value_or(std::min(room, kUsualTokens));
-  workload.new_tokens = options.generate.max_new_tokens;
-  ResolvedSelection selection;
-  if (workload.method == Method::gemfilter) {
-    selection = resolve(options.filter.selection, workload.prompt_tokens, std::nullopt);
-    workload.keep = selection.keep;
+/// The job's machines; with --ranks those of the cluster file, or as many like this one, each for one rank.
+std::vector<HostMemory> memory_of(const std::vector<HostMemory>& gathered, const PlanOptions& plan, int ranks,
+                                  const std::optional<PlannedRun>& on_machines) {
+  if (!plan.ranks && !plan.memory_gib && !plan.ranks_per_host && gathered.size() == static_cast<std::size_t>(ranks)) {
+    return gathered;
   }
-  check_length(workload.prompt_tokens, options.filter, selection, workload.new_tokens, config.max_positions,
-               options.run.allow_extrapolation);
-  return workload;
-}
-
-/// The job's machines; with --ranks as many like this one, each for one rank.
-std::vector<HostMemory> machines(const Job& job, const PlanOptions& plan, int ranks) {
-  std::vector<HostMemory> memory = gather_memory(job);
-  const std::uint64_t here = memory.front().available_bytes;
-  if (plan.ranks || plan.memory_gib) memory.clear();
-  for (int rank = static_cast<int>(memory.size()); rank < ranks; ++rank) {
+  if (on_machines && !plan.memory_gib) return host_memory(on_machines->machines);
+  const std::uint64_t here = gathered.front().available_bytes;
+  std::vector<HostMemory> memory;
+  memory.reserve(static_cast<std::size_t>(ranks));
+  for (int rank = 0; rank < ranks; ++rank) {
     memory.push_back({fmt::format("the machine of rank {}", rank),
                       plan.memory_gib ? static_cast<std::uint64_t>(*plan.memory_gib * (1 << 30)) : here});
   }
   return memory;
 }
 
+std::string recommendation_text(const PlannedRun& best, const PlannedRun& asked) {
+  std::string text = fmt::format("recommended: {}, {} rank{} per host, {} thread{} each: first token {}, whole {}\n",
+                                 describe_shape(best), best.ranks_per_host, best.ranks_per_host == 1 ? "" : "s",
+                                 best.threads, best.threads == 1 ? "" : "s",
+                                 seconds_text(best.prediction.first_token()), seconds_text(best.seconds()));
+  if (!best.fits) text += "  no plan tried fits into the hosts' memory: this one needs the least\n";
+  if (best.seconds() > asked.seconds() * 0.99 && asked.fits) {
+    return text + "  the plan above is as fast\n";
+  }
+  return text + fmt::format(
+                    "  mpirun -n {} --map-by ppr:{}:node --bind-to none gemring ... --threads {} --cluster FILE\n"
+                    "  FILE: {}\n",
+                    best.plan.ranks, best.ranks_per_host, best.threads, groups_json(best.spec));
+}
+
+/// What is printed of a plan but its seconds.
+std::string plan_text(const PlannedRun& run) {
+  const std::int32_t kept = run.inputs.pass_tokens(run.plan.method);
+  const bool filtered = run.inputs.filters(run.plan.method);
+  return fmt::format("{}  prompt             {} tokens{}, {} new ones\n{}", run.plan.describe(),
+                     grouped(static_cast<std::uint64_t>(run.inputs.prompt_tokens)),
+                     filtered ? fmt::format(", {} kept", grouped(static_cast<std::uint64_t>(kept))) : "",
+                     run.inputs.max_new_tokens, describe(run.costs));
+}
+
+/// The plan of the file's groups, with what this machine would compute in where no machines are described.
+PlannedRun plan_here(const Job& job, const Options& options, const OpenModel& model, const Workload& workload,
+                     const std::optional<ClusterSpec>& spec, int ranks) {
+  use_kernels({detected_isa()}, {job.host()}, options.run, prefers_bf16(options.run));
+  const ThreadWishes wishes{options.run.threads, options.run.omp_threads};
+  const Placement placement = place({look_at_cores(job.environment)}, wishes).front();  // as if alone on the machine
+  PlannedRun run;
+  run.spec = groups_of(spec);
+  run.threads = placement.threads;
+  run.inputs = plan_inputs(options.run, model, workload, placement.threads);
+  run.plan = resolve(run.spec, ranks, workload.method, model.config.layers);
+  return run;
+}
+
 }  // namespace
 
 int run_plan(const Job& job, const Options& options) {
+  if (options.plan.probe) return run_plan_probe(job, options);
+  BenchOutput output(options.output.json_file);
+  agreed_on_first(job, [&] { output.require_writable(); });
   const OpenModel model = open_model(job, options);
   const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
   const int ranks = options.plan.ranks.value_or(job.world.size());
-  const ClusterPlan plan = agree_on_plan(job, options.run, options.filter.method, model.config.layers, ranks);
-  const std::vector<HostMemory> memory = machines(job, options.plan, ranks);
+  const std::optional<ClusterSpec> spec = agree_on_cluster(job, options.run);
+  const std::vector<HostMemory> gathered = gather_memory(job);
   agreed_on_first(job, [&] {
-    use_kernels({detected_isa()}, {job.host()}, options.run, prefers_bf16(options.run));
-    const Workload workload = workload_of(options, model.config, filter_layer);
-    const ThreadWishes wishes{options.run.threads, options.run.omp_threads};
-    const Placement placement = place({look_at_cores(job.environment)}, wishes).front();  // as if alone on the machine
-    const PlanInputs inputs = plan_inputs(options.run, model, workload, placement.threads);
-    const std::vector<RankCost> costs = workload_costs(plan, inputs, workload);
-    const bool filtered = workload.method == Method::gemfilter && workload.prompt_tokens > workload.keep;
-    write_result(
-        fmt::format("{}  prompt             {} tokens{}, {} new ones\n{}", plan.describe(),
-                    grouped(static_cast<std::uint64_t>(workload.prompt_tokens)),
-                    filtered ? fmt::format(", {} kept", grouped(static_cast<std::uint64_t>(workload.keep))) : "",
-                    workload.new_tokens, describe(costs)));
-    check_memory(costs, inputs, memory);
+    const Workload workload = workload_of(options, model.config, filter_layer, planned_tokens(options, model.config));
+    PlannedRun run = plan_here(job, options, model, workload, spec, ranks);
+    const std::optional<SearchInputs> search = search_inputs(options, model, workload, spec);
+    std::optional<PlannedRun> predicted, best;
+    if (search) {
+      warn_of_gaps(*search, ranks, wishes_of(options));
+      predicted = plan_run(*search, groups_of(spec), ranks, wishes_of(options));
+      auto wishes = rank_and_thread_wishes(search->machines);
+      if (options.plan.ranks_per_host || options.run.threads) wishes = {wishes_of(options)};
+      best = recommend(*search, ranks, wishes);
+      run = *predicted;
+    }
+    const std::vector<HostMemory> memory = memory_of(gathered, options.plan, ranks, predicted);
+    if (!search) run.costs = workload_costs(run.plan, run.inputs, workload);
+    std::string text = plan_text(run);
+    if (predicted) {
+      text += describe_prediction(*predicted) + recommendation_text(*best, *predicted);
+    } else {
+      text +=
+          "no seconds: they need machines in a cluster file; gemring plan --probe --output FILE measures these ones\n";
+    }
+    output.add(text, plan_json(run, predicted.has_value(), best));
+    output.finish();
+    check_memory(run.costs, run.inputs, memory);
   });
   return 0;
 }

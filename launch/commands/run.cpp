@@ -11,6 +11,8 @@ int run_command(const Job& job, const Options& options) {
       return run_logits(job, options);
     case Command::plan:
       return run_plan(job, options);
+    case Command::simulate:
+      return run_simulate(job, options);
     case Command::inspect:
       return run_inspect(job, options);
     case Command::bench:
@@ -21,6 +23,8 @@ int run_command(const Job& job, const Options& options) {
       return run_tokenize(job, options);
     case Command::detokenize:
       return run_detokenize(job, options);
+    case Command::launch:
+      return run_launch(job, options);
   }
   GEMRING_CHECK(false, "command {}", static_cast<int>(options.command));
 }

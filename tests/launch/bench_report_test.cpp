@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/kernels/isa.h"
+#include "launch/version.h"
 
 namespace gemring {
 namespace {
@@ -17,17 +18,20 @@ BenchResult example() {
   result.benchmark = "prefill";
   result.tokens = 100;
   result.counted_tokens = 100;
-  result.seconds = {4.0, 1.0, 2.0};
-  result.phases = {{RankId(0), "filter", 3.0, 0.0, 0},
-                   {RankId(0), "prefill", 3.0, 2.5, 0},
-                   {RankId(1), "prefill", 3.0, 0.0, 0},
-                   {RankId(0), "filter", 6.0, 0.0, 0}};
+  result.runs = {{true, 9.0, 9.5, {{RankId(0), "filter", 90.0, 0.0, 0}}},  // warm-ups count nowhere
+                 {false, 4.0, 4.5, {{RankId(0), "filter", 3.0, 0.0, 0}, {RankId(0), "prefill", 3.0, 2.5, 0}}},
+                 {false, 1.0, 1.5, {{RankId(1), "prefill", 3.0, 0.0, 7, 2.0, 0.25}}},
+                 {false, 2.0, 2.5, {{RankId(0), "filter", 6.0, 0.0, 0}}}};
   result.ranks = {{RankId(0), "a", 1, 10}, {RankId(1), "b", 2, 30}};
   result.giga_work = 600;
   result.limiting = Limit::bf16_products;
   result.limit = 400;
   result.weights = DataType::q8_0;
   result.compute = ComputeType::bf16;
+  result.kv_type = DataType::bf16;
+  result.kept_tokens = 40;
+  result.filter_layer = 2;
+  result.machines = {{RankId(0), "a", "Some CPU", {4, 5}, true, "SkylakeX"}, {RankId(1), "b", "", {0}, false, "Zen"}};
   return result;
 }
 
@@ -68,8 +72,46 @@ TEST(BenchReport, ALineHasEveryField) {
   EXPECT_EQ(report["phases"][1], json({{"name", "prefill"}, {"seconds", 1.0}, {"share", 0.25}}));
 }
 
+TEST(BenchReport, ALineHasEveryRunWithItsRanksAndPhases) {
+  const json report = json::parse(bench_line(example()));
+  ASSERT_EQ(report["runs"].size(), 4u);
+  EXPECT_EQ(report["runs"][0]["warmup"], true);
+  EXPECT_EQ(report["runs"][0]["phases"][0]["seconds"], 90.0);
+  EXPECT_EQ(report["runs"][2]["warmup"], false);
+  EXPECT_EQ(report["runs"][2]["seconds"], 1.0);
+  EXPECT_EQ(report["runs"][2]["time_to_first_token_seconds"], 1.5);
+  const json& phase = report["runs"][2]["phases"][0];
+  EXPECT_EQ(phase["rank"], 1);
+  EXPECT_EQ(phase["name"], "prefill");
+  EXPECT_EQ(phase["wait_seconds"], 0.0);
+  EXPECT_EQ(phase["bytes_sent"], 7.0);
+  EXPECT_EQ(phase["compute_seconds"], 3.0);
+  EXPECT_EQ(phase["transfer_seconds"], 2.0);
+  EXPECT_EQ(phase["exposed_seconds"], 0.25);
+}
+
+TEST(BenchReport, ALineSaysWhereEachRankRanAndWhatWasAsked) {
+  BenchResult result = example();
+  const json report = json::parse(bench_line(result));
+  EXPECT_EQ(report["machines"][0], json({{"rank", 0},
+                                         {"host", "a"},
+                                         {"processor", "Some CPU"},
+                                         {"cores", {4, 5}},
+                                         {"pinned", true},
+                                         {"blas_core", "SkylakeX"}}));
+  EXPECT_EQ(report["machines"][1]["pinned"], false);
+  EXPECT_EQ(report["kv_type"], "bf16");
+  EXPECT_EQ(report["message_type"], "f32");
+  EXPECT_EQ(report["kept_tokens"], 40);
+  EXPECT_EQ(report["filter_layer"], 2);
+  EXPECT_EQ(report["decode_tokens"], 0);
+  EXPECT_EQ(report["version"], program_version());
+  result.filter_layer.reset();
+  EXPECT_EQ(json::parse(bench_line(result))["filter_layer"], -1);
+}
+
 TEST(BenchReport, OfAPhaseTheRankThatWorksLongestCounts) {
-  const std::vector<PhaseShare> shares = phase_shares(example().phases, 3);
+  const std::vector<PhaseShare> shares = phase_shares(repetition_phases(example()), 3);
   ASSERT_EQ(shares.size(), 2u);
   EXPECT_EQ(shares[0].name, "filter");
   EXPECT_EQ(shares[0].seconds, 3.0);  // 3 + 6 in 3 repetitions

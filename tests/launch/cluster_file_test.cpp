@@ -34,6 +34,11 @@ TEST(ClusterFile, GroupsAreSymbolsOrRankNumbers) {
   EXPECT_EQ(spec.stages[0].layers, 3);
 }
 
+TEST(ClusterFile, AGroupMayGiveShares) {
+  const ClusterSpec spec = parse_cluster(R"({"filter": {"symbol": "all", "shares": [3, 1]}})", "c.json");
+  EXPECT_EQ(spec.filter->shares, (Shares{3, 1}));
+}
+
 TEST(ClusterFile, AnEmptyObjectLeavesEverythingToTheProgram) {
   const ClusterSpec spec = parse_cluster("{}", "c.json");
   EXPECT_FALSE(spec.filter.has_value());

@@ -109,6 +109,8 @@ TEST(Options, RanksAndOutputAreRead) {
   EXPECT_EQ(options.run.kv_type, DataType::bf16);
   EXPECT_EQ(options.run.message_type, DataType::bf16);
   EXPECT_EQ(options.run.threads, 2);
+  EXPECT_EQ(options.run.stall_timeout, 300);
+  EXPECT_EQ(parse({"generate", "--model=m", "--stall-timeout", "0"}).run.stall_timeout, 0);
   EXPECT_EQ(options.output.json_file, "r.json");
   EXPECT_EQ(options.output.trace_file, "t.json");
   EXPECT_EQ(options.output.progress, ProgressMode::never);
@@ -176,6 +178,7 @@ TEST(Options, NumbersThatDoNotFitAreUsageErrors) {
   EXPECT_NE(usage_problem({"generate", "--model", "m", "--threads", "many"}), "no error");
   EXPECT_EQ(usage_problem({"generate", "--model", "m", "--max-new-tokens", "0"}), "--max-new-tokens: 0 is too small");
   EXPECT_EQ(usage_problem({"generate", "--model", "m", "--threads", "-2"}), "--threads: -2 is too small");
+  EXPECT_EQ(usage_problem({"generate", "--model", "m", "--stall-timeout", "-1"}), "--stall-timeout: -1 is too small");
   EXPECT_NE(usage_problem({"generate", "--model", "m", "--temperature", "-1"}), "no error");
 }
 
@@ -256,7 +259,8 @@ TEST(Options, LogitsWantsIdsAndAFile) {
 }
 
 TEST(Options, HelpOfEveryCommandNamesItsOptions) {
-  for (const char* command : {"generate", "logits", "plan", "inspect", "bench", "render", "tokenize", "detokenize"}) {
+  for (const char* command :
+       {"generate", "logits", "plan", "simulate", "inspect", "bench", "render", "tokenize", "detokenize"}) {
     const ParsedCommandLine line = parse_command_line({command, "--help"});
     EXPECT_EQ(line.kind, ParsedCommandLine::Kind::help) << command;
     EXPECT_NE(line.help.find("--model PATH"), std::string::npos) << command;
@@ -272,12 +276,39 @@ TEST(Options, OtherRanksLogWarningsUnlessAskedForMore) {
   EXPECT_EQ(parse({"generate", "--model", "m", "--log-all-ranks"}).output.log.other_ranks, LogLevel::info);
 }
 
+TEST(Options, PlanWantsAModelOrAShapeAndAProbeNeither) {
+  EXPECT_EQ(usage_problem({"plan"}), "command line: plan wants either --model or --random-weights");
+  EXPECT_EQ(usage_problem({"plan", "--model", "m", "--random-weights", "c.json"}),
+            "command line: plan wants either --model or --random-weights");
+  EXPECT_TRUE(parse({"plan", "--probe"}).plan.probe);
+  EXPECT_EQ(parse({"plan", "--probe", "--output", "c.json"}).plan.output_file, "c.json");
+  EXPECT_EQ(usage_problem({"plan", "--model", "m", "--output", "c.json"}),
+            "--output: names the cluster file of a probe");
+  EXPECT_EQ(usage_problem({"plan", "--probe", "--ranks", "3"}),
+            "--probe: measures the ranks of this job, and plans nothing");
+  EXPECT_EQ(usage_problem({"plan", "--model", "m", "--hidden", "1.5"}), "--hidden: 1.5 is no share");
+  EXPECT_EQ(usage_problem({"plan", "--model", "m", "--ranks-per-host", "0"}), "--ranks-per-host: 0 is too small");
+}
+
+TEST(Options, SimulateWantsAClusterFileAndARange) {
+  EXPECT_EQ(parse({"simulate", "--model", "m", "--cluster", "c.json"}).simulate.ranks, "1..1024");
+  EXPECT_EQ(parse({"simulate", "--model", "m", "--cluster", "c.json", "--scaling", "weak"}).simulate.scaling,
+            Scaling::weak);
+  EXPECT_EQ(usage_problem({"simulate", "--model", "m"}),
+            "--cluster: no cluster file is given: simulate needs machines that were measured");
+  EXPECT_EQ(usage_problem({"simulate", "--model", "m", "--cluster", "c.json", "--ranks", "5..1"}),
+            "--ranks: 5..1 is no range of ranks");
+}
+
 TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
-  Options sent =
-      parse({"bench",     "gemfilter", "--random-weights", "c.json", "--keep",       "5",    "--selection", "paper",
-             "--threads", "4",         "--weights",        "q8_0",   "--log-format", "json", "--seed",      "9",
-             "--kernels", "linear",    "--linear-tokens",  "8",      "--tokens",     "6",    "--trace",     "t"});
+  Options sent = parse({"bench",       "gemfilter", "--random-weights", "c.json", "--keep",    "5",
+                        "--selection", "paper",     "--stall-timeout",  "7",      "--threads", "4",
+                        "--weights",   "q8_0",      "--log-format",     "json",   "--seed",    "9",
+                        "--kernels",   "linear",    "--linear-tokens",  "8",      "--tokens",  "6",
+                        "--trace",     "t"});
   sent.plan.memory_gib = 1.5;
+  sent.plan.output_file = "c.json";
+  sent.simulate.ranks = "2..8";
   std::ostringstream out(std::ios::binary);
   boost::archive::binary_oarchive(out) << sent;
   std::istringstream in(out.str(), std::ios::binary);
@@ -295,9 +326,21 @@ TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
   EXPECT_FALSE(received.filter.selection.keep_last.has_value());
   EXPECT_EQ(received.filter.selection.policy, SelectionPolicy::paper);
   EXPECT_EQ(received.run.threads, 4);
+  EXPECT_EQ(received.run.stall_timeout, 7);
   EXPECT_EQ(received.output.trace_file, "t");
   EXPECT_EQ(received.output.log.format, LogFormat::json);
   EXPECT_EQ(received.plan.memory_gib, 1.5);
+  EXPECT_EQ(received.plan.output_file, "c.json");
+  EXPECT_EQ(received.simulate.ranks, "2..8");
+}
+
+TEST(Options, RequestsAndHowManyAtATime) {
+  const Options options = parse({"generate", "--model", "m", "--requests", "-", "--parallel", "3"});
+  EXPECT_EQ(options.requests.file, "-");
+  EXPECT_EQ(options.requests.parallel, 3);
+  EXPECT_EQ(parse({"plan", "--model", "m", "--parallel", "4"}).requests.parallel, 4);
+  EXPECT_THROW(parse({"generate", "--model", "m", "--requests", "-", "--parallel", "0"}), UsageError);
+  EXPECT_THROW(parse({"generate", "--model", "m", "--parallel", "2"}), UsageError);
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 #include "launch/placement.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <thread>
 
 namespace gemring {
 namespace {
@@ -42,6 +46,7 @@ TEST(Placement, CoresThatOnlyOneRankOfTheNodeSeesCountForAll) {
 TEST(Placement, ABindingOfTheUsersIsFollowed) {
   const auto places = place({{"a", CoreSource::own_mask, {0, 1}}, {"a", CoreSource::own_mask, {4, 5, 6}}}, {});
   EXPECT_EQ(places[0].cores, (Cores{0, 1}));
+  EXPECT_FALSE(places[1].crowded);
   EXPECT_EQ(places[1].cores, (Cores{4, 5, 6}));
   EXPECT_EQ(places[1].threads, 3);
 }
@@ -59,9 +64,22 @@ TEST(Placement, MoreRanksThanCoresGetOneThreadEachAndStayUnpinned) {
   for (const Placement& placement : places) {
     EXPECT_EQ(placement.threads, 1);
     EXPECT_FALSE(placement.pinned);
+    EXPECT_TRUE(placement.crowded);
     EXPECT_EQ(placement.cores, (Cores{0, 1}));
     EXPECT_EQ(placement.warning, "4 ranks share 2 cores: they take turns; start fewer ranks per node");
   }
+}
+
+TEST(Placement, SteppingBackLowersThePriorityOfTheThreadsThatCompute) {
+  int before = 0;
+  int after = 0;
+  std::thread([&] {  // with a team of its own: the other tests keep their priority
+    before = getpriority(PRIO_PROCESS, 0);
+    step_back();
+    after = getpriority(PRIO_PROCESS, 0);
+  })
+      .join();
+  EXPECT_EQ(after, std::min(before + 5, 19));
 }
 
 TEST(Placement, ThreadsOnTheCommandLineWin) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+#include <thread>
+
 namespace gemring {
 namespace {
 
@@ -46,6 +49,31 @@ TEST(Progress, AlwaysWritesOneLineOverItselfAndWipesIt) {
     line.update("filter", 2, 2);
   }
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "\rfilter     0 %\rfilter   100 %\r              \r");
+}
+
+TEST(Progress, TextsAndPhasesOfSeveralThreadsDoNotMix) {
+  testing::internal::CaptureStderr();
+  std::string said;
+  {
+    ProgressLine line(ProgressMode::always);
+    std::thread phases([&] {
+      for (int i = 0; i < 200; ++i) line.update("filter", 2, 2);
+    });
+    for (int i = 0; i < 200; ++i) {
+      line.show([] { return std::string("requests"); }, true);
+      line.make_way([&] { said += 'x'; });
+    }
+    phases.join();
+  }
+  const std::string written = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(said, std::string(200, 'x'));
+  // Every carriage return stands before a whole text of one of the two, or before blanks.
+  for (std::size_t at = written.find('\r'); at != std::string::npos; at = written.find('\r', at + 1)) {
+    const std::string_view rest = std::string_view(written).substr(at + 1);
+    EXPECT_TRUE(rest.empty() || rest.starts_with("requests") || rest.starts_with("filter   100 %") ||
+                rest.starts_with("  ") || rest.front() == '\r')
+        << rest.substr(0, 40);
+  }
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ GenerationResult example() {
   result.generated_ids = {TokenId(7), TokenId(2)};
   result.kept = {OriginalPosition(0), OriginalPosition(1), OriginalPosition(3)};
   result.scores = {0.5f, -1.25f, 0.0f, 2.0f};
-  result.phases = {{RankId(1), "filter", 1.5, 0.25, 5'000'000'000ull}};
+  result.phases = {{RankId(1), "filter", 1.5, 0.25, 5'000'000'000ull, 0.5, 0.125}};
   result.ranks = {{RankId(0), "node1", 2, 3'000'000'000ull}};
   result.time_to_first_token_seconds = 0.5;
   result.prefill_tokens_per_second = 8;
@@ -36,6 +36,10 @@ TEST(Report, FieldsHaveTheProtosNamesAndCountsAreNumbers) {
   EXPECT_EQ(report["phases"][0]["seconds"], 1.5);
   EXPECT_EQ(report["phases"][0]["wait_seconds"], 0.25);
   EXPECT_EQ(report["phases"][0]["bytes_sent"], 5e9);
+  EXPECT_EQ(report["phases"][0]["compute_seconds"], 1.25);
+  EXPECT_EQ(report["phases"][0]["transfer_seconds"], 0.5);
+  EXPECT_EQ(report["phases"][0]["exposed_seconds"], 0.125);
+  EXPECT_EQ(report["phases"][0]["hidden_share"], 0.75);
   EXPECT_EQ(report["ranks"][0]["rank"], 0);  // a default value, printed all the same
   EXPECT_EQ(report["ranks"][0]["host"], "node1");
   EXPECT_EQ(report["ranks"][0]["threads"], 2);
@@ -43,6 +47,16 @@ TEST(Report, FieldsHaveTheProtosNamesAndCountsAreNumbers) {
   EXPECT_EQ(report["time_to_first_token_seconds"], 0.5);
   EXPECT_EQ(report["prefill_tokens_per_second"], 8);
   EXPECT_EQ(report["decode_tokens_per_second"], 4);
+}
+
+TEST(Report, TheTableSaysWhatWasComputedWaitedForAndHidden) {
+  GenerationResult result = example();
+  result.phases.push_back({RankId(0), "select", 0.5, 0, 0, 0, 0});
+  EXPECT_EQ(phase_table(result.phases, result.ranks),
+            "rank  phase      seconds  computed    waited      bytes sent  hidden\n"
+            "   1  filter       1.500     1.250     0.250   5,000,000,000    75 %\n"
+            "   0  select       0.500     0.500     0.000               0       -\n"
+            "   0  2 threads on node1, peak 2,861 MiB\n");
 }
 
 TEST(Report, NeighbouringKeptTokensAreOneSpan) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <numeric>
 
 #include "engine/base/error.h"
@@ -23,6 +24,16 @@ TEST(Topology, OneProcessorOfEachCore) {
   const Topology machine = Topology::made_up("package:2 core:2 pu:2");  // 0 1 | 2 3   4 5 | 6 7
   EXPECT_TRUE(machine.knows_cores());
   EXPECT_EQ(machine.physical_cores(first(8)), (Numbers{0, 2, 4, 6}));
+}
+
+TEST(Topology, TheProcessorIsNamedAsTheSystemNamesIt) {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("model name")) continue;
+    EXPECT_EQ(Topology::of_this_machine().processor(), line.substr(line.find(": ") + 2));
+    break;
+  }
+  EXPECT_EQ(Topology::made_up("package:1 core:2 pu:1").processor(), "");
 }
 
 TEST(Topology, OnlyProcessorsThatAreAllowed) {

@@ -1,0 +1,80 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "engine/base/format.h"
+#include "engine/base/process.h"
+#include "launch/cluster_file.h"
+#include "launch/commands/commands.h"
+#include "launch/job_files/job_file.h"
+#include "launch/model.h"
+#include "launch/output_file.h"
+#include "launch/placement.h"
+#include "launch/planning.h"
+#include "launch/start_up.h"
+#include "launch/text_output.h"
+#include "launch/topology.h"
+#include "launch/workload.h"
+
+namespace gemring {
+namespace {
+
+NodeShape node_of(const JobOptions& options) {
+  NodeShape node;
+  const Topology machine = Topology::of_this_machine();
+  node.cores =
+      options.cores_per_node.value_or(static_cast<std::int32_t>(machine.physical_cores(allowed_cores()).size()));
+  node.numa = options.numa_per_node.value_or(options.cores_per_node ? 1 : machine.numa_nodes());
+  node.source = options.cores_per_node ? "--cores-per-node" : "as the machine has where this was written";
+  if (options.memory_per_node_gib) {
+    node.memory_bytes = static_cast<std::uint64_t>(*options.memory_per_node_gib * (1 << 30));
+  }
+  return node;
+}
+
+std::string this_program() {
+  std::error_code error;
+  const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "gemring" : path.string();
+}
+
+/// What the file says of the request.
+std::string request_sentence(const Options& options, const Workload& workload) {
+  const bool filtered = workload.method == Method::gemfilter && workload.prompt_tokens > workload.keep;
+  return fmt::format("Planned for a prompt of {} tokens{}{}, {} new ones.",
+                     grouped(static_cast<std::uint64_t>(workload.prompt_tokens)),
+                     options.plan.tokens ? " (--tokens)" : " (a guess: --tokens says it)",
+                     filtered ? fmt::format(", {} kept", grouped(static_cast<std::uint64_t>(workload.keep))) : "",
+                     workload.new_tokens);
+}
+
+}  // namespace
+
+int run_launch(const Job& job, const Options& options) {
+  const OpenModel model = open_model(job, options);
+  const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
+  agreed_on_first(job, [&] {
+    if (options.job.output_file) require_writable(*options.job.output_file, "--output");
+    use_kernels({detected_isa()}, {job.host()}, options.run, prefers_bf16(options.run));
+    const Workload workload = workload_of(options, model.config, filter_layer, planned_tokens(options, model.config));
+    const std::optional<std::string>& cluster = options.run.cluster_file;
+    const std::string file = cluster ? read_cluster_file(*cluster) : "";
+    const auto plan_job = [&](std::int32_t ranks, std::int32_t threads) {
+      PlannedJob planned;
+      planned.plan = cluster ? resolve(parse_cluster(file, *cluster), ranks, workload.method, model.config.layers)
+                             : default_plan(ranks, workload.method, model.config.layers);
+      planned.inputs = plan_inputs(options.run, model, workload, threads);
+      planned.costs = workload_costs(planned.plan, planned.inputs, workload);
+      return planned;
+    };
+    const NodeShape node = node_of(options.job);
+    const JobShape shape = choose_shape(options.job, options.run.threads, node, plan_job);
+    const JobRequest request{options.model_directory, this_program(), {request_sentence(options, workload)}};
+    const std::string text = job_file(options.job, shape, node, request);
+    if (!options.job.output_file) return write_result(text);
+    write_atomically(*options.job.output_file, text);
+  });
+  return 0;
+}
+
+}  // namespace gemring

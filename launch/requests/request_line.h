@@ -1,0 +1,29 @@
+// A line of --requests: what it says beside the command line.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launch/options.h"
+
+namespace gemring {
+
+/// What a request is made of: the command line's options, over which a line writes its own.
+struct RequestLine {
+  std::string id;  // echoed; empty where the line has none
+  PromptOptions prompt;
+  std::optional<std::vector<TokenId>> prompt_ids;
+  FilterOptions filter;
+  GenerateOptions generate;
+};
+
+/// Writes the fields of a JSON object over `line`; `vocab` is the model's. The id is there even where this throws
+/// UsageError, which names the field: no JSON object, a field that is none, named twice, or of the wrong type; a value
+/// out of range; none or more than one of prompt, prompt_file and prompt_ids (one of the command line's counts where
+/// the line has none); fields that mean nothing together.
+void read_request_line(std::string_view text, std::int32_t vocab, RequestLine& line);
+
+}  // namespace gemring

@@ -1,0 +1,50 @@
+#include "launch/requests/request_maker.h"
+
+#include <utility>
+
+#include "launch/chat.h"
+
+namespace gemring {
+
+RequestMaker::RequestMaker(const RequestSetting& setting)
+    : setting_(setting), end_tokens_(setting.model.config.end_tokens) {
+  if (setting.chat == nullptr || setting.tokenizer == nullptr) return;
+  for (const std::int32_t id : chat_end_tokens(*setting.chat, *setting.tokenizer)) end_tokens_.emplace_back(id);
+}
+
+RequestLine RequestMaker::defaults() const {
+  RequestLine line;
+  line.prompt = setting_.options.prompt;
+  line.filter = setting_.options.filter;
+  line.generate = setting_.options.generate;
+  return line;
+}
+
+Prompt RequestMaker::prompt_of(const RequestLine& line) const {
+  if (line.prompt_ids) return {*line.prompt_ids, std::nullopt};
+  return load_prompt(line.prompt, setting_.tokenizer, setting_.chat, setting_.model.config);
+}
+
+GenerationRequest RequestMaker::make(const RequestLine& line) const {
+  Prompt prompt = prompt_of(line);
+  const auto tokens = static_cast<std::int32_t>(prompt.ids.size());
+  GenerationRequest request;
+  request.filter_layer = setting_.filter_layer;
+  if (line.filter.method == Method::gemfilter) {
+    request.selection = resolve(line.filter.selection, tokens, prompt.question_tokens);
+  }
+  check_length(tokens, line.filter, request.selection, line.generate.max_new_tokens,
+               setting_.model.config.max_positions, setting_.options.run.allow_extrapolation);
+  PlanInputs inputs = setting_.planned.inputs;
+  inputs.prompt_tokens = tokens;
+  inputs.keep = request.selection.keep;
+  inputs.max_new_tokens = line.generate.max_new_tokens;
+  check_memory(rank_costs(setting_.planned.plan, inputs), inputs, setting_.planned.memory);
+  request.sampling = line.generate.sampling;
+  request.stop = {end_tokens_, line.generate.max_new_tokens, line.generate.ignore_eos};
+  request.known_tokens = setting_.tokenizer == nullptr ? 0 : setting_.tokenizer->size();
+  request.prompt = std::move(prompt.ids);
+  return request;
+}
+
+}  // namespace gemring

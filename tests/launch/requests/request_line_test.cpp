@@ -1,0 +1,142 @@
+#include "launch/requests/request_line.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/base/error.h"
+
+namespace gemring {
+namespace {
+
+RequestLine read(const std::string& text, RequestLine line = {}) {
+  read_request_line(text, /*vocab=*/100, line);
+  return line;
+}
+
+/// What is wrong with the line: "where: problem".
+std::string problem(const std::string& text, RequestLine line = {}) {
+  try {
+    read_request_line(text, 100, line);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+RequestLine chat() {
+  RequestLine line;
+  line.prompt.chat.on = true;
+  return line;
+}
+
+TEST(RequestLine, EveryFieldIsRead) {
+  const RequestLine line = read(
+      R"({"id": "a\u00e9", "prompt": "p\n", "question": "q", "keep": 7, "pool": 3, "keep_first": 1, "keep_last": 2,
+          "selection": "paper", "max_new_tokens": 5, "ignore_eos": true, "temperature": 0.5, "top_k": 4, "top_p": 0.25,
+          "seed": 18446744073709551615})");
+  EXPECT_EQ(line.id, "a\xc3\xa9");
+  EXPECT_EQ(line.prompt.text, "p\n");
+  EXPECT_EQ(line.prompt.question, "q");
+  EXPECT_EQ(line.filter.selection.keep, 7);
+  EXPECT_EQ(line.filter.selection.pool_width, 3);
+  EXPECT_EQ(line.filter.selection.keep_first, 1);
+  EXPECT_EQ(line.filter.selection.keep_last, 2);
+  EXPECT_EQ(line.filter.selection.policy, SelectionPolicy::paper);
+  EXPECT_EQ(line.generate.max_new_tokens, 5);
+  EXPECT_TRUE(line.generate.ignore_eos);
+  EXPECT_EQ(line.generate.sampling.temperature, 0.5f);
+  EXPECT_EQ(line.generate.sampling.top_k, 4);
+  EXPECT_EQ(line.generate.sampling.top_p, 0.25f);
+  EXPECT_EQ(line.generate.sampling.seed, 18446744073709551615u);
+  EXPECT_EQ(read(R"({"prompt_file": "book.txt"})").prompt.file, "book.txt");
+  EXPECT_EQ(read(R"({"prompt_ids": [3, 99]})").prompt_ids, (std::vector<TokenId>{TokenId(3), TokenId(99)}));
+  const RequestLine message = read(R"({"prompt": "p", "system": "s", "answer_prefix": "The"})", chat());
+  EXPECT_EQ(message.prompt.chat.system, "s");
+  EXPECT_EQ(message.prompt.chat.answer_prefix, "The");
+}
+
+TEST(RequestLine, WhatALineDoesNotSayIsAsTheCommandLineSays) {
+  RequestLine defaults;
+  defaults.generate.max_new_tokens = 9;
+  defaults.generate.sampling.temperature = 0.75f;
+  defaults.filter.selection.keep = 64;
+  defaults.prompt.question = "why?";
+  const RequestLine line = read(R"({"prompt": "p", "temperature": 0})", defaults);
+  EXPECT_EQ(line.id, "");
+  EXPECT_EQ(line.generate.max_new_tokens, 9);
+  EXPECT_EQ(line.generate.sampling.temperature, 0.0f);
+  EXPECT_EQ(line.filter.selection.keep, 64);
+  EXPECT_EQ(line.prompt.question, "why?");
+}
+
+TEST(RequestLine, ItsPromptStandsInForTheCommandLines) {
+  RequestLine defaults;
+  defaults.prompt.file = "book.txt";
+  EXPECT_EQ(read(R"({"question": "q"})", defaults).prompt.file, "book.txt");
+  const RequestLine own = read(R"({"prompt": "p"})", defaults);
+  EXPECT_EQ(own.prompt.text, "p");
+  EXPECT_FALSE(own.prompt.file);
+}
+
+TEST(RequestLine, ItNeedsOnePromptAndNotTwo) {
+  EXPECT_EQ(problem(R"({"id": "a"})"), "prompt: is not there");
+  EXPECT_EQ(problem(R"({"prompt": ""})"), "prompt: is empty");
+  EXPECT_EQ(problem(R"({"prompt": "p", "prompt_ids": [1]})"), "prompt: is given more than once");
+  EXPECT_EQ(problem(R"({"prompt_ids": []})"), "prompt: the prompt is empty");
+}
+
+TEST(RequestLine, AQuestionAloneIsAMessage) {
+  EXPECT_EQ(read(R"({"question": "Why?"})", chat()).prompt.text, "");
+  EXPECT_EQ(problem(R"({"question": ""})", chat()), "prompt: is empty");
+  EXPECT_EQ(problem(R"({"question": "Why?"})"), "prompt: is not there");
+}
+
+TEST(RequestLine, AnUnknownFieldIsNamed) {
+  EXPECT_EQ(problem(R"({"prompt": "p", "max_tokens": 5})"), "max_tokens: is no field of a request");
+  EXPECT_EQ(problem(R"({"prompt": "p", "seed": 1, "seed": 2})"), "seed: is there twice");
+}
+
+TEST(RequestLine, AValueOfTheWrongTypeIsShown) {
+  EXPECT_EQ(problem(R"({"id": 5, "prompt": "p"})"), "id: is 5");
+  EXPECT_EQ(problem(R"({"prompt": null})"), "prompt: is null");
+  EXPECT_EQ(problem(R"({"prompt": "p", "keep": 2.5})"), "keep: is 2.5");
+  EXPECT_EQ(problem(R"({"prompt": "p", "keep": 4294967296})"), "keep: is 4294967296");
+  EXPECT_EQ(problem(R"({"prompt": "p", "top_k": "4"})"), "top_k: is \"4\"");
+  EXPECT_EQ(problem(R"({"prompt": "p", "ignore_eos": 1})"), "ignore_eos: is 1");
+  EXPECT_EQ(problem(R"({"prompt": "p", "seed": -1})"), "seed: is -1");
+  EXPECT_EQ(problem(R"({"prompt": "p", "selection": "best"})"), "selection: is \"best\"");
+  EXPECT_EQ(problem(R"({"prompt": ")" + std::string(500, 'x') + R"(", "keep": ")" + std::string(500, 'x') + "\"}"),
+            "keep: is string of 502 bytes");
+}
+
+TEST(RequestLine, AValueOutOfRangeIsAnError) {
+  EXPECT_EQ(problem(R"({"prompt": "p", "max_new_tokens": 0})"), "max_new_tokens: 0 is too small");
+  EXPECT_NE(problem(R"({"prompt": "p", "temperature": -1})"), "none");
+  EXPECT_NE(problem(R"({"prompt": "p", "top_p": 1.5})"), "none");
+  EXPECT_EQ(problem(R"({"prompt_ids": [1, 100]})"), "prompt_ids: entry 1 is 100, and the vocabulary has the ids 0..99");
+}
+
+TEST(RequestLine, FieldsThatMeanNothingHereAreErrors) {
+  EXPECT_EQ(problem(R"({"prompt": "p", "system": "s"})"), "system: means nothing without --chat");
+  EXPECT_EQ(problem(R"({"prompt_ids": [1], "question": "q"})"), "prompt_ids: go with no question");
+  EXPECT_EQ(problem(R"({"prompt_ids": [1]})", chat()), "prompt_ids: go with no --chat");
+  RequestLine full;
+  full.filter.method = Method::full;
+  EXPECT_EQ(problem(R"({"prompt": "p", "keep": 5})", full), "keep: means nothing with --method full");
+}
+
+TEST(RequestLine, WhatIsNoJsonObjectSaysWhere) {
+  EXPECT_EQ(problem("[1]"), "request: is no JSON object");
+  EXPECT_EQ(problem("{\"prompt\": p}").substr(0, 30), "request: is no JSON: column 12");
+  EXPECT_EQ(problem("{\"prompt\": \"\xff\"}").find('\xff'), std::string::npos);
+  EXPECT_EQ(problem(std::string("{\"prompt\": \"p\"}\0", 16)), "request: holds a zero byte");
+  EXPECT_EQ(problem(R"({"prompt": [[[[[[[[[[1]]]]]]]]]]})"), "request: is nested deeper than 8 levels");
+}
+
+TEST(RequestLine, TheIdIsKnownEvenWhereTheRestIsBad) {
+  RequestLine line;
+  EXPECT_THROW(read_request_line(R"({"keep": "x", "id": "a", "prompt": "p"})", 100, line), UsageError);
+  EXPECT_EQ(line.id, "a");
+}
+
+}  // namespace
+}  // namespace gemring
