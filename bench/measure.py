@@ -1,7 +1,9 @@
 """What the bench scripts share: runs of `gemring bench`, medians, Markdown tables, and what the machine is.
 
 A machine that does other things too is slow now and then, never fast: so what is compared is run in turns, the median of
-each counts, and a figure is a ratio of two medians of the same minutes.
+each counts, and a figure is a ratio of two medians of the same minutes. Where a few percent count, a turn takes the
+fastest of several runs of each, and the figure is the median of the turns; `taken` tells how much of the cores' time a
+virtual machine's host gave to others meanwhile.
 """
 
 import argparse
@@ -39,13 +41,30 @@ def mpirun(ranks):
     return ["mpirun", "-n", str(ranks)] + (["--oversubscribe"] if ranks > os.cpu_count() else [])
 
 
+class TakenClock:
+    """Share of the cores' time that the host of a virtual machine gave to others since this was made."""
+
+    def __init__(self):
+        self.start = self.ticks()
+
+    @staticmethod
+    def ticks():
+        with open("/proc/stat", encoding="utf-8") as file:
+            return [int(word) for word in file.readline().split()[1:9]]  # user ... softirq, steal
+
+    def share(self):
+        ticks = [now - then for now, then in zip(self.ticks(), self.start)]
+        return ticks[-1] / max(1, sum(ticks))
+
+
 def run(words, ranks=1):
-    """Runs `words` + --json FILE and returns the report, and in it `cpu_seconds` of all threads, loading included. Ends the
-    script, with what the program said, where it fails."""
+    """Runs `words` + --json FILE and returns the report, and in it `cpu_seconds` of all threads, loading included, and
+    `taken` (TakenClock). Ends the script, with what the program said, where it fails."""
     with tempfile.TemporaryDirectory() as directory:
         report = os.path.join(directory, "report.json")
         command = mpirun(ranks) + words + ["--json", report, "--log-level", "warn", "--progress", "never"]
         print("  " + shown(command), file=sys.stderr, flush=True)
+        clock = TakenClock()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run(command, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               check=False)
@@ -55,13 +74,15 @@ def run(words, ranks=1):
             result = json.load(file)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         result["cpu_seconds"] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        result["taken"] = clock.share()
         return result
 
 
-def bench(program, kind, shape, tokens, threads, *more, ranks=1, repetitions=1):
-    """One process of `gemring bench` without warm-up: turns are taken outside, and runs of minutes need none."""
+def bench(program, kind, shape, tokens, threads, *more, ranks=1, repetitions=1, warmup=0):
+    """One process of `gemring bench`, without warm-up where not asked for: turns are taken outside, and runs of minutes
+    need none."""
     return run([program, "bench", kind, "--random-weights", shape, "--tokens", str(tokens), "--threads", str(threads),
-                "--repetitions", str(repetitions), "--warmup", "0", *map(str, more)], ranks)
+                "--repetitions", str(repetitions), "--warmup", str(warmup), *map(str, more)], ranks)
 
 
 def shown(command):
