@@ -12,6 +12,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +25,7 @@ GEMRING = os.path.join(BUILD, "gemring")
 DEMO_MODEL = os.path.join(ROOT, "launch", "demo-data", "model")
 GOLDEN = os.path.join(ROOT, "tests", "data", "golden")
 CLUSTER_CONFIGS = os.path.join(ROOT, "cluster-configs")
+SIMULATED_HOSTS = os.path.join(ROOT, "launch", "simulated-hosts")
 
 TAG = "END_TO_END_TEST_TAG"  # not GEMRING_...: the program warns of variables of its own that it does not know
 MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none"]  # tests run beside each other: nobody may own a core
@@ -78,7 +80,7 @@ def command(arguments, ranks):
 class Run:
     """A started run. Its output is read as it comes, so that a test can act on what it says."""
 
-    def __init__(self, words, stdin=None, env=None, cwd=None):
+    def __init__(self, words, stdin=None, env=None, cwd=None, keep_open=False):
         self.tag = uuid.uuid4().hex
         self.words = words
         self.out = bytearray()
@@ -94,11 +96,9 @@ class Run:
         for reader in self.readers:
             reader.start()
         if stdin is not None:
-            try:
-                self.process.stdin.write(stdin)
-                self.process.stdin.close()
-            except BrokenPipeError:
-                pass  # the program ended without reading it all
+            self.say(stdin)
+            if not keep_open:
+                self.close_stdin()
 
     def _read(self, stream, target):
         with stream:
@@ -106,6 +106,20 @@ class Run:
                 target += chunk
                 if target is self.err and self.error_at is None and b"gemring: " in target:
                     self.error_at = time.monotonic()
+
+    def say(self, text):
+        """More standard input, of a run whose `stdin` is kept open."""
+        try:
+            self.process.stdin.write(text if isinstance(text, bytes) else text.encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the program ended without reading it all
+
+    def close_stdin(self):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
 
     @property
     def stdout(self):
@@ -239,6 +253,14 @@ def needle_cases():
 
 def cluster_configs():
     return sorted(os.path.join(CLUSTER_CONFIGS, name) for name in os.listdir(CLUSTER_CONFIGS) if name.endswith(".json"))
+
+
+def need_simulated_hosts():
+    """Ends the test with 77 (skipped) and the reason where the machine can have none."""
+    done = subprocess.run([SIMULATED_HOSTS, "2", "--once", "--", "true"], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        print(done.stderr.strip())
+        sys.exit(done.returncode)
 
 
 def main():

@@ -6,20 +6,10 @@ import signal
 import gemring_run
 from gemring_run import EndToEnd, Run
 
-HOSTS = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "simulated_hosts.sh"), "2"]
-CANNOT = 77
+HOSTS = [gemring_run.SIMULATED_HOSTS, "2", "--ranks-per-host", "2", "--"]
 
 
 class Hosts(EndToEnd):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        run = Run([*HOSTS, "true"]).finish()
-        if run.code == CANNOT:
-            cls.skipTest(cls, run.stdout.strip().split("skipped: ")[-1])
-        if run.code != 0:
-            raise AssertionError(run.describe())
-
     def setUp(self):
         self.case = gemring_run.needle_cases()[4]
         self.request = ["--model", gemring_run.DEMO_MODEL, "--prompt-file", self.path("prompt.txt", self.case["prompt"]),
@@ -64,4 +54,5 @@ class Hosts(EndToEnd):
 
 
 if __name__ == "__main__":
+    gemring_run.need_simulated_hosts()
     gemring_run.main()

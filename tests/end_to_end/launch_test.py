@@ -62,9 +62,12 @@ class Install(unittest.TestCase):
         result = run(["cmake", "--install", gemring_run.BUILD, "--prefix", prefix], "/")
         self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
         installed = sorted(os.listdir(os.path.join(prefix, "share", "gemring", "cluster-configs")))
-        self.assertEqual(installed, [os.path.basename(path) for path in gemring_run.cluster_configs()])
+        self.assertEqual(installed, sorted([os.path.basename(path) for path in gemring_run.cluster_configs()] + ["hostfiles"]))
         result = run([os.path.join(prefix, "bin", "gemring"), "--version"], "/")
         self.assertIn("gemring ", result.stdout)
+        program = os.path.join(prefix, "bin", "gemring")
+        result = run([program, "launch", "slurm", "--model", gemring_run.DEMO_MODEL, "--prompt", "x"], "/")
+        self.assertIn(f"  {program} generate \\\n", result.stdout, "job files are made without the source tree")
 
 
 if __name__ == "__main__":

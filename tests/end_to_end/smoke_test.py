@@ -1,5 +1,6 @@
 """A little of everything on the smallest models, for the sanitizers: every plan, both methods, logits, one error."""
 
+import json
 import os
 
 import gemring_run
@@ -27,6 +28,15 @@ class Smoke(EndToEnd):
         report = self.report(["--model", gemring_run.DEMO_MODEL, "--prompt-file", self.path("prompt.txt", case["prompt"]),
                               "--keep", 153, "--keep-last", 21, "--max-new-tokens", 8], 2)
         self.assertTrue(report["text"].strip().startswith(case["answer"]), report["text"])
+
+    def test_several_requests_at_a_time(self):
+        line = {"prompt_ids": [(7 * number) % 300 + 3 for number in range(97)], "keep": 24, "keep_last": 5}
+        requests = [{**line, "max_new_tokens": tokens} for tokens in (3, 6, 1, 5)] + [{"prompt_ids": [-1]}]
+        run = Run(gemring_run.command(["generate", *self.model[:2], "--filter-layer", 2, "--requests", "-", "--progress",
+                                       "always"], 3), stdin="".join(json.dumps(one) + "\n" for one in requests).encode())
+        self.assertEqual(run.finish().code, 8, run.describe())
+        results = [json.loads(one) for one in run.stdout.splitlines()]
+        self.assertEqual([len(one["generated_ids"]) for one in results], [3, 6, 1, 5, 0], run.describe())
 
     def test_logits_bench_plan_inspect(self):
         self.succeed(["logits", *self.model, "--last", 5, "--output", self.path("logits.safetensors")], 2)
