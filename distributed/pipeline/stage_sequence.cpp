@@ -29,9 +29,7 @@ StageSequence::StageSequence(Communicator& group, const ClusterPlan& plan, std::
 
   const auto new_tokens = static_cast<std::size_t>(options.max_new_tokens);
   const auto members = static_cast<std::size_t>(group.size());
-  const KvShape shape{static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim),
-                      stage_options.kv_type};
-  cache_.emplace(shape, plan.stages[stage].first_layer, plan.stages[stage].layers(),
+  cache_.emplace(kv_shape(config, stage_options.kv_type), plan.stages[stage].first_layer, plan.stages[stage].layers(),
                  prompt_rows + (new_tokens + members - 1) / members);
   attention_.emplace(
       *cache_, group, chunks_,

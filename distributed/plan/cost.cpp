@@ -31,10 +31,9 @@ struct GroupChoices {
 RingChoice choice_of(const ClusterPlan& plan, const PlanInputs& inputs, const std::vector<RankId>& group,
                      const std::vector<ZigzagShards>& chunks, const LastLayer& last) {
   if (group.size() <= 1) return {};
-  const KvShape shape{static_cast<std::size_t>(inputs.model.kv_heads), static_cast<std::size_t>(inputs.model.head_dim),
-                      inputs.kv_type};
   const RingOptions options{.variant = inputs.ring_variant, .message_type = inputs.message_type};
-  return choose_variants(chunks, last, shape, inputs.model.heads, on_links(options, plan.group_links(group)));
+  return choose_variants(chunks, last, kv_shape(inputs.model, inputs.kv_type), inputs.model.heads,
+                         on_links(options, plan.group_links(group)));
 }
 
 GroupChoices choices_of(const ClusterPlan& plan, const PlanInputs& inputs) {

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <map>
 
-#include "distributed/plan/message_types.h"
 #include "distributed/plan/ring_choice.h"
 #include "distributed/plan/work_terms.h"
 #include "engine/base/check.h"
@@ -121,14 +120,7 @@ class Predictor {
 PhaseSeconds Predictor::group_layer(const std::vector<RankId>& group, const ZigzagShards& shards,
                                     const std::vector<std::int32_t>& cached, std::int32_t window,
                                     const Working& working, std::vector<double>& compute) const {
-  RingWork work;
-  work.heads = model_.heads;
-  work.kv_heads = model_.kv_heads;
-  work.head_dim = model_.head_dim;
-  const RingTypes types = ring_types(inputs_.kv_type, inputs_.message_type);
-  work.kv_type = types.keys;
-  work.query_type = types.queries;
-  work.state_type = types.outputs;
+  RingWork work = ring_work(kv_shape(model_, inputs_.kv_type), model_.heads, inputs_.message_type);
   work.overlap = options_.overlap;
   double products = 0;
   for (int member = 0; member < shards.members(); ++member) {

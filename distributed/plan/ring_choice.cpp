@@ -32,20 +32,25 @@ RingOptions on_links(RingOptions options, const GroupLinks& measured) {
   return options;
 }
 
+RingWork ring_work(const KvShape& shape, std::int32_t heads, DataType message_type) {
+  const RingTypes types = ring_types(shape.type, message_type);
+  RingWork work;
+  work.heads = heads;
+  work.kv_heads = static_cast<std::int32_t>(shape.kv_heads);
+  work.head_dim = static_cast<std::int32_t>(shape.head_dim);
+  work.kv_type = types.keys;
+  work.query_type = types.queries;
+  work.state_type = types.outputs;
+  return work;
+}
+
 RingChoice choose_variants(std::span<const ZigzagShards> chunks, const LastLayer& last, const KvShape& shape,
                            std::int32_t heads, const RingOptions& options) {
   RingChoice choice;
   if (chunks.empty()) return choice;
   const auto members = static_cast<std::size_t>(chunks.front().members());
-  const RingTypes types = ring_types(shape.type, options.message_type);
-  RingWork work{.queries = {},
-                .keys = std::vector<std::int32_t>(members),
-                .heads = heads,
-                .kv_heads = static_cast<std::int32_t>(shape.kv_heads),
-                .head_dim = static_cast<std::int32_t>(shape.head_dim),
-                .kv_type = types.keys,
-                .query_type = types.queries,
-                .state_type = types.outputs};
+  RingWork work = ring_work(shape, heads, options.message_type);
+  work.keys.resize(members);
   const auto chosen_for = [&](const ZigzagShards& shards, GlobalPosition from) {
     work.queries.clear();
     double most_seen = 0;  // keys that a member's queries see in all: its part of the attention's work

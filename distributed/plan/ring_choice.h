@@ -41,6 +41,7 @@ struct LastLayer {
   GlobalPosition wanted_from;  // of these positions on
 
   bool here() const { return layer.value() >= 0; }
+  bool is(LayerIndex other) const { return here() && layer == other; }
 };
 
 struct RingChoice {
@@ -59,6 +60,9 @@ struct RingChoice {
   std::int32_t most_keys = 0;  // of a member, behind the last chunk
   std::int32_t all_keys = 0;   // of all of them
 };
+
+/// What goes round in a group's attention, of no members yet.
+RingWork ring_work(const KvShape& shape, std::int32_t heads, DataType message_type);
 
 /// `chunks`: shards of every chunk of a sequence, in order, of a group of several.
 RingChoice choose_variants(std::span<const ZigzagShards> chunks, const LastLayer& last, const KvShape& shape,

@@ -61,7 +61,7 @@ GroupAttention::GroupAttention(KvCache& cache, Communicator& group, const std::v
 
 void GroupAttention::begin_chunk(std::size_t index) {
   current_ = index;
-  chunk_.begin(chunks_[index], last_.layer, last_.wanted_from);
+  chunk_.begin(chunks_[index], last_);
   GEMRING_CHECK(chunk_.keys(group_.member()).size() == cache_.positions().size(), "{} keys, {} in the cache",
                 chunk_.keys(group_.member()).size(), cache_.positions().size());
 }
@@ -77,7 +77,7 @@ void GroupAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<cons
   GEMRING_CHECK(positions.size() == expected && q.tokens() == expected, "{} queries at {} positions, {} expected",
                 q.tokens(), positions.size(), expected);
   const RingChoice::Chunk& chosen = choice_.chunks[current_];
-  const RingVariant variant = last_.here() && layer == last_.layer ? chosen.last.variant : chosen.others.variant;
+  const RingVariant variant = last_.is(layer) ? chosen.last.variant : chosen.others.variant;
   passes_[static_cast<std::size_t>(variant)]->attend(layer, q, window);
 }
 

@@ -6,10 +6,9 @@
 
 namespace gemring {
 
-void GroupChunk::begin(const ZigzagShards& shards, LayerIndex last_layer, GlobalPosition wanted_from) {
+void GroupChunk::begin(const ZigzagShards& shards, const LastLayer& last) {
   GEMRING_CHECK(shards.members() == members(), "shards of {} members, a group of {}", shards.members(), members());
-  last_layer_ = last_layer;
-  wanted_from_ = wanted_from;
+  last_ = last;
   for (int member = 0; member < members(); ++member) {
     const auto index = static_cast<std::size_t>(member);
     queries_[index] = shards.positions(member);
@@ -19,8 +18,8 @@ void GroupChunk::begin(const ZigzagShards& shards, LayerIndex last_layer, Global
 
 std::span<const GlobalPosition> GroupChunk::queries(int member, LayerIndex layer) const {
   const auto& all = queries_[static_cast<std::size_t>(member)];
-  if (layer != last_layer_) return all;
-  const auto first = std::lower_bound(all.begin(), all.end(), wanted_from_);
+  if (!last_.is(layer)) return all;
+  const auto first = std::lower_bound(all.begin(), all.end(), last_.wanted_from);
   return std::span(all).subspan(static_cast<std::size_t>(first - all.begin()));
 }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "distributed/plan/ring_choice.h"
 #include "distributed/plan/zigzag.h"
 #include "engine/base/types.h"
 
@@ -14,9 +15,8 @@ class GroupChunk {
  public:
   explicit GroupChunk(int members) : queries_(static_cast<std::size_t>(members)), keys_(queries_.size()) {}
 
-  /// The next chunk of the sequence. Only the model's last layer drops queries: those before `wanted_from`;
-  /// LayerIndex(-1) where this stage does not hold it.
-  void begin(const ZigzagShards& shards, LayerIndex last_layer, GlobalPosition wanted_from);
+  /// The next chunk of the sequence. Only the model's last layer drops queries: those that are not wanted.
+  void begin(const ZigzagShards& shards, const LastLayer& last);
 
   int members() const { return static_cast<int>(keys_.size()); }
   /// Of the chunk, ascending.
@@ -25,8 +25,7 @@ class GroupChunk {
   std::span<const GlobalPosition> keys(int member) const { return keys_[static_cast<std::size_t>(member)]; }
 
  private:
-  LayerIndex last_layer_{-1};
-  GlobalPosition wanted_from_;
+  LastLayer last_;
   std::vector<std::vector<GlobalPosition>> queries_, keys_;  // of each member
 };
 

@@ -87,9 +87,7 @@ std::vector<float> filter(Communicator& group, const ModelConfig& config, const 
   LayerWorkspace work(config, positions.size(), max_queries);
   Buffer<float> activations(positions.size() * static_cast<std::size_t>(config.hidden));
   const MatrixView<float> x(activations.data(), positions.size(), static_cast<std::size_t>(config.hidden));
-  const KvShape shape{static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim),
-                      options.kv_type};
-  KvCache cache(shape, LayerIndex(0), 1, positions.size());  // one layer's keys and values alive at a time
+  KvCache cache(kv_shape(config, options.kv_type), LayerIndex(0), 1, positions.size());  // one layer's alive at a time
   cache.begin_step(positions);
   const std::vector<ZigzagShards> one_chunk = {shards};
   const std::unique_ptr<Attention> attention = make_attention(group, one_chunk, config, options, cache, max_queries);

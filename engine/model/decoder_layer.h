@@ -7,6 +7,7 @@
 #include <span>
 
 #include "engine/attention/attention.h"
+#include "engine/attention/kv_cache.h"
 #include "engine/kernels/linear.h"
 #include "engine/kernels/normed_input.h"
 #include "engine/model/config.h"
@@ -34,6 +35,11 @@ inline constexpr std::size_t kQueryBlock = 2048;
 /// Queries of a step of `rows` rows: all where other members of a group hold keys, which travel once.
 constexpr std::size_t queries_at_once(std::size_t rows, int members) {
   return members == 1 && rows > kQueryBlock ? kQueryBlock : rows;
+}
+
+/// What a layer's keys and values are, kept as `type`.
+inline KvShape kv_shape(const ModelConfig& config, DataType type) {
+  return {static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim), type};
 }
 
 /// Scratch for layers of one shape. Allocated once per phase; `max_rows` rows of a step at most, `max_queries` of them

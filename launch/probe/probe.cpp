@@ -45,8 +45,10 @@ void serialize(Archive& archive, gemring::RankProbe& rank, unsigned /*version*/)
 namespace gemring {
 namespace {
 
-constexpr double kSecondsTogether = 4.5;
-constexpr double kSecondsAlone = 3.5;
+// From the beginning of the probe on; the links, and a measurement that takes twice what it should, follow.
+constexpr double kTogetherUntil = 4.8;
+constexpr double kLeastTogether = 2.0;  // where weights alone took the time before
+constexpr double kAloneUntil = 7.4;
 constexpr double kNoise = 0.1;  // ranks of one kind that differ by less are alike: other loads make as much
 
 /// The same figure of several measurements, the same in number, as `get` reads or writes it.
@@ -167,6 +169,7 @@ std::vector<RankProbe> probe(const Job& job, const ProbeShape& shape, const std:
   const auto local =
       static_cast<int>(std::count(hosts.begin(), hosts.begin() + static_cast<std::ptrdiff_t>(own), hosts[own]));
   const auto local_ranks = static_cast<int>(std::count(hosts.begin(), hosts.end(), hosts[own]));
+  const double start = steady_seconds();
   RankProbe mine;
   mine.host = job.host();
   mine.cores = cores;
@@ -176,12 +179,13 @@ std::vector<RankProbe> probe(const Job& job, const ProbeShape& shape, const std:
   {
     std::unique_ptr<RateProbe> rates;
     agreed(job, [&] { rates = std::make_unique<RateProbe>(job, shape, local, local_ranks); });
-    mine.together = rates->measure(ProbeMode::together, kSecondsTogether);
+    const double together_until = std::max(start + kTogetherUntil, steady_seconds() + kLeastTogether);
+    mine.together = rates->measure(ProbeMode::together, together_until);
     // Another point of the curve, where there is one: with one rank of one thread the two are the same.
     const bool differs = local_ranks > 1 || mine.threads > 1;
     const std::vector<int> wants = all_gather_control(job.world, differs ? 1 : 0);
     if (std::count(wants.begin(), wants.end(), 1) > 0) {
-      ThreadRates alone = rates->measure(ProbeMode::alone, kSecondsAlone);
+      ThreadRates alone = rates->measure(ProbeMode::alone, start + kAloneUntil);
       if (local == 0 && differs) mine.alone = std::move(alone);
     }
   }

@@ -127,9 +127,9 @@ RateProbe::RateProbe(const Job& job, const ProbeShape& shape, int local, int loc
 
 RateProbe::~RateProbe() = default;
 
-ThreadRates RateProbe::measure(ProbeMode mode, double seconds) {
+ThreadRates RateProbe::measure(ProbeMode mode, double deadline) {
   State& state = *state_;
-  state.deadline = steady_seconds() + seconds;
+  state.deadline = deadline;
   const int all_threads = omp_get_max_threads();
   const bool one_thread = mode == ProbeMode::alone && state.local_ranks == 1;
   state.measures = mode == ProbeMode::together || state.local == 0;

@@ -23,14 +23,14 @@ enum class ProbeMode {
 };
 
 /// Rates of one thread of this rank (empty where it does not take part). Collective: every rank calls it; all begin
-/// each measurement together, and what would take longer than the seconds that are left is left out on all ranks alike.
+/// each measurement together, and what would end behind `deadline` (steady_seconds) is left out on all ranks alike.
 class RateProbe {
  public:
   /// `local`: this rank's number among those of its host; `local_ranks`: how many these are.
   RateProbe(const Job& job, const ProbeShape& shape, int local, int local_ranks);
   ~RateProbe();
 
-  ThreadRates measure(ProbeMode mode, double seconds);
+  ThreadRates measure(ProbeMode mode, double deadline);
 
  private:
   struct State;

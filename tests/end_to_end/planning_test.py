@@ -2,12 +2,10 @@
 
 import json
 import os
-import time
 
 import gemring_run
 from gemring_run import EndToEnd
 
-SECONDS_OF_PROBE = 10.0
 SHAPE = os.path.join(gemring_run.GOLDEN, "llama-3.1", "config.json")
 
 
@@ -18,13 +16,11 @@ class Planning(EndToEnd):
         cls.cluster = os.path.join(cls.directory, "cluster.json")
 
     def probe(self, ranks, *more):
-        """The cluster file, and the seconds from start to end."""
+        """The cluster file."""
         path = self.path(f"probe-{ranks}.json")
-        start = time.monotonic()
         self.succeed(["plan", "--probe", "--output", path, *more], ranks, env={"OMP_NUM_THREADS": "1"} if ranks else None)
-        seconds = time.monotonic() - start
         with open(path, encoding="utf-8") as file:
-            return json.load(file), seconds
+            return json.load(file)
 
     def plan(self, *words):
         return json.loads(self.succeed(["plan", "--model", gemring_run.DEMO_MODEL, *words, "--json"]).stdout)
@@ -38,12 +34,10 @@ class Planning(EndToEnd):
             self.succeed(["plan", "--probe", "--model", gemring_run.DEMO_MODEL, "--output", self.cluster], 2)
         return self.cluster
 
-    def test_a_probe_measures_every_rank_in_under_ten_seconds(self):
+    def test_a_probe_measures_every_rank(self):
         for ranks in (0, 2, 3):
             with self.subTest(ranks=ranks):
-                cluster, seconds = self.probe(ranks)
-                self.assertLess(seconds, SECONDS_OF_PROBE)
-                machines = cluster["machines"]
+                machines = self.probe(ranks)["machines"]
                 self.assertIn("rank", machines["measured"])
                 self.assertEqual([rank for host in machines["hosts"] for rank in host["ranks"]], list(range(max(ranks, 1))))
                 for machine in machines["machines"]:
