@@ -11,9 +11,9 @@
 namespace gemring {
 namespace {
 
-class Resolver {
+class MachinesResolver {
  public:
-  Resolver(const MachinesSpec& spec, const MachineWishes& wishes, const std::string& file)
+  MachinesResolver(const MachinesSpec& spec, const MachineWishes& wishes, const std::string& file)
       : spec_(spec), wishes_(wishes), file_(file) {}
 
   Machines run(int ranks) {
@@ -198,7 +198,7 @@ double bytes_per_weight(DataType type) {
 
 Machines machines_of(const MachinesSpec& spec, int ranks, const MachineWishes& wishes, const std::string& file) {
   GEMRING_CHECK(ranks >= 1, "{} ranks", ranks);
-  return Resolver(spec, wishes, file).run(ranks);
+  return MachinesResolver(spec, wishes, file).run(ranks);
 }
 
 GroupLinks Machines::links() const {

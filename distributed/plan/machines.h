@@ -1,6 +1,7 @@
 // What the machines of a job were measured to do, as a cluster file says it, and for each rank of a job. Pure.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -107,21 +108,32 @@ double bytes_per_weight(DataType type);
 Machines machines_of(const MachinesSpec& spec, int ranks, const MachineWishes& wishes, const std::string& file);
 
 /// The rates of one thread while `busy` threads of a host with `cores` cores are at work: between two measurements in
-/// proportion, before and behind them the nearest one; more threads than cores take turns. `get` reads one rate.
+/// proportion, before and behind them the nearest one. More threads than cores take turns, in measurements too: these
+/// count as such of as many threads as cores, each faster by its turns; of two that meet there the faster one, for a
+/// disturbed one is slow. `get` reads one rate.
 template <class Get>
 double rate_at(const MachineSpec& machine, double busy, double cores, Get&& get) {
-  const auto turns = cores > 0 && busy > cores ? cores / busy : 1.0;
-  const double at = cores > 0 && busy > cores ? cores : busy;
-  const ThreadRates* below = nullptr;
+  const auto turns = [&](double threads) { return cores > 0 && threads > cores ? threads / cores : 1.0; };
+  struct Point {
+    double threads = 0;  // at a time
+    double rate = 0;
+  };
+  const double at = busy / turns(busy);
+  Point below, above;
   for (const ThreadRates& rates : machine.rates) {
-    if (rates.busy_threads >= at) {
-      if (below == nullptr || rates.busy_threads == at) return turns * get(rates);
-      const double part = (at - below->busy_threads) / (rates.busy_threads - below->busy_threads);
-      return turns * (get(*below) + part * (get(rates) - get(*below)));
-    }
-    below = &rates;
+    const double around = turns(rates.busy_threads);
+    const Point point{rates.busy_threads / around, get(rates) * around};
+    const auto is_nearer = [&](const Point& other) {
+      const double distance = std::abs(point.threads - at) - std::abs(other.threads - at);
+      return other.threads == 0 || distance < 0 || (distance == 0 && point.rate > other.rate);
+    };
+    if (point.threads <= at && is_nearer(below)) below = point;
+    if (point.threads >= at && is_nearer(above)) above = point;
   }
-  return below == nullptr ? 0 : turns * get(*below);
+  if (below.threads == 0 || above.threads == below.threads) below = above;
+  if (above.threads == 0) above = below;
+  const double part = above.threads > below.threads ? (at - below.threads) / (above.threads - below.threads) : 0;
+  return (below.rate + part * (above.rate - below.rate)) / turns(busy);
 }
 
 /// Seconds of one rank's work on a machine, `busy` threads of its host being at work.

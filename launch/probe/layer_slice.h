@@ -18,7 +18,7 @@ class LayerSlice {
   LayerSlice(const ModelConfig& shape, DataType type, DataType kv_type, std::size_t bytes);
 
   /// Seconds of the next layers, one after the other, on so many tokens, attention left out, keys and values written:
-  /// the median of `runs` behind one that only warms up.
+  /// the fastest of `runs` and one more.
   double seconds(std::size_t tokens, int runs);
 
   double flop_per_token() const;

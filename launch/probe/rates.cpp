@@ -18,7 +18,7 @@ namespace gemring {
 namespace {
 
 constexpr std::size_t kHostBytes = std::size_t{512} << 20;  // of weights and of keys: more than most caches
-constexpr int kRuns = 3;                                    // the median counts
+constexpr int kRuns = 3;                                    // and one to warm up; the fastest counts
 
 /// Seconds of the first write of so much memory for each thread, GB/s of one thread.
 double measure_new_memory(std::size_t bytes) {

@@ -99,6 +99,15 @@ TEST(Rates, LieBetweenTwoMeasurementsAndThreadsBeyondTheCoresTakeTurns) {
   EXPECT_DOUBLE_EQ(rate_at(machine, 16, 8, one_token), 0.5);  // every second one runs
 }
 
+TEST(Rates, OfMoreThreadsThanCoresHaveTheirTurnsInThem) {
+  MachineSpec machine;
+  machine.rates = {small_rates(2, 1), small_rates(4, 0.9)};  // the first one met another load
+  const auto one_token = [](const ThreadRates& rates) { return rates.layers[0].gflops * 1e6; };
+  EXPECT_DOUBLE_EQ(rate_at(machine, 4, 2, one_token), 0.9);
+  EXPECT_DOUBLE_EQ(rate_at(machine, 2, 2, one_token), 1.8);
+  EXPECT_DOUBLE_EQ(rate_at(machine, 8, 2, one_token), 0.45);
+}
+
 TEST(RankClock, BlocksOfTokensAreCountedOneByOne) {
   const Machines machines = machines_of(small_machines(), 1, {}, "c.json");
   const RankClock clock(machines, RankId(0));
