@@ -31,17 +31,20 @@ std::vector<KernelRate> rates(void (*measure)(const KernelRateOptions&, const Ke
   return all;
 }
 
-TEST(KernelRates, LinearLayersInF32AreSharesOfSgemmAndInBf16OfItsProducts) {
+TEST(KernelRates, LinearLayersAreSharesOfSgemmOrOfTheProductsTheyUse) {
   const std::vector<KernelRate> all = rates(measure_linear_layers);
   const bool tiles = kernels().tiles.multiply != nullptr;
-  ASSERT_EQ(all.size(), tiles ? 4u * 2 + 4 * 4 : 4u * 2);
+  const bool int8 = kernels().int8.multiply != nullptr && active_isa() != Isa::amx;  // whose tiles are faster
+  ASSERT_EQ(all.size(), 4u * 2 + (tiles ? 4 * 4 : 0) + (int8 ? 4 * 3 : 0));
   for (const KernelRate& rate : all) {
     EXPECT_EQ(rate.kernel, "linear");
     EXPECT_EQ(rate.tokens, 3);
-    EXPECT_EQ(rate.limit_name, rate.compute == ComputeType::f32 ? "sgemm, GFLOP/s" : "bf16 products, GFLOP/s");
+    EXPECT_EQ(rate.limit_name, rate.compute == ComputeType::f32    ? "sgemm, GFLOP/s"
+                               : rate.compute == ComputeType::bf16 ? "bf16 products, GFLOP/s"
+                                                                   : "int8 products, GOP/s");
   }
   EXPECT_EQ(all[1].weights, DataType::bf16);
-  EXPECT_EQ(all.back().weights, tiles ? DataType::q4_k : DataType::bf16);
+  EXPECT_EQ(all.back().weights, tiles || int8 ? DataType::q4_k : DataType::bf16);
 }
 
 TEST(KernelRates, AttentionIsAShareOfTheProductsItUses) {
