@@ -16,7 +16,7 @@ namespace {
 
 using enum DataType;
 constexpr DataType kTypes[] = {f32, bf16, f16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k};
-constexpr ComputeType kComputeTypes[] = {ComputeType::f32, ComputeType::bf16, ComputeType::int8};
+constexpr ComputeType kTypesOfProducts[] = {ComputeType::f32, ComputeType::bf16, ComputeType::int8};
 
 class Reader {
  public:
@@ -28,9 +28,9 @@ class Reader {
     machine.name = from.name();
     machine.cpu = from.cpu();
     machine.threads = static_cast<std::int32_t>(number(from.threads(), 1, place, "threads"));
-    machine.compute = {type_named(kComputeTypes, from.products_many(), place),
-                       type_named(kComputeTypes, from.products_many_blocks(), place),
-                       type_named(kComputeTypes, from.products_few(), place)};
+    machine.compute = {type_named(kTypesOfProducts, from.products_many(), place),
+                       type_named(kTypesOfProducts, from.products_many_blocks(), place),
+                       type_named(kTypesOfProducts, from.products_few(), place)};
     for (const proto::ThreadRates& rates : from.rates()) {
       machine.rates.push_back(thread_rates(rates, place));
       const std::size_t count = machine.rates.size();
@@ -92,7 +92,7 @@ class Reader {
     rates.new_memory_gbs = number(from.new_memory_gbs(), 0, place, "new_memory_gbs");
     for (const proto::LayerRate& layer : from.layers()) {
       rates.layers.push_back({type_named(kTypes, layer.weights(), place),
-                              type_named(kComputeTypes, layer.compute(), place),
+                              type_named(kTypesOfProducts, layer.compute(), place),
                               static_cast<std::int32_t>(number(layer.tokens(), 1, place, "tokens")),
                               number(layer.gflops(), 1e-6, place, "gflops")});
     }

@@ -11,7 +11,7 @@
 namespace gemring {
 namespace {
 
-[[noreturn]] void refuse_feature(const JsonFields& config, const std::string& feature) {
+[[noreturn]] void refuse_rope(const JsonFields& config, const std::string& feature) {
   throw ConfigError({config.file(),
                      fmt::format("{} is not supported; known: default, linear, llama3, yarn, longrope", feature),
                      "use another checkpoint"});
@@ -106,13 +106,13 @@ void read_scaling(const std::string& kind, const JsonFields& config, const JsonF
   if (kind == "llama3") return read_llama3(config, scaling, rope);
   if (kind == "yarn") return read_yarn(config, scaling, model, rope);
   if (kind == "longrope" || kind == "su") return read_longrope(config, scaling, model, rope);
-  refuse_feature(config, fmt::format("rope scaling of type {}", kind));
+  refuse_rope(config, fmt::format("rope scaling of type {}", kind));
 }
 
 /// Gemma-like configs give one set of parameters per kind of layer, under the kind's name.
 void refuse_parameters_per_layer(const JsonFields& config, const JsonFields& scaling) {
   for (const auto& [name, value] : scaling.json().items()) {
-    if (value.is_object()) refuse_feature(config, fmt::format("a rotary embedding of its own for {} layers", name));
+    if (value.is_object()) refuse_rope(config, fmt::format("a rotary embedding of its own for {} layers", name));
   }
 }
 
@@ -130,9 +130,9 @@ RopeConfig read_rope(const JsonFields& config, const ModelConfig& model) {
   }
   if (config.positive_real("partial_rotary_factor").value_or(1) != 1 ||
       (scaling && scaling->positive_real("partial_rotary_factor").value_or(1) != 1)) {
-    refuse_feature(config, "a rotary embedding of a part of each head (partial_rotary_factor)");
+    refuse_rope(config, "a rotary embedding of a part of each head (partial_rotary_factor)");
   }
-  if (config.boolean("rope_interleaved", false)) refuse_feature(config, "rope_interleaved");
+  if (config.boolean("rope_interleaved", false)) refuse_rope(config, "rope_interleaved");
   if (!scaling) return rope;
 
   refuse_parameters_per_layer(config, *scaling);

@@ -72,27 +72,27 @@ void render_v2(const ChatInput& in, ChatWriter& out) {
   if (in.add_generation_prompt) out.write("Assistant:");
 }
 
-constexpr std::string_view kEnd = "<｜end▁of▁sentence｜>";
+constexpr std::string_view kEndOfSentence = "<｜end▁of▁sentence｜>";
 
-constexpr std::array kTemplates = {
+constexpr std::array kDeepSeekTemplates = {
     KnownTemplate{0x7ab003278eeff214u, "deepseek (R1 distill)",
-                  [](const ChatInput& in, ChatWriter& out) { render_r1(in, out, {}); }, kEnd},
+                  [](const ChatInput& in, ChatWriter& out) { render_r1(in, out, {}); }, kEndOfSentence},
     KnownTemplate{
         0xcb973ad28fcfbd70u, "deepseek (R1 distill, without <think>)",
         [](const ChatInput& in, ChatWriter& out) { render_r1(in, out, {.generation_prompt = "<｜Assistant｜>"}); },
-        kEnd},
+        kEndOfSentence},
     KnownTemplate{0xae2a29a2a30b69d3u, "deepseek (R1 distill, several system messages)",
                   [](const ChatInput& in, ChatWriter& out) {
                     render_r1(in, out, {.joins_systems = true, .before_next_output = ""});
                   },
-                  kEnd},
+                  kEndOfSentence},
     KnownTemplate{0xa52f6921b445563bu, "deepseek (R1-0528-Qwen3)",
                   [](const ChatInput& in, ChatWriter& out) {
                     render_r1(
                         in, out,
                         {.generation_prompt = "<｜Assistant｜>", .joins_systems = true, .question_opens_answer = true});
                   },
-                  kEnd},
+                  kEndOfSentence},
     KnownTemplate{0x46bec75f6ba5bf85u, "deepseek (V3-0324)",
                   [](const ChatInput& in, ChatWriter& out) {
                     render_r1(in, out,
@@ -101,14 +101,14 @@ constexpr std::array kTemplates = {
                                .joins_systems = true,
                                .question_opens_answer = true});
                   },
-                  kEnd},
+                  kEndOfSentence},
     KnownTemplate{0xd1a65e8ebb4bd3a3u, "deepseek (V2)", render_v2, ""},
 };
 
 }  // namespace
 
 std::span<const KnownTemplate> deepseek_templates() {
-  return kTemplates;
+  return kDeepSeekTemplates;
 }
 
 }  // namespace gemring

@@ -39,7 +39,7 @@ void render_gemma3(const ChatInput& in, ChatWriter& out) {
   if (in.add_generation_prompt) out.write("<start_of_turn>model\n");
 }
 
-constexpr std::array kTemplates = {
+constexpr std::array kGemmaTemplates = {
     KnownTemplate{0xbf7dd968707ef5abu, "gemma (Gemma 2)",
                   [](const ChatInput& in, ChatWriter& out) { render_gemma(in, out, true); }, "<end_of_turn>"},
     KnownTemplate{0xdd3861e64054c37cu, "gemma (Gemma 1, without BOS)",
@@ -50,7 +50,7 @@ constexpr std::array kTemplates = {
 }  // namespace
 
 std::span<const KnownTemplate> gemma_templates() {
-  return kTemplates;
+  return kGemmaTemplates;
 }
 
 }  // namespace gemring

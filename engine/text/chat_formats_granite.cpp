@@ -39,7 +39,7 @@ void render_granite30(const ChatInput& in, ChatWriter& out) {
   if (!in.messages.empty() && in.add_generation_prompt) out.write("<|start_of_role|>assistant<|end_of_role|>");
 }
 
-constexpr std::array kTemplates = {
+constexpr std::array kGraniteTemplates = {
     KnownTemplate{0x3a6871874b993b82u, "granite (Granite 3.3)", render_granite33, "<|end_of_text|>"},
     KnownTemplate{0xb72ac305197849e8u, "granite (Granite 3.0)", render_granite30, "<|end_of_text|>"},
 };
@@ -47,7 +47,7 @@ constexpr std::array kTemplates = {
 }  // namespace
 
 std::span<const KnownTemplate> granite_templates() {
-  return kTemplates;
+  return kGraniteTemplates;
 }
 
 }  // namespace gemring

@@ -35,7 +35,7 @@ void write_header(const Role& role, ChatWriter& out) {
   out.write("<|start_header_id|>", role, "<|end_header_id|>\n\n");
 }
 
-void write_turn(const ChatMessage& message, ChatWriter& out) {
+void write_stripped_turn(const ChatMessage& message, ChatWriter& out) {
   write_header(Literal{message.role}, out);
   out.write(Literal{python_strip(message.content)}, "<|eot_id|>");
 }
@@ -44,7 +44,7 @@ void write_turn(const ChatMessage& message, ChatWriter& out) {
 void render_llama3(const ChatInput& in, ChatWriter& out, bool always_prompts) {
   for (const ChatMessage& message : in.messages) {
     if (&message == in.messages.data()) out.write(in.bos_to_add());
-    write_turn(message, out);
+    write_stripped_turn(message, out);
   }
   if (in.add_generation_prompt || always_prompts) write_header("assistant", out);
 }
@@ -62,13 +62,13 @@ void render_llama31(const ChatInput& in, ChatWriter& out, bool clock) {
       write_header("ipython", out);
       out.write(Literal{python_json(message.content)}, "<|eot_id|>");
     } else {
-      write_turn(message, out);
+      write_stripped_turn(message, out);
     }
   }
   if (in.add_generation_prompt) write_header("assistant", out);
 }
 
-constexpr std::array kTemplates = {
+constexpr std::array kLlamaTemplates = {
     KnownTemplate{0x4ee011c12c97a462u, "llama3 (Llama-3.1)",
                   [](const ChatInput& in, ChatWriter& out) { render_llama31(in, out, false); }, "<|eot_id|>"},
     KnownTemplate{0xb6c8e464770c0100u, "llama3 (Llama-3.2)",
@@ -86,7 +86,7 @@ constexpr std::array kTemplates = {
 }  // namespace
 
 std::span<const KnownTemplate> llama_templates() {
-  return kTemplates;
+  return kLlamaTemplates;
 }
 
 }  // namespace gemring

@@ -7,7 +7,7 @@
 namespace gemring {
 namespace {
 
-constexpr std::string_view kMustAlternate =
+constexpr std::string_view kMustAlternateAfterSystem =
     "After the optional system message, conversation roles must alternate user/assistant/user/assistant/...";
 constexpr std::string_view kUnknownRole =
     "Only user and assistant roles are supported, with the exception of an initial optional system message!";
@@ -37,7 +37,7 @@ struct V3 {
 void render_v3(const ChatInput& in, ChatWriter& out, const V3& version) {
   const std::string* const system = in.first_system();
   const auto messages = in.messages.subspan(system == nullptr ? 0 : 1);
-  require_alternating(messages, kMustAlternate);
+  require_alternating(messages, kMustAlternateAfterSystem);
   out.write(in.bos());
   for (const ChatMessage& message : messages) {
     if (message.role == "user") {
@@ -60,7 +60,7 @@ void render_v1(const ChatInput& in, ChatWriter& out) {
   out.write(in.bos());
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const ChatMessage& message = messages[i];
-    if ((message.role == "user") != (i % 2 == 0)) refuse_conversation(kMustAlternate);
+    if ((message.role == "user") != (i % 2 == 0)) refuse_conversation(kMustAlternateAfterSystem);
     if (message.role == "user") {
       out.write(" [INST] ");
       if (system != nullptr && i == 0) out.write(Literal{*system}, "\n\n");
@@ -107,7 +107,7 @@ void render_v7(const ChatInput& in, ChatWriter& out) {
   }
 }
 
-constexpr std::array kTemplates = {
+constexpr std::array kMistralTemplates = {
     KnownTemplate{0x2ea1c33f20b8160du, "mistral (v3, Tekken: Mistral-Nemo)",
                   [](const ChatInput& in, ChatWriter& out) {
                     render_v3(in, out, {"[INST]", "", false});
@@ -129,7 +129,7 @@ constexpr std::array kTemplates = {
 }  // namespace
 
 std::span<const KnownTemplate> mistral_templates() {
-  return kTemplates;
+  return kMistralTemplates;
 }
 
 }  // namespace gemring

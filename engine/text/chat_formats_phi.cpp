@@ -66,7 +66,7 @@ void render_zephyr(const ChatInput& in, ChatWriter& out) {
   }
 }
 
-constexpr std::array kTemplates = {
+constexpr std::array kPhiTemplates = {
     KnownTemplate{0x34be1e8ca5d0e6b9u, "phi3 (Phi-3.5)",
                   [](const ChatInput& in, ChatWriter& out) { render_phi35(in, out, false); }, "<|end|>"},
     KnownTemplate{0x37767be0c875b93cu, "phi3 (Phi-3)",
@@ -84,7 +84,7 @@ constexpr std::array kTemplates = {
 }  // namespace
 
 std::span<const KnownTemplate> phi_templates() {
-  return kTemplates;
+  return kPhiTemplates;
 }
 
 }  // namespace gemring

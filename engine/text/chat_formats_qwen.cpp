@@ -94,7 +94,7 @@ constexpr std::string_view kQwen25System = "You are Qwen, created by Alibaba Clo
 // Of Qwen2.5's template with kQwen25System as the default: as published, and with other words about tools (Coder, 1M).
 constexpr std::array<std::uint64_t, 2> kQwen25 = {0xbab2ddeefddad99cu, 0xb6a5cc62e6b0946eu};
 
-constexpr std::array kTemplates = {
+constexpr std::array kQwenTemplates = {
     KnownTemplate{0x1362df488627eaabu, "qwen (Qwen3)",
                   [](const ChatInput& in, ChatWriter& out) { render_qwen3(in, out, kAssistant); }, "<|im_end|>", true},
     KnownTemplate{0x5766fdb09caa2017u, "qwen (Qwen3-2507)",
@@ -141,7 +141,7 @@ void render_qwen2(std::string_view default_system, const ChatInput& in, ChatWrit
 }
 
 std::span<const KnownTemplate> qwen_templates() {
-  return kTemplates;
+  return kQwenTemplates;
 }
 
 }  // namespace gemring

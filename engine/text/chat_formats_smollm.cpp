@@ -59,14 +59,14 @@ void render_smollm3(const ChatInput& in, ChatWriter& out) {
   if (in.add_generation_prompt) out.write(assistant);
 }
 
-constexpr std::array kTemplates = {
+constexpr std::array kSmolLmTemplates = {
     KnownTemplate{0x1858c25b7a37288du, "smollm (SmolLM3)", render_smollm3, "<|im_end|>"},
 };
 
 }  // namespace
 
 std::span<const KnownTemplate> smollm_templates() {
-  return kTemplates;
+  return kSmolLmTemplates;
 }
 
 }  // namespace gemring

@@ -11,15 +11,15 @@ namespace gemring {
 namespace {
 
 using Words = std::span<const TemplateWord>;
-using Kind = TemplateWord::Kind;
+using WordKind = TemplateWord::Kind;
 
 bool is_sign(const TemplateWord& word, std::string_view value) {
-  return word.kind == Kind::sign && word.value == value;
+  return word.kind == WordKind::sign && word.value == value;
 }
 
 bool is_keyword(const TemplateWord& word) {
   static constexpr std::array<std::string_view, 8> kKeywords = {"and", "else", "elif", "if", "in", "is", "not", "or"};
-  return word.kind == Kind::name && std::find(kKeywords.begin(), kKeywords.end(), word.value) != kKeywords.end();
+  return word.kind == WordKind::name && std::find(kKeywords.begin(), kKeywords.end(), word.value) != kKeywords.end();
 }
 
 /// x['role'] as x.role, where x ends in a name or a bracket.
@@ -27,17 +27,17 @@ std::vector<TemplateWord> with_dots(Words words) {
   std::vector<TemplateWord> result;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const bool subscript = i > 0 && i + 2 < words.size() && is_sign(words[i], "[") && is_sign(words[i + 2], "]") &&
-                           words[i + 1].kind == Kind::text &&
+                           words[i + 1].kind == WordKind::text &&
                            (words[i + 1].value == "role" || words[i + 1].value == "content");
     const bool behind_value =
         i > 0 && !is_keyword(words[i - 1]) &&
-        (words[i - 1].kind == Kind::name || is_sign(words[i - 1], "]") || is_sign(words[i - 1], ")"));
+        (words[i - 1].kind == WordKind::name || is_sign(words[i - 1], "]") || is_sign(words[i - 1], ")"));
     if (!subscript || !behind_value) {
       result.push_back(words[i]);
       continue;
     }
-    result.push_back({Kind::sign, "."});
-    result.push_back({Kind::name, words[i + 1].value});
+    result.push_back({WordKind::sign, "."});
+    result.push_back({WordKind::name, words[i + 1].value});
     i += 2;
   }
   return result;
@@ -47,7 +47,7 @@ std::string joined(Words words) {
   std::string text;
   for (const TemplateWord& word : words) {
     if (!text.empty()) text += ' ';
-    if (word.kind != Kind::text) {
+    if (word.kind != WordKind::text) {
       text += word.value;
       continue;
     }
@@ -69,11 +69,12 @@ std::vector<Words> operands(Words words) {
   std::size_t begin = 0;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const TemplateWord& word = words[i];
-    if (word.kind == Kind::sign && (word.value == "(" || word.value == "[" || word.value == "{")) ++brackets;
-    if (word.kind == Kind::sign && (word.value == ")" || word.value == "]" || word.value == "}")) --brackets;
+    if (word.kind == WordKind::sign && (word.value == "(" || word.value == "[" || word.value == "{")) ++brackets;
+    if (word.kind == WordKind::sign && (word.value == ")" || word.value == "]" || word.value == "}")) --brackets;
     if (brackets > 0) continue;
-    const bool binds_weaker = is_keyword(word) || (word.kind == Kind::sign && word.value != "+" && word.value != "." &&
-                                                   word.value != "|" && word.value != ")" && word.value != "]");
+    const bool binds_weaker =
+        is_keyword(word) || (word.kind == WordKind::sign && word.value != "+" && word.value != "." &&
+                             word.value != "|" && word.value != ")" && word.value != "]");
     if (binds_weaker) return {words};
     if (!is_sign(word, "+")) continue;
     parts.push_back(words.subspan(begin, i - begin));
@@ -82,7 +83,7 @@ std::vector<Words> operands(Words words) {
   parts.push_back(words.subspan(begin));
   for (const Words part : parts) {
     if (part.empty()) return {words};
-    has_text = has_text || (part.size() == 1 && part[0].kind == Kind::text);
+    has_text = has_text || (part.size() == 1 && part[0].kind == WordKind::text);
   }
   return has_text ? parts : std::vector<Words>{words};
 }
@@ -100,7 +101,7 @@ class Items {
 
   void output(Words words) {
     for (const Words part : operands(words)) {
-      if (part.size() == 1 && part[0].kind == Kind::text) {
+      if (part.size() == 1 && part[0].kind == WordKind::text) {
         text(part[0].value);
       } else {
         items_.push_back({TemplateItem::Kind::expression, joined(part)});

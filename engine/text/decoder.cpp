@@ -8,10 +8,8 @@ namespace gemring {
 
 namespace {
 
-constexpr std::string_view kReplacement = "\uFFFD";
-
 void append_replacements(std::size_t count, std::string& out) {
-  for (std::size_t i = 0; i < count; ++i) out += kReplacement;
+  for (std::size_t i = 0; i < count; ++i) out += kReplacementCharacter;
 }
 
 }  // namespace

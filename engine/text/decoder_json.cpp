@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::size_t kLongestToken = 1u << 20;  // bytes, after replacing: a file may not blow up what it holds
+constexpr std::size_t kLongestDecoded = 1u << 20;  // bytes, after replacing: a file may not blow up what it holds
 
 void replace_all(std::string& text, std::string_view what, std::string_view by, const std::string& where) {
   std::size_t at = text.find(what), done = 0;
@@ -23,7 +23,7 @@ void replace_all(std::string& text, std::string_view what, std::string_view by, 
   for (; at != std::string::npos; at = text.find(what, done)) {
     out.append(text, done, at - done).append(by);
     done = at + what.size();
-    if (out.size() > kLongestToken) throw ModelFileError({where, "the decoder makes tokens beyond 1 MiB", ""});
+    if (out.size() > kLongestDecoded) throw ModelFileError({where, "the decoder makes tokens beyond 1 MiB", ""});
   }
   text = std::move(out.append(text, done));
 }

@@ -7,8 +7,6 @@ namespace gemring {
 
 namespace {
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
-
 // What a lead byte asks for: length of the sequence (0: no lead byte) and the range of its second byte.
 struct Lead {
   unsigned char length, second_low, second_high;
@@ -68,14 +66,14 @@ std::size_t append_complete_utf8(std::string_view bytes, std::string& out) {
   while (at < bytes.size()) {
     const Utf8Sequence sequence = utf8_sequence(bytes.substr(at));
     if (sequence.state == Utf8State::incomplete) break;
-    out += sequence.state == Utf8State::whole ? bytes.substr(at, sequence.length) : kReplacement;
+    out += sequence.state == Utf8State::whole ? bytes.substr(at, sequence.length) : kReplacementCharacter;
     at += sequence.length;
   }
   return at;
 }
 
 void append_lossy_utf8(std::string_view bytes, std::string& out) {
-  if (append_complete_utf8(bytes, out) < bytes.size()) out += kReplacement;
+  if (append_complete_utf8(bytes, out) < bytes.size()) out += kReplacementCharacter;
 }
 
 void append_code_point(char32_t code, std::string& out) {

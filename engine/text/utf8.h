@@ -19,6 +19,8 @@ struct Utf8Sequence {
   std::size_t length;  // bytes, >= 1. Not whole: the longest beginning of a code point, replaced by one U+FFFD
 };
 
+inline constexpr std::string_view kReplacementCharacter = "\uFFFD";
+
 /// The sequence at the beginning of `text`, which is not empty.
 Utf8Sequence utf8_sequence(std::string_view text);
 

@@ -30,6 +30,9 @@ class InputFile {
   std::uint64_t size_ = 0;
 };
 
+/// What to do about a file that ends too early.
+inline constexpr const char* kCutShort = "the file is cut short; download it again";
+
 /// Throws ModelFileError where the file is what git leaves in a checkout without its large-file extension.
 void refuse_git_lfs_pointer(const InputFile& file);
 

@@ -33,11 +33,6 @@ constexpr std::uint64_t kLeastTensorBytes = 8 + 1 + 4 + 4 + 8;  // length, name,
 constexpr std::uint64_t kAnyLength = std::numeric_limits<std::uint64_t>::max();
 constexpr std::string_view kAlignmentKey = "general.alignment";
 
-bool has_control_character(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
 class HeaderParser {
  public:
   explicit HeaderParser(const std::string& path) : file_(std::make_shared<const InputFile>(path)), reader_(file_) {}

@@ -16,7 +16,6 @@ constexpr std::uint64_t kFirstPiece = 1u << 20;
 constexpr std::uint64_t kMostBytes = 512u
                                      << 20;  // published headers have 20 MB at most: 262,144 tokens and their merges
 constexpr const char* kDamaged = "the file is damaged or no GGUF file; download it again";
-constexpr const char* kCutShort = "the file is cut short; download it again";
 
 }  // namespace
 

@@ -21,8 +21,6 @@ static_assert(std::endian::native == std::endian::little, "the format is little-
 
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // safetensors/src/tensor.rs, MAX_HEADER_SIZE
 constexpr std::uint64_t kLengthBytes = 8;
-constexpr const char* kCutShort = "the file is cut short; download it again";
-constexpr const char* kDamaged = "the file is damaged or no safetensors file; download it again";
 
 std::string read_header_text(const InputFile& file) {
   if (file.size() < kLengthBytes) {
@@ -37,7 +35,7 @@ std::string read_header_text(const InputFile& file) {
     throw ModelFileError({file.path(),
                           fmt::format("announces a header of {} bytes; at most {} are allowed", grouped(length),
                                       grouped(kMaxHeaderBytes)),
-                          kDamaged});
+                          kDamagedSafetensors});
   }
   if (kLengthBytes + length > file.size()) {
     throw ModelFileError({file.path(),
@@ -61,7 +59,7 @@ std::optional<std::uint64_t> bytes_of(const HeaderEntry& entry) {
 
 /// `expected` is where the tensor before this one ends.
 void check_entry(const InputFile& file, const HeaderEntry& entry, std::uint64_t expected, std::uint64_t data_start) {
-  const auto refuse = [&](const std::string& problem, const char* advice = kDamaged) {
+  const auto refuse = [&](const std::string& problem, const char* advice = kDamagedSafetensors) {
     throw ModelFileError({file.path(), fmt::format("tensor {} {}", entry.name, problem), advice});
   };
   if (entry.end < entry.begin)
@@ -134,7 +132,7 @@ SafetensorsFile open_safetensors(const std::string& path) {
     throw ModelFileError({path,
                           fmt::format("has {} bytes, but its last tensor ends at byte {}", grouped(result.file->size()),
                                       grouped(data_start + end)),
-                          kDamaged});
+                          kDamagedSafetensors});
   }
   return result;
 }

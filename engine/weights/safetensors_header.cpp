@@ -23,13 +23,6 @@ constexpr std::size_t kMaxRank = 8;
 constexpr std::size_t kMaxNameBytes = 1024;
 constexpr std::size_t kMaxTensors = 1'000'000;
 
-constexpr const char* kDamaged = "the file is damaged or no safetensors file; download it again";
-
-bool has_control_character(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
 /// Reads {"name": {"dtype": "F32", "shape": [..], "data_offsets": [begin, end]}, .., "__metadata__": {"k": "v"}} as a
 /// stream of events: memory follows what is kept, a key given twice is seen, nothing may be nested deeper.
 class HeaderReader : public nlohmann::json_sax<json> {
@@ -146,10 +139,10 @@ class HeaderReader : public nlohmann::json_sax<json> {
     }
   }
 
-  [[noreturn]] void refuse(std::string problem, std::string advice = kDamaged) const {
+  [[noreturn]] void refuse(std::string problem, std::string advice = kDamagedSafetensors) const {
     throw ModelFileError({path_, std::move(problem), std::move(advice)});
   }
-  [[noreturn]] void refuse_tensor(const std::string& problem, std::string advice = kDamaged) const {
+  [[noreturn]] void refuse_tensor(const std::string& problem, std::string advice = kDamagedSafetensors) const {
     refuse(fmt::format("tensor {} {}", out_.entries.back().name, problem), std::move(advice));
   }
   [[noreturn]] void refuse_number(const std::string& text) const {
@@ -204,10 +197,10 @@ std::uint64_t safetensors_element_bytes(std::string_view type) {
 ParsedHeader parse_safetensors_header(const std::string& path, std::string_view text) {
   // nlohmann skips a byte order mark and takes a zero byte for the end of the text; the format allows neither.
   if (text.empty() || text.front() != '{') {
-    throw ModelFileError({path, "has a header that does not begin with '{'", kDamaged});
+    throw ModelFileError({path, "has a header that does not begin with '{'", kDamagedSafetensors});
   }
   if (text.find('\0') != std::string_view::npos)
-    throw ModelFileError({path, "has a zero byte in its header", kDamaged});
+    throw ModelFileError({path, "has a zero byte in its header", kDamagedSafetensors});
   ParsedHeader header;
   HeaderReader reader(path, header);
   json::sax_parse(text.begin(), text.end(), &reader);

@@ -9,6 +9,8 @@
 
 namespace gemring {
 
+inline constexpr const char* kDamagedSafetensors = "the file is damaged or no safetensors file; download it again";
+
 struct HeaderEntry {
   std::string name;
   std::string type;  // one of the format's types

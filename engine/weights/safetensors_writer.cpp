@@ -32,12 +32,12 @@ std::string header_of(const std::vector<SafetensorsWriter::Tensor>& tensors) {
     const std::uint64_t begin = std::exchange(end, end + elements_of(tensor) * sizeof(float));
     header[tensor.name] = {{"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {begin, end}}};
   }
-  std::string json = header.dump();
-  json.resize((json.size() + 7) / 8 * 8, ' ');
-  std::uint64_t length = json.size();
+  std::string text = header.dump();
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  std::uint64_t length = text.size();
   std::string out(sizeof length, '\0');
   std::memcpy(out.data(), &length, sizeof length);
-  return out + json;
+  return out + text;
 }
 
 }  // namespace

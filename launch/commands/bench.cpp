@@ -61,7 +61,7 @@ GenerationRequest request_of(const Options& options, LayerIndex filter_layer, co
   return request;
 }
 
-double seconds_of(const GenerationResult& result, const BenchOptions& bench) {
+double counted_seconds(const GenerationResult& result, const BenchOptions& bench) {
   if (bench.benchmark != Benchmark::decode) return result.time_to_first_token_seconds;
   return bench.decode_tokens / result.decode_tokens_per_second;
 }
@@ -82,7 +82,7 @@ BenchResult measure_runs(const Job& job, const BenchOptions& bench, Session& ses
     if (run >= bench.warmup) trace.start();
     const GenerationResult result = session.generate(request);
     if (!job.first()) continue;
-    const double seconds = seconds_of(result, bench);
+    const double seconds = counted_seconds(result, bench);
     log_info("{} {}: {:.3f} s", run < bench.warmup ? "warm-up" : "run", run + 1, seconds);
     measured.runs.push_back({run < bench.warmup, seconds, result.time_to_first_token_seconds, result.phases});
     measured.ranks = result.ranks;

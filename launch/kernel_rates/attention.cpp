@@ -18,7 +18,7 @@ struct HeadsShape {
   std::size_t kv_heads;
   std::size_t head_dim;
 };
-constexpr HeadsShape kShapes[] = {{32, 8, 64}, {16, 4, 128}};
+constexpr HeadsShape kHeadsShapes[] = {{32, 8, 64}, {16, 4, 128}};
 
 void measure_one(const HeadsShape& shape, DataType type, ComputeType compute, const KernelRateOptions& options,
                  const KernelRateSink& sink) {
@@ -70,7 +70,7 @@ void measure_one(const HeadsShape& shape, DataType type, ComputeType compute, co
 }  // namespace
 
 void measure_attention(const KernelRateOptions& options, const KernelRateSink& sink) {
-  for (const HeadsShape& shape : kShapes) {
+  for (const HeadsShape& shape : kHeadsShapes) {
     for (const ComputeType compute : {ComputeType::f32, ComputeType::bf16}) {
       if (compute == ComputeType::bf16 && kernels().attention_tile_bf16 == nullptr) continue;
       for (const DataType type : {DataType::f32, DataType::bf16}) measure_one(shape, type, compute, options, sink);

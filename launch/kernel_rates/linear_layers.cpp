@@ -19,7 +19,7 @@ struct LinearShape {
 };
 
 // bench/reference_shape.json
-constexpr LinearShape kShapes[] = {
+constexpr LinearShape kLinearShapes[] = {
     {"q, o: 2048 -> 2048", 2048, 2048},
     {"k, v: 2048 -> 512", 2048, 512},
     {"gate, up: 2048 -> 8192", 2048, 8192},
@@ -131,13 +131,14 @@ void measure_rounded(const LinearShape& shape, ComputeType compute, std::initial
 
 void measure_linear_layers(const KernelRateOptions& options, const KernelRateSink& sink) {
   using enum DataType;
-  for (const LinearShape& shape : kShapes) measure_f32(shape, options, sink);
+  for (const LinearShape& shape : kLinearShapes) measure_f32(shape, options, sink);
   if (kernels().tiles.multiply != nullptr) {
-    for (const LinearShape& shape : kShapes)
+    for (const LinearShape& shape : kLinearShapes)
       measure_rounded(shape, ComputeType::bf16, {bf16, q8_0, q4_0, q4_k}, options, sink);
   }
   if (kernels().int8.multiply == nullptr || active_isa() == Isa::amx) return;  // whose tiles are faster
-  for (const LinearShape& shape : kShapes) measure_rounded(shape, ComputeType::int8, {q8_0, q4_0, q4_k}, options, sink);
+  for (const LinearShape& shape : kLinearShapes)
+    measure_rounded(shape, ComputeType::int8, {q8_0, q4_0, q4_k}, options, sink);
 }
 
 }  // namespace gemring

@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-BenchResult example() {
+BenchResult bench_example() {
   BenchResult result;
   result.benchmark = "prefill";
   result.tokens = 100;
@@ -36,8 +36,8 @@ BenchResult example() {
 }
 
 TEST(BenchReport, RatesAreTheMedians) {
-  EXPECT_EQ(tokens_per_second(example()), 50.0);
-  EXPECT_EQ(share_of_limit(example()), 0.75);  // 600 in 2 s of 400 per second
+  EXPECT_EQ(tokens_per_second(bench_example()), 50.0);
+  EXPECT_EQ(share_of_limit(bench_example()), 0.75);  // 600 in 2 s of 400 per second
 }
 
 TEST(BenchReport, TheMedianOfAnEvenNumberIsTheMiddlesMean) {
@@ -45,13 +45,13 @@ TEST(BenchReport, TheMedianOfAnEvenNumberIsTheMiddlesMean) {
 }
 
 TEST(BenchReport, ALimitThatIsNotKnownGivesNoShare) {
-  BenchResult result = example();
+  BenchResult result = bench_example();
   result.limit = 0;
   EXPECT_EQ(share_of_limit(result), 0.0);
 }
 
 TEST(BenchReport, ALineHasEveryField) {
-  const std::string line = bench_line(example());
+  const std::string line = bench_line(bench_example());
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
   EXPECT_EQ(line.back(), '\n');
   const json report = json::parse(line);
@@ -73,7 +73,7 @@ TEST(BenchReport, ALineHasEveryField) {
 }
 
 TEST(BenchReport, ALineHasEveryRunWithItsRanksAndPhases) {
-  const json report = json::parse(bench_line(example()));
+  const json report = json::parse(bench_line(bench_example()));
   ASSERT_EQ(report["runs"].size(), 4u);
   EXPECT_EQ(report["runs"][0]["warmup"], true);
   EXPECT_EQ(report["runs"][0]["phases"][0]["seconds"], 90.0);
@@ -91,7 +91,7 @@ TEST(BenchReport, ALineHasEveryRunWithItsRanksAndPhases) {
 }
 
 TEST(BenchReport, ALineSaysWhereEachRankRanAndWhatWasAsked) {
-  BenchResult result = example();
+  BenchResult result = bench_example();
   const json report = json::parse(bench_line(result));
   EXPECT_EQ(report["machines"][0], json({{"rank", 0},
                                          {"host", "a"},
@@ -111,7 +111,7 @@ TEST(BenchReport, ALineSaysWhereEachRankRanAndWhatWasAsked) {
 }
 
 TEST(BenchReport, OfAPhaseTheRankThatWorksLongestCounts) {
-  const std::vector<PhaseShare> shares = phase_shares(repetition_phases(example()), 3);
+  const std::vector<PhaseShare> shares = phase_shares(repetition_phases(bench_example()), 3);
   ASSERT_EQ(shares.size(), 2u);
   EXPECT_EQ(shares[0].name, "filter");
   EXPECT_EQ(shares[0].seconds, 3.0);  // 3 + 6 in 3 repetitions
@@ -121,7 +121,7 @@ TEST(BenchReport, OfAPhaseTheRankThatWorksLongestCounts) {
 }
 
 TEST(BenchReport, TheTableNamesWhatWasMeasured) {
-  const std::string table = bench_table(example());
+  const std::string table = bench_table(bench_example());
   for (const char* words :
        {"prefill ", " 100 ", "q8_0", "bf16", " 50.00 ", "300.0 of 400.0 (bf16 products, GFLOP/s): 0.75 of the limit",
         "filter 0.75, prefill 0.25"}) {

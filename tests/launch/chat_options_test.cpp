@@ -4,24 +4,14 @@
 #include <boost/archive/binary_oarchive.hpp>
 #include <sstream>
 
-#include "engine/base/error.h"
 #include "launch/options_archive.h"
+#include "tests/launch/parsing.h"
 
 namespace gemring {
 namespace {
 
-Options parse(const std::vector<std::string>& arguments) {
-  return parse_command_line(arguments).options;
-}
-
-std::string usage_problem(const std::vector<std::string>& arguments) {
-  try {
-    parse_command_line(arguments);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using test::parse;
+using test::usage_problem;
 
 TEST(ChatOptions, TheyAreReadAndArriveAsTheyLeft) {
   const Options sent = parse({"generate", "--model", "m", "--chat", "--system", "s", "--user-file", "u", "--question",

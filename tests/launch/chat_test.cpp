@@ -5,14 +5,12 @@
 #include <algorithm>
 
 #include "engine/base/error.h"
+#include "tests/launch/demo_tokenizer.h"
 
 namespace gemring {
 namespace {
 
-const Tokenizer& demo_tokenizer() {
-  static const Tokenizer tokenizer = Tokenizer::load(GEMRING_DEMO_MODEL);
-  return tokenizer;
-}
+using test::demo_tokenizer;
 
 const ChatTemplate& demo_template() {
   static const ChatTemplate chat = open_chat_template(GEMRING_DEMO_MODEL, {});

@@ -10,9 +10,9 @@
 namespace gemring {
 namespace {
 
-std::string problem(const std::string& json) {
+std::string refusal(const std::string& text) {
   try {
-    parse_cluster(json, "c.json");
+    parse_cluster(text, "c.json");
   } catch (const ConfigError& error) {
     return error.what();
   }
@@ -46,29 +46,29 @@ TEST(ClusterFile, AnEmptyObjectLeavesEverythingToTheProgram) {
 }
 
 TEST(ClusterFile, AnUnknownFieldIsNamedWithTheFile) {
-  const std::string text = problem(R"({"stagez": []})");
+  const std::string text = refusal(R"({"stagez": []})");
   EXPECT_TRUE(text.starts_with("c.json: ")) << text;
   EXPECT_NE(text.find("stagez"), std::string::npos) << text;
 }
 
 TEST(ClusterFile, TextThatIsNoJsonIsRefused) {
-  EXPECT_TRUE(problem("filter: all").starts_with("c.json: is no cluster"));
+  EXPECT_TRUE(refusal("filter: all").starts_with("c.json: is no cluster"));
 }
 
 TEST(ClusterFile, AnUnknownSymbolIsNamed) {
-  EXPECT_EQ(problem(R"({"filter": {"symbol": "most"}})"), "c.json: filter: 'most' is no symbol");
+  EXPECT_EQ(refusal(R"({"filter": {"symbol": "most"}})"), "c.json: filter: 'most' is no symbol");
 }
 
 TEST(ClusterFile, AGroupIsEitherASymbolOrRanks) {
-  EXPECT_EQ(problem(R"({"stages": [{"group": {}}]})"), "c.json: stages[0]: names no rank");
-  EXPECT_EQ(problem(R"({"stages": [{"group": {"symbol": "all", "ranks": [1]}}]})"),
+  EXPECT_EQ(refusal(R"({"stages": [{"group": {}}]})"), "c.json: stages[0]: names no rank");
+  EXPECT_EQ(refusal(R"({"stages": [{"group": {"symbol": "all", "ranks": [1]}}]})"),
             "c.json: stages[0]: has both a symbol and ranks");
 }
 
 TEST(ClusterFile, NegativeNumbersAreRefused) {
-  EXPECT_EQ(problem(R"({"filter": {"ranks": [0, -1]}})"), "c.json: filter: rank -1 is negative");
-  EXPECT_EQ(problem(R"({"chunk_length": -5})"), "c.json: chunk_length is -5");
-  EXPECT_EQ(problem(R"({"stages": [{"group": {"symbol": "all"}, "cut": -1}]})"), "c.json: cut is -1");
+  EXPECT_EQ(refusal(R"({"filter": {"ranks": [0, -1]}})"), "c.json: filter: rank -1 is negative");
+  EXPECT_EQ(refusal(R"({"chunk_length": -5})"), "c.json: chunk_length is -5");
+  EXPECT_EQ(refusal(R"({"stages": [{"group": {"symbol": "all"}, "cut": -1}]})"), "c.json: cut is -1");
 }
 
 TEST(ClusterFile, AMissingFileIsAConfigError) {

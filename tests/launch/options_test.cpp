@@ -8,11 +8,14 @@
 #include <sstream>
 #include <string>
 
-#include "engine/base/error.h"
 #include "launch/options_archive.h"
+#include "tests/launch/parsing.h"
 
 namespace gemring {
 namespace {
+
+using test::parse;
+using test::usage_problem;
 
 /// A variable for the time of one test.
 class Variable {
@@ -25,19 +28,6 @@ class Variable {
  private:
   const char* name_;
 };
-
-Options parse(const std::vector<std::string>& arguments) {
-  return parse_command_line(arguments).options;
-}
-
-std::string usage_problem(const std::vector<std::string>& arguments) {
-  try {
-    parse_command_line(arguments);
-  } catch (const UsageError& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Options, GenerateHasTheDocumentedDefaults) {
   const Options options = parse({"generate", "--model", "m"});

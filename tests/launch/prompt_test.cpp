@@ -3,23 +3,21 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/error.h"
+#include "tests/launch/demo_tokenizer.h"
 
 namespace gemring {
 namespace {
 
+using test::demo_tokenizer;
+
 template <class Function>
-std::string problem(Function&& call) {
+std::string problem_of(Function&& call) {
   try {
     call();
   } catch (const Error& error) {
     return error.what();
   }
   return "no error";
-}
-
-const Tokenizer& demo_tokenizer() {
-  static const Tokenizer tokenizer = Tokenizer::load(GEMRING_DEMO_MODEL);
-  return tokenizer;
 }
 
 TEST(Prompt, TheQuestionStandsOnALineOfItsOwn) {
@@ -72,39 +70,39 @@ TEST(PromptIds, AnArrayIsTakenAsItIs) {
 }
 
 TEST(PromptIds, AnIdBeyondTheVocabularyIsNamedWithItsIndex) {
-  EXPECT_EQ(problem([] { parse_ids("[3, 10]", "ids.json", 10); }),
+  EXPECT_EQ(problem_of([] { parse_ids("[3, 10]", "ids.json", 10); }),
             "ids.json: entry 1 is 10, and the vocabulary has the ids 0..9");
-  EXPECT_EQ(problem([] { parse_ids("[-1]", "ids.json", 10); }),
+  EXPECT_EQ(problem_of([] { parse_ids("[-1]", "ids.json", 10); }),
             "ids.json: entry 0 is -1, and the vocabulary has the ids 0..9");
-  EXPECT_EQ(problem([] { parse_ids("[18446744073709551615]", "ids.json", 10); }),
+  EXPECT_EQ(problem_of([] { parse_ids("[18446744073709551615]", "ids.json", 10); }),
             "ids.json: entry 0 is 18446744073709551615, and the vocabulary has the ids 0..9");
 }
 
 TEST(PromptIds, WhatIsNoWholeNumberIsRefused) {
-  EXPECT_EQ(problem([] { parse_ids("[1, \"a\"]", "ids.json", 10); }), "ids.json: entry 1 is \"a\", not a token id");
-  EXPECT_EQ(problem([] { parse_ids("[1.5]", "ids.json", 10); }), "ids.json: entry 0 is 1.5, not a token id");
-  EXPECT_EQ(problem([] { parse_ids("{\"a\": 1}", "ids.json", 10); }), "ids.json: is no JSON array");
-  EXPECT_EQ(problem([] { parse_ids("[1, 2", "ids.json", 10); }), "ids.json: is no JSON array");
+  EXPECT_EQ(problem_of([] { parse_ids("[1, \"a\"]", "ids.json", 10); }), "ids.json: entry 1 is \"a\", not a token id");
+  EXPECT_EQ(problem_of([] { parse_ids("[1.5]", "ids.json", 10); }), "ids.json: entry 0 is 1.5, not a token id");
+  EXPECT_EQ(problem_of([] { parse_ids("{\"a\": 1}", "ids.json", 10); }), "ids.json: is no JSON array");
+  EXPECT_EQ(problem_of([] { parse_ids("[1, 2", "ids.json", 10); }), "ids.json: is no JSON array");
 }
 
 TEST(PromptLength, AFullPassNeedsPromptAndNewTokens) {
   FilterOptions full;
   full.method = Method::full;
-  EXPECT_EQ(problem([&] { check_length(90, full, {}, 10, 100, false); }), "no error");
-  EXPECT_EQ(problem([&] { check_length(91, full, {}, 10, 100, false); }),
+  EXPECT_EQ(problem_of([&] { check_length(90, full, {}, 10, 100, false); }), "no error");
+  EXPECT_EQ(problem_of([&] { check_length(91, full, {}, 10, 100, false); }),
             "prompt: 91 prompt tokens and --max-new-tokens 10 need 101 positions, the model's limit is 100");
-  EXPECT_EQ(problem([&] { check_length(2000, full, {}, 10, 1000, false); }),
+  EXPECT_EQ(problem_of([&] { check_length(2000, full, {}, 10, 1000, false); }),
             "prompt: has 2,000 tokens, the model's limit is 1,000 positions");
 }
 
 TEST(PromptLength, AFilteredPassNeedsThePromptThenTheKeptAndNewTokens) {
   const FilterOptions filter;
-  EXPECT_EQ(problem([&] { check_length(100, filter, {20, 5, 4, 4}, 80, 100, false); }), "no error");
-  EXPECT_EQ(problem([&] {
+  EXPECT_EQ(problem_of([&] { check_length(100, filter, {20, 5, 4, 4}, 80, 100, false); }), "no error");
+  EXPECT_EQ(problem_of([&] {
               check_length(100, filter, {20, 5, 4, 4}, 81, 100, false);
             }),
             "prompt: 20 kept tokens and --max-new-tokens 81 need 101 positions, the model's limit is 100");
-  EXPECT_EQ(problem([&] {
+  EXPECT_EQ(problem_of([&] {
               check_length(101, filter, {20, 5, 4, 4}, 1, 100, false);
             }),
             "prompt: has 101 tokens, the model's limit is 100 positions (the first pass reads all of them; the second "
@@ -112,12 +110,12 @@ TEST(PromptLength, AFilteredPassNeedsThePromptThenTheKeptAndNewTokens) {
 }
 
 TEST(PromptLength, ExtrapolationIsAllowedWhereAskedFor) {
-  EXPECT_EQ(problem([] { check_length(101, FilterOptions{}, {20, 5, 4, 4}, 200, 100, true); }), "no error");
+  EXPECT_EQ(problem_of([] { check_length(101, FilterOptions{}, {20, 5, 4, 4}, 200, 100, true); }), "no error");
 }
 
 TEST(PromptLength, WhereEverythingIsKeptThePromptCounts) {
   const FilterOptions filter;
-  EXPECT_EQ(problem([&] {
+  EXPECT_EQ(problem_of([&] {
               check_length(50, filter, {1024, 5, 4, 4}, 51, 100, false);
             }),
             "prompt: 50 prompt tokens and --max-new-tokens 51 need 101 positions, the model's limit is 100");

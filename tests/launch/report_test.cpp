@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::json;
 
-GenerationResult example() {
+GenerationResult generation_example() {
   GenerationResult result;
   result.prompt_tokens = 4;
   result.generated_ids = {TokenId(7), TokenId(2)};
@@ -26,7 +26,7 @@ GenerationResult example() {
 const std::vector<TokenId> kPrompt = {TokenId(5), TokenId(6), TokenId(7), TokenId(8)};
 
 TEST(Report, FieldsHaveTheProtosNamesAndCountsAreNumbers) {
-  const json report = json::parse(generation_report(example(), kPrompt, nullptr));
+  const json report = json::parse(generation_report(generation_example(), kPrompt, nullptr));
   EXPECT_EQ(report["prompt_tokens"], 4);
   EXPECT_EQ(report["generated_ids"], json({7, 2}));
   EXPECT_EQ(report["kept_indices"], json({0, 1, 3}));
@@ -50,7 +50,7 @@ TEST(Report, FieldsHaveTheProtosNamesAndCountsAreNumbers) {
 }
 
 TEST(Report, TheTableSaysWhatWasComputedWaitedForAndHidden) {
-  GenerationResult result = example();
+  GenerationResult result = generation_example();
   result.phases.push_back({RankId(0), "select", 0.5, 0, 0, 0, 0});
   EXPECT_EQ(phase_table(result.phases, result.ranks),
             "rank  phase      seconds  computed    waited      bytes sent  hidden\n"
@@ -60,7 +60,7 @@ TEST(Report, TheTableSaysWhatWasComputedWaitedForAndHidden) {
 }
 
 TEST(Report, NeighbouringKeptTokensAreOneSpan) {
-  const json spans = json::parse(generation_report(example(), kPrompt, nullptr))["kept_spans"];
+  const json spans = json::parse(generation_report(generation_example(), kPrompt, nullptr))["kept_spans"];
   ASSERT_EQ(spans.size(), 2u);
   EXPECT_EQ(spans[0]["begin"], 0);
   EXPECT_EQ(spans[0]["end"], 2);
@@ -69,7 +69,7 @@ TEST(Report, NeighbouringKeptTokensAreOneSpan) {
 }
 
 TEST(Report, WithoutATokenizerTextsAreThereAndEmpty) {
-  const json report = json::parse(generation_report(example(), kPrompt, nullptr));
+  const json report = json::parse(generation_report(generation_example(), kPrompt, nullptr));
   EXPECT_EQ(report["text"], "");
   EXPECT_EQ(report["kept_spans"][0]["text"], "");
 }

@@ -36,7 +36,7 @@ class Exchange {
   Transfer sending_;
 };
 
-void sleep_ms(int milliseconds) {
+void pause_ms(int milliseconds) {
   std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
 }
 
@@ -44,7 +44,7 @@ void sleep_ms(int milliseconds) {
 bool all_finish_by_themselves() {
   for (int time = 0; time < 5000; ++time) {
     const double before = world().totals().transfer_seconds;
-    sleep_ms(2);
+    pause_ms(2);
     if (world().totals().transfer_seconds == before) return true;
   }
   return false;
@@ -61,9 +61,9 @@ TEST(Overlap, SwitchedOffMessagesMoveInTheWaitOnly) {
   if (world().size() == 1) return;  // a message to oneself needs nobody
   world().set_overlap(false);
   Exchange exchange(MessageKind::ring);
-  sleep_ms(50);
+  pause_ms(50);
   const double before = world().totals().transfer_seconds;
-  sleep_ms(2);
+  pause_ms(2);
   EXPECT_GT(world().totals().transfer_seconds, before) << "finished though nobody polls";
   exchange.wait();
   EXPECT_TRUE(exchange.arrived());

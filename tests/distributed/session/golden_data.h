@@ -20,6 +20,13 @@ inline std::vector<TokenId> ids_of(const SafetensorsFile& file, const std::strin
   return ids;
 }
 
+inline std::vector<std::int32_t> values(const std::vector<TokenId>& ids) {
+  std::vector<std::int32_t> numbers;
+  numbers.reserve(ids.size());
+  for (const TokenId id : ids) numbers.push_back(id.value());
+  return numbers;
+}
+
 inline GroupSpec all_ranks() {
   return {.symbol = GroupSpec::Symbol::all, .ranks = {}};
 }

@@ -32,13 +32,6 @@ json read_json(const std::string& path) {
   return json::parse(std::ifstream(path));
 }
 
-std::vector<std::int32_t> values(const std::vector<TokenId>& ids) {
-  std::vector<std::int32_t> out;
-  out.reserve(ids.size());
-  for (const TokenId id : ids) out.push_back(id.value());
-  return out;
-}
-
 class Golden : public testing::TestWithParam<std::string> {
  protected:
   Golden() : config_(load_model_config(folder(GetParam()))), weights_(open_checkpoint(folder(GetParam()))) {}
@@ -89,7 +82,7 @@ TEST_P(Golden, GreedyTokensAreThoseOfTheReference) {
       const int n = golden_case["n"];
       const auto result = session.generate(request_of(ids_of(golden, "ids." + std::to_string(n)), 16, config_));
       if (!first_rank() || golden_case["min_margin"] < kCloseLogits) continue;
-      EXPECT_EQ(values(result.generated_ids), golden_case["greedy"].get<std::vector<std::int32_t>>())
+      EXPECT_EQ(test::values(result.generated_ids), golden_case["greedy"].get<std::vector<std::int32_t>>())
           << name << ", n = " << n;
     }
   }
@@ -124,7 +117,7 @@ TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
       for (const OriginalPosition position : result.kept) kept.push_back(position.value());
       EXPECT_EQ(kept, read_i64_tensor(golden, key + ".indices")) << name << ", " << key;
       if (golden_case["min_margin"] < kCloseLogits) continue;
-      EXPECT_EQ(values(result.generated_ids), golden_case["greedy"].get<std::vector<std::int32_t>>())
+      EXPECT_EQ(test::values(result.generated_ids), golden_case["greedy"].get<std::vector<std::int32_t>>())
           << name << ", " << key;
     }
   }
@@ -160,7 +153,7 @@ TEST_P(Golden, EveryPlanDrawsTheSameText) {
     const auto result = generate(plan);
     if (!first_rank()) continue;
     EXPECT_EQ(result.generated_ids.size(), 24u);
-    EXPECT_EQ(values(result.generated_ids), values(expected.generated_ids)) << name;
+    EXPECT_EQ(test::values(result.generated_ids), test::values(expected.generated_ids)) << name;
     EXPECT_EQ(result.kept, expected.kept) << name;
     EXPECT_EQ(result.ranks.size(), static_cast<std::size_t>(world().size())) << name;
   }
@@ -182,7 +175,7 @@ TEST_P(Golden, EveryRingVariantDrawsTheSameText) {
       const GenerationResult result = session.generate(request);
       if (!first) first = result;
       if (!first_rank()) continue;
-      EXPECT_EQ(values(result.generated_ids), values(first->generated_ids)) << name(variant);
+      EXPECT_EQ(test::values(result.generated_ids), test::values(first->generated_ids)) << name(variant);
       EXPECT_EQ(result.kept, first->kept) << name(variant);
     }
   }

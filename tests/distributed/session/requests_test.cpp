@@ -15,12 +15,6 @@
 namespace gemring {
 namespace {
 
-std::vector<std::int32_t> values(const std::vector<TokenId>& ids) {
-  std::vector<std::int32_t> out;
-  for (const TokenId id : ids) out.push_back(id.value());
-  return out;
-}
-
 std::vector<TokenId> prompt_of(std::int32_t tokens, std::int32_t seed) {
   std::vector<TokenId> ids;
   for (std::int32_t i = 0; i < tokens; ++i) ids.emplace_back((i * (7 + 2 * seed) + 31 * seed) % 300 + 3);
@@ -65,7 +59,8 @@ class Requests : public testing::Test {
     for (std::size_t i = 0; i < std::min(got.size(), expected.size()); ++i) {
       EXPECT_EQ(got[i].kept, expected[i].kept) << name << ", request " << i;  // known on every rank
       if (!first_rank()) continue;
-      EXPECT_EQ(values(got[i].generated_ids), values(expected[i].generated_ids)) << name << ", request " << i;
+      EXPECT_EQ(test::values(got[i].generated_ids), test::values(expected[i].generated_ids))
+          << name << ", request " << i;
       EXPECT_EQ(got[i].scores, expected[i].scores) << name << ", request " << i;
       EXPECT_EQ(got[i].stop_reason, expected[i].stop_reason) << name << ", request " << i;
       EXPECT_EQ(got[i].prompt_tokens, expected[i].prompt_tokens) << name << ", request " << i;
@@ -198,7 +193,7 @@ TEST_F(Requests, SayEveryTokenAndTheirEndOnce) {
     requests[i].on_token = [&said, i](TokenId id) { said[i].push_back(id); };
     requests[i].on_end = [&said, &ends, i](const GenerationResult& result) {
       ++ends[i];
-      EXPECT_EQ(values(result.generated_ids), values(said[i]));
+      EXPECT_EQ(test::values(result.generated_ids), test::values(said[i]));
       EXPECT_GE(result.seconds, result.time_to_first_token_seconds);
       EXPECT_GE(result.time_to_first_token_seconds, result.filter_seconds);
     };

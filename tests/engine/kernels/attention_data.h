@@ -14,6 +14,8 @@
 
 namespace gemring::test {
 
+inline constexpr double kAttentionTolerance = 3e-6;  // of values in [-1, 1)
+
 struct AttentionShape {
   std::size_t tokens = 1;
   std::size_t kv_heads = 2;

@@ -12,11 +12,10 @@ namespace {
 using test::AttentionData;
 using test::AttentionShape;
 using test::causal;
+using test::kAttentionTolerance;
 using test::largest_difference;
 using test::State;
 using test::with_every_isa;
-
-constexpr double kTolerance = 3e-6;  // of values in [-1, 1)
 
 /// Shapes of both kernels: one query (few heads, many heads), and tiles.
 std::vector<AttentionShape> shapes() {
@@ -41,7 +40,8 @@ TEST(AttentionState, PiecesCarriedOnEqualOneCall) {
         data.attend_piece(state, 0, cut, seen, StateUse::start);
         data.attend_piece(state, cut, cut, seen, StateUse::carry_on);  // a shard without keys
         data.attend_piece(state, cut, 300, seen, StateUse::carry_on);
-        EXPECT_LT(largest_difference(data.finished(state), expected), kTolerance) << shape.text() << ", cut " << cut;
+        EXPECT_LT(largest_difference(data.finished(state), expected), kAttentionTolerance)
+            << shape.text() << ", cut " << cut;
       }
     });
   }
@@ -58,7 +58,7 @@ TEST(AttentionState, RowsThatSeeNothingAtFirstCarryOnLater) {
       EXPECT_EQ(state.m[0], kNothingSeen);
       data.attend_piece(state, 150, 200, seen, StateUse::carry_on);
       data.attend_piece(state, 0, 150, seen, StateUse::carry_on);
-      EXPECT_LT(largest_difference(data.finished(state), expected), kTolerance) << shape.text();
+      EXPECT_LT(largest_difference(data.finished(state), expected), kAttentionTolerance) << shape.text();
     });
   }
 }
@@ -91,8 +91,8 @@ TEST(AttentionState, MergeInEitherOrderEqualsOneCall) {
       merge(forward.view(), third.view());
       merge(backward.view(), second.view());
       merge(backward.view(), first.view());
-      EXPECT_LT(largest_difference(data.finished(forward), expected), kTolerance) << shape.text();
-      EXPECT_LT(largest_difference(data.finished(backward), expected), kTolerance) << shape.text();
+      EXPECT_LT(largest_difference(data.finished(forward), expected), kAttentionTolerance) << shape.text();
+      EXPECT_LT(largest_difference(data.finished(backward), expected), kAttentionTolerance) << shape.text();
     });
   }
 }

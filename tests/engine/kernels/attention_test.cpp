@@ -14,10 +14,9 @@ namespace {
 using test::AttentionData;
 using test::AttentionShape;
 using test::causal;
+using test::kAttentionTolerance;
 using test::largest_difference;
 using test::with_every_isa;
-
-constexpr double kTolerance = 3e-6;  // of values in [-1, 1)
 
 /// Each query sees the first so many keys.
 std::vector<KeyRange> ranges(const std::vector<std::int32_t>& ends) {
@@ -27,7 +26,7 @@ std::vector<KeyRange> ranges(const std::vector<std::int32_t>& ends) {
 }
 
 void expect_like_double(const AttentionShape& shape, const std::vector<KeyRange>& seen, float query_scale = 2,
-                        double tolerance = kTolerance) {
+                        double tolerance = kAttentionTolerance) {
   AttentionData data(shape, query_scale);
   const std::vector<double> expected = data.expected(seen);
   with_every_isa([&] { EXPECT_LT(largest_difference(data.attended(seen), expected), tolerance) << shape.text(); });
@@ -188,8 +187,8 @@ TEST(AttentionKernels, TheFewRowsKernelAndTheTileAgree) {
         std::vector<float> scratch(table.attention_scratch(8, head_dim));
         const auto few = tile_by(table.attention_few, data, seen, scratch);
         const auto tiled = tile_by(table.attention_tile, data, seen, scratch);
-        EXPECT_LT(largest_difference(few, tiled), kTolerance) << name(isa) << " " << head_dim;
-        EXPECT_LT(largest_difference(few, data.expected(seen)), kTolerance) << name(isa) << " " << head_dim;
+        EXPECT_LT(largest_difference(few, tiled), kAttentionTolerance) << name(isa) << " " << head_dim;
+        EXPECT_LT(largest_difference(few, data.expected(seen)), kAttentionTolerance) << name(isa) << " " << head_dim;
       }
     }
   }

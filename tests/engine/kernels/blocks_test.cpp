@@ -209,7 +209,7 @@ TEST(Blocks, PartOfABlockIsABug) {
 }
 
 /// linear() on random blocks against the product in double, both ways of output.
-void expect_product(DataType type, std::size_t tokens, std::size_t rows, std::size_t cols) {
+void expect_block_product(DataType type, std::size_t tokens, std::size_t rows, std::size_t cols) {
   const RandomBlocks w(type, rows * cols, static_cast<std::uint32_t>(cols), 0.002f);
   const std::vector<float> x = test::numbers(tokens * cols, 1);
   const std::vector<float> before = test::numbers(tokens * rows, 3);
@@ -236,7 +236,7 @@ void expect_product(DataType type, std::size_t tokens, std::size_t rows, std::si
 
 TEST(Blocks, LinearLayersOfAnyNumberOfTokens) {
   for (const DataType type : kBlockTypes) {
-    for (const std::size_t tokens : {1u, 2u, 5u, 11u, 12u, 40u}) expect_product(type, tokens, 70, 512);
+    for (const std::size_t tokens : {1u, 2u, 5u, 11u, 12u, 40u}) expect_block_product(type, tokens, 70, 512);
   }
 }
 
@@ -244,8 +244,8 @@ TEST(Blocks, RowsOfBlocksOf32NeedNotBeMultiplesOf256) {
   for (const DataType type : kBlockTypes) {
     if (block_elements(type) != 32) continue;
     for (const std::size_t cols : {32u, 96u, 288u, 576u}) {
-      expect_product(type, 3, 33, cols);
-      expect_product(type, 17, 33, cols);
+      expect_block_product(type, 3, 33, cols);
+      expect_block_product(type, 17, 33, cols);
     }
   }
 }

@@ -1,5 +1,5 @@
 // Products of many tokens in 8 bits, on every instruction set that has them, against double arithmetic on the numbers
-// that the blocks and the rounded activations stand for.
+// that the blocks and the rounded_to_8_bits activations stand for.
 #include "engine/kernels/linear_int8.h"
 
 #include <gtest/gtest.h>
@@ -43,7 +43,7 @@ int with_every_int8_isa(Action action) {
   if ((sets) == 0) GTEST_SKIP() << "this processor has no AVX-512 VNNI"
 
 /// The numbers that activations become: whole multiples of a 127th of the largest of 32.
-std::vector<double> rounded(const std::vector<float>& x) {
+std::vector<double> rounded_to_8_bits(const std::vector<float>& x) {
   std::vector<double> values;
   for (std::size_t part = 0; part < x.size(); part += 32) {
     float largest = 0;
@@ -56,13 +56,13 @@ std::vector<double> rounded(const std::vector<float>& x) {
   return values;
 }
 
-void expect_products(DataType type, std::size_t tokens, std::size_t rows, std::size_t cols) {
+void expect_rounded_products(DataType type, std::size_t tokens, std::size_t rows, std::size_t cols) {
   SCOPED_TRACE(std::string(name(type)) + ", " + std::to_string(tokens) + " tokens, [" + std::to_string(rows) + ", " +
                std::to_string(cols) + "]");
   const RandomBlocks w(type, rows * cols, 1, 0.002f);
   const std::vector<float> x = numbers(tokens * cols, 2);
   const std::vector<float> before = numbers(tokens * rows, 3);
-  const BlockProducts expected(w, rounded(x), tokens, rows);
+  const BlockProducts expected(w, rounded_to_8_bits(x), tokens, rows);
   const WeightMatrix weights{type, w.data(), rows, cols};
   with_every_int8_isa([&] {
     LinearScratch scratch({tokens, cols});
@@ -81,15 +81,17 @@ void expect_products(DataType type, std::size_t tokens, std::size_t rows, std::s
 
 TEST(LinearInt8, AnyNumberOfTokensRowsAndInputs) {
   SKIP_WITHOUT_INT8(with_every_int8_isa([] {}));
-  for (const std::size_t tokens : {2u, 5u, 6u, 7u, 12u, 61u}) expect_products(DataType::q8_0, tokens, 48, 64);
-  for (const std::size_t rows : {1u, 15u, 16u, 17u, 31u, 32u, 33u, 300u}) expect_products(DataType::q8_0, 8, rows, 96);
-  for (const std::size_t cols : {32u, 480u, 512u, 544u, 1056u}) expect_products(DataType::q8_0, 13, 20, cols);
+  for (const std::size_t tokens : {2u, 5u, 6u, 7u, 12u, 61u}) expect_rounded_products(DataType::q8_0, tokens, 48, 64);
+  for (const std::size_t rows : {1u, 15u, 16u, 17u, 31u, 32u, 33u, 300u})
+    expect_rounded_products(DataType::q8_0, 8, rows, 96);
+  for (const std::size_t cols : {32u, 480u, 512u, 544u, 1056u}) expect_rounded_products(DataType::q8_0, 13, 20, cols);
 }
 
 TEST(LinearInt8, EveryTypeOfBlocks) {
   SKIP_WITHOUT_INT8(with_every_int8_isa([] {}));
   for (const DataType type : kBlockTypes) {
-    for (const std::size_t blocks : {1u, 2u, 3u, 21u}) expect_products(type, 9, 37, blocks * block_elements(type));
+    for (const std::size_t blocks : {1u, 2u, 3u, 21u})
+      expect_rounded_products(type, 9, 37, blocks * block_elements(type));
   }
 }
 
@@ -168,8 +170,8 @@ void expect_gated(DataType gate_type, DataType up_type, std::size_t tokens, std:
   const RandomBlocks up(up_type, outputs * cols, 3, 0.001f);
   const std::vector<float> g = biased ? numbers(outputs, 4) : std::vector<float>();
   const std::vector<float> u = biased ? numbers(outputs, 5) : std::vector<float>();
-  const BlockProducts gates(gate, rounded(x), tokens, outputs);
-  const BlockProducts ups(up, rounded(x), tokens, outputs);
+  const BlockProducts gates(gate, rounded_to_8_bits(x), tokens, outputs);
+  const BlockProducts ups(up, rounded_to_8_bits(x), tokens, outputs);
   with_every_int8_isa([&] {
     LinearScratch scratch({tokens, cols, outputs});
     LinearInput input({x.data(), tokens, cols});

@@ -1,5 +1,5 @@
 // Products of many tokens on tiles of bf16, on every instruction set that has them, against double arithmetic on the
-// rounded operands: the products are exact, only the sums are rounded.
+// rounded_to_bf16 operands: the products are exact, only the sums are rounded_to_bf16.
 #include "engine/kernels/linear_tiles.h"
 
 #include <gtest/gtest.h>
@@ -40,7 +40,7 @@ int with_every_bf16_isa(Action action) {
 #define SKIP_WITHOUT_BF16(sets) \
   if ((sets) == 0) GTEST_SKIP() << "this processor has no products of bf16"
 
-std::vector<float> rounded(std::vector<float> values) {
+std::vector<float> rounded_to_bf16(std::vector<float> values) {
   for (float& value : values) value = to_float(to_bfloat16(value));
   return values;
 }
@@ -51,8 +51,8 @@ struct Product {
   double largest_magnitude = 0;
 };
 
-Product product(const std::vector<float>& x, const std::vector<float>& w, std::size_t tokens, std::size_t rows,
-                std::size_t cols) {
+Product product_and_magnitude(const std::vector<float>& x, const std::vector<float>& w, std::size_t tokens,
+                              std::size_t rows, std::size_t cols) {
   Product result{std::vector<double>(tokens * rows), 0};
   for (std::size_t t = 0; t < tokens; ++t) {
     for (std::size_t r = 0; r < rows; ++r) {
@@ -94,13 +94,14 @@ std::vector<float> widened(DataType type, const std::vector<std::byte>& stored, 
   return values;
 }
 
-void expect_product(DataType type, std::size_t tokens, std::size_t rows, std::size_t cols) {
+void expect_tiled_product(DataType type, std::size_t tokens, std::size_t rows, std::size_t cols) {
   SCOPED_TRACE(std::string(name(type)) + ", " + std::to_string(tokens) + " tokens, [" + std::to_string(rows) + ", " +
                std::to_string(cols) + "]");
   const std::vector<float> x = numbers(tokens * cols, 1);
   const std::vector<float> before = numbers(tokens * rows, 3);
   const std::vector<std::byte> stored = random_weights(type, rows * cols, 2);
-  const Product expected = product(rounded(x), rounded(widened(type, stored, rows * cols)), tokens, rows, cols);
+  const Product expected = product_and_magnitude(
+      rounded_to_bf16(x), rounded_to_bf16(widened(type, stored, rows * cols)), tokens, rows, cols);
   const double bound = 1e-6 * expected.largest_magnitude + 1e-6;
   std::vector<double> added = expected.sums;
   for (std::size_t i = 0; i < added.size(); ++i) added[i] += static_cast<double>(before[i]);
@@ -119,22 +120,23 @@ void expect_product(DataType type, std::size_t tokens, std::size_t rows, std::si
 
 TEST(LinearTiles, AnyNumberOfTokensRowsAndInputs) {
   SKIP_WITHOUT_BF16(with_every_bf16_isa([] {}));
-  for (const std::size_t tokens : {2u, 15u, 16u, 17u, 33u, 70u}) expect_product(DataType::f32, tokens, 48, 64);
-  for (const std::size_t rows : {1u, 15u, 16u, 17u, 31u, 33u, 300u}) expect_product(DataType::bf16, 20, rows, 96);
-  for (const std::size_t cols : {1u, 2u, 31u, 33u, 255u, 257u, 300u}) expect_product(DataType::bf16, 18, 20, cols);
+  for (const std::size_t tokens : {2u, 15u, 16u, 17u, 33u, 70u}) expect_tiled_product(DataType::f32, tokens, 48, 64);
+  for (const std::size_t rows : {1u, 15u, 16u, 17u, 31u, 33u, 300u}) expect_tiled_product(DataType::bf16, 20, rows, 96);
+  for (const std::size_t cols : {1u, 2u, 31u, 33u, 255u, 257u, 300u})
+    expect_tiled_product(DataType::bf16, 18, 20, cols);
 }
 
 TEST(LinearTiles, MoreInputsThanAPanelTakesAtOnce) {
   SKIP_WITHOUT_BF16(with_every_bf16_isa([] {}));
-  expect_product(DataType::bf16, 50, 70, TileScratch::kDepth * kTileInputs + 40);
-  expect_product(DataType::q8_0, 3, 40, 2 * TileScratch::kDepth * kTileInputs + 32);
+  expect_tiled_product(DataType::bf16, 50, 70, TileScratch::kDepth * kTileInputs + 40);
+  expect_tiled_product(DataType::q8_0, 3, 40, 2 * TileScratch::kDepth * kTileInputs + 32);
 }
 
 TEST(LinearTiles, EveryStoredType) {
   SKIP_WITHOUT_BF16(with_every_bf16_isa([] {}));
   for (const DataType type : {DataType::f16, DataType::q8_0, DataType::q4_0, DataType::q4_1, DataType::q5_0,
                               DataType::q5_1, DataType::q4_k, DataType::q5_k, DataType::q6_k})
-    expect_product(type, 19, 37, 512);
+    expect_tiled_product(type, 19, 37, 512);
 }
 
 TEST(LinearTiles, AWorkedProduct) {
@@ -169,7 +171,7 @@ TEST(LinearTiles, ATokenDoesNotDependOnItsNeighboursNorOnThreads) {
   }));
 }
 
-/// silu(x G^T + g) (x U^T + u), rounded to bf16, then multiplied by a unit matrix to read it.
+/// silu(x G^T + g) (x U^T + u), rounded_to_bf16 to bf16, then multiplied by a unit matrix to read it.
 void expect_gated(std::size_t tokens, std::size_t outputs, bool biased) {
   SCOPED_TRACE(std::to_string(tokens) + " tokens, " + std::to_string(outputs) + " outputs, biased " +
                std::to_string(biased));
@@ -179,8 +181,8 @@ void expect_gated(std::size_t tokens, std::size_t outputs, bool biased) {
   const test::Stored up(DataType::bf16, numbers(outputs * cols, 3));
   const std::vector<float> g = biased ? numbers(outputs, 4) : std::vector<float>();
   const std::vector<float> u = biased ? numbers(outputs, 5) : std::vector<float>();
-  const Product gates = product(rounded(x), gate.values(), tokens, outputs, cols);
-  const Product ups = product(rounded(x), up.values(), tokens, outputs, cols);
+  const Product gates = product_and_magnitude(rounded_to_bf16(x), gate.values(), tokens, outputs, cols);
+  const Product ups = product_and_magnitude(rounded_to_bf16(x), up.values(), tokens, outputs, cols);
   std::vector<double> expected(tokens * outputs);
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const double a = gates.sums[i] + (biased ? static_cast<double>(g[i % outputs]) : 0);

@@ -16,8 +16,8 @@
 namespace gemring {
 namespace {
 
-constexpr Compute kBf16{.many = ComputeType::bf16, .many_blocks = ComputeType::bf16};
-constexpr Compute kF32{};
+constexpr Compute kNormedBf16{.many = ComputeType::bf16, .many_blocks = ComputeType::bf16};
+constexpr Compute kNormedF32{};
 constexpr float kEpsilon = 1e-5f;
 
 /// Tiles or rows as they lie in memory.
@@ -73,7 +73,7 @@ void expect_the_same_bits(Compute compute) {
 }
 
 TEST(NormedInput, RowsOfF32AreTheNormsOwn) {
-  test::with_every_isa([] { expect_the_same_bits(kF32); });
+  test::with_every_isa([] { expect_the_same_bits(kNormedF32); });
 }
 
 TEST(NormedInput, TilesAreTheSameForAnyNumberOfThreads) {
@@ -81,20 +81,20 @@ TEST(NormedInput, TilesAreTheSameForAnyNumberOfThreads) {
   test::with_every_isa([&] {
     if (kernels().tiles.pack_tokens == nullptr) return;
     ++sets;
-    expect_the_same_bits(kBf16);
+    expect_the_same_bits(kNormedBf16);
   });
   if (sets == 0) GTEST_SKIP() << "this processor has no products of bf16";
 }
 
 TEST(NormedInput, ScratchOfTilesIsWhatThreadsPackAtATime) {
-  EXPECT_EQ(normed_rows(2048, kF32, 2), 2048u);
-  EXPECT_EQ(normed_rows(2048, kBf16, 2), 32u);
-  EXPECT_EQ(normed_rows(20, kBf16, 2), 20u);
-  EXPECT_EQ(normed_rows(1, kBf16, 2), 1u);
+  EXPECT_EQ(normed_rows(2048, kNormedF32, 2), 2048u);
+  EXPECT_EQ(normed_rows(2048, kNormedBf16, 2), 32u);
+  EXPECT_EQ(normed_rows(20, kNormedBf16, 2), 20u);
+  EXPECT_EQ(normed_rows(1, kNormedBf16, 2), 1u);
 }
 
 TEST(NormedInput, ScratchThatIsTooSmallIsFound) {
-  const test::UseCompute use(kF32);
+  const test::UseCompute use(kNormedF32);
   const Data data(20, 64);
   LinearScratch scratch({20, 64, 0});
   std::vector<float> normed(19 * 64);

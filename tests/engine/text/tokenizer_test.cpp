@@ -14,16 +14,16 @@ using Ids = std::vector<int>;
 using Ends = std::vector<std::size_t>;
 
 // 256 "he", 257 "ll", 258 "hell", 259 " o" (Ġ is the space), 260 "hello"
-const std::vector<std::string> kMerges = {"h e", "l l", "he ll", "Ġ o", "hell o"};
+const std::vector<std::string> kHelloMerges = {"h e", "l l", "he ll", "Ġ o", "hell o"};
 
 TEST(Tokenizer, MergesInsideWordsOnly) {
-  const Encoding encoding = load(tiny_tokenizer(kMerges)).encode("hello o");
+  const Encoding encoding = load(tiny_tokenizer(kHelloMerges)).encode("hello o");
   EXPECT_EQ(ids(encoding), (Ids{260, 259}));
   EXPECT_EQ(encoding.ends, (Ends{5, 7}));
 }
 
 TEST(Tokenizer, MergesMayBePairsInsteadOfStrings) {
-  nlohmann::json file = tiny_tokenizer(kMerges);
+  nlohmann::json file = tiny_tokenizer(kHelloMerges);
   for (auto& merge : file["model"]["merges"]) {
     const auto line = merge.get<std::string>();
     merge = json_array({line.substr(0, line.find(' ')), line.substr(line.find(' ') + 1)});
@@ -50,7 +50,7 @@ TEST(Tokenizer, EndsMayLieInsideAUtf8Sequence) {
 }
 
 TEST(Tokenizer, EndsCountTheOriginalTextWhereASpaceIsPutInFront) {
-  nlohmann::json file = tiny_tokenizer(kMerges);
+  nlohmann::json file = tiny_tokenizer(kHelloMerges);
   file["pre_tokenizer"]["add_prefix_space"] = true;
   const Encoding encoding = load(file).encode("ox");
   EXPECT_EQ(ids(encoding), (Ids{259, 'x'}));
@@ -69,7 +69,7 @@ TEST(Tokenizer, WhatIsDroppedAtTheEndBelongsToTheLastToken) {
 TEST(Tokenizer, TheTokensOfAQuestionAreThoseThatEndBehindItsFirstByte) {
   // "...\nhello" + " o?": the question begins at byte 8.
   const std::string prompt = "ab\nhello", question = " o?";
-  const Encoding encoding = load(tiny_tokenizer(kMerges)).encode(prompt + question);
+  const Encoding encoding = load(tiny_tokenizer(kHelloMerges)).encode(prompt + question);
   EXPECT_EQ(ids(encoding), (Ids{'a', 'b', '\n', 260, 259, '?'}));
   const auto in_question =
       std::count_if(encoding.ends.begin(), encoding.ends.end(), [&](std::size_t end) { return end > prompt.size(); });
@@ -77,7 +77,7 @@ TEST(Tokenizer, TheTokensOfAQuestionAreThoseThatEndBehindItsFirstByte) {
 }
 
 TEST(Tokenizer, SpecialTokensInThePromptAreParsed) {
-  nlohmann::json file = tiny_tokenizer(kMerges);
+  nlohmann::json file = tiny_tokenizer(kHelloMerges);
   file["added_tokens"] = json_array({added_token(300, "<|end|>")});
   const Tokenizer tokenizer = load(file);
   const Encoding encoding = tokenizer.encode("he<|end|>he");
@@ -91,7 +91,7 @@ TEST(Tokenizer, SpecialTokensInThePromptAreParsed) {
 }
 
 TEST(Tokenizer, BosComesFromThePostProcessorOnce) {
-  nlohmann::json file = tiny_tokenizer(kMerges);
+  nlohmann::json file = tiny_tokenizer(kHelloMerges);
   file["added_tokens"] = json_array({added_token(300, "<s>")});
   const nlohmann::json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", true}};
   file["post_processor"] = {{"type", "Sequence"}, {"processors", json_array({byte_level, bos_template(300, "<s>")})}};
@@ -104,7 +104,7 @@ TEST(Tokenizer, BosComesFromThePostProcessorOnce) {
 }
 
 TEST(Tokenizer, BosComesFromTheConfigWhereThePostProcessorHasNone) {
-  nlohmann::json file = tiny_tokenizer(kMerges);
+  nlohmann::json file = tiny_tokenizer(kHelloMerges);
   file["added_tokens"] = json_array({added_token(300, "<s>")});
   EXPECT_EQ(ids(load(file, {{"bos_token", "<s>"}}).encode("he")), (Ids{256}));
   EXPECT_EQ(ids(load(file, {{"add_bos_token", false}, {"bos_token", "<s>"}}).encode("he")), (Ids{256}));
@@ -114,7 +114,7 @@ TEST(Tokenizer, BosComesFromTheConfigWhereThePostProcessorHasNone) {
 }
 
 TEST(Tokenizer, AnExplicitAddBosTokenDecidesOverThePostProcessor) {
-  nlohmann::json file = tiny_tokenizer(kMerges);
+  nlohmann::json file = tiny_tokenizer(kHelloMerges);
   file["added_tokens"] = json_array({added_token(300, "<s>")});
   file["post_processor"] = bos_template(300, "<s>");
   EXPECT_EQ(ids(load(file, {{"add_bos_token", true}, {"bos_token", "<s>"}}).encode("he")), (Ids{300, 256}));
@@ -122,7 +122,7 @@ TEST(Tokenizer, AnExplicitAddBosTokenDecidesOverThePostProcessor) {
 }
 
 TEST(Tokenizer, BytesAreTheTokensOwnAndEmptyForSpecialAndMissingOnes) {
-  nlohmann::json file = tiny_tokenizer(kMerges);
+  nlohmann::json file = tiny_tokenizer(kHelloMerges);
   nlohmann::json plain = added_token(301, "two words");
   plain["special"] = false;
   file["added_tokens"] = json_array({added_token(300, "<s>"), plain});
@@ -136,7 +136,7 @@ TEST(Tokenizer, BytesAreTheTokensOwnAndEmptyForSpecialAndMissingOnes) {
 }
 
 TEST(Tokenizer, DecodeLeavesSpecialTokensOutUnlessAsked) {
-  nlohmann::json file = tiny_tokenizer(kMerges);
+  nlohmann::json file = tiny_tokenizer(kHelloMerges);
   file["added_tokens"] = json_array({added_token(300, "<s>")});
   const Tokenizer tokenizer = load(file);
   EXPECT_EQ(tokenizer.decode(tokens({300, 260, 0xC3, 0xA9})), "helloé");

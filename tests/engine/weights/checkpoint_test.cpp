@@ -5,6 +5,7 @@
 
 #include "engine/base/check.h"
 #include "engine/weights/tensor_source.h"
+#include "tests/engine/weights/loaded.h"
 #include "tests/support/files.h"
 
 namespace gemring {
@@ -15,10 +16,7 @@ using test::contains;
 using test::error_of;
 using test::safetensors;
 using test::TemporaryDirectory;
-
-std::string text(const TensorData& data) {
-  return {reinterpret_cast<const char*>(data.bytes().data()), data.bytes().size()};
-}
+using test::text;
 
 /// One f32 tensor of one element.
 std::string one_tensor(const std::string& name, float value = 1.0f) {

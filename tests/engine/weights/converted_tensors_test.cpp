@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/kernels/quantise.h"
 #include "engine/weights/gguf.h"
+#include "tests/engine/weights/loaded.h"
 #include "tests/support/gguf.h"
 #include "tests/support/numbers.h"
 
@@ -19,11 +20,9 @@ using test::bytes_of;
 using test::contains;
 using test::error_of;
 using test::GgufBuilder;
+using test::load_f32;
 using test::TemporaryDirectory;
-
-std::string text(const TensorData& data) {
-  return {reinterpret_cast<const char*>(data.bytes().data()), data.bytes().size()};
-}
+using test::text;
 
 template <class T>
 std::string bytes_of_all(const std::vector<T>& values) {
@@ -36,13 +35,6 @@ std::vector<TensorInfo> infos(DataType type) {
           {"narrow", type, {7, 40}, 280 * size},
           {"norm", type, {96}, 96 * size},
           {"w", type, {50, 64}, 3200 * size}};
-}
-
-std::vector<float> load_f32(const TensorSource& source, const char* name) {
-  const std::string bytes = text(*source.load(*source.find(name)));
-  std::vector<float> values(bytes.size() / 4);
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
 }
 
 TEST(ConvertedTensors, EveryMatrixBecomesTheWantedType) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "tests/engine/weights/loaded.h"
 #include "tests/support/gguf.h"
 
 namespace gemring {
@@ -15,10 +16,7 @@ using test::contains;
 using test::error_of;
 using test::GgufBuilder;
 using test::TemporaryDirectory;
-
-std::string text(const TensorData& data) {
-  return {reinterpret_cast<const char*>(data.bytes().data()), data.bytes().size()};
-}
+using test::text;
 
 const std::string kNan = bytes_of(std::uint16_t{0x7e00});       // as f16
 const std::string kInfinite = bytes_of(std::uint16_t{0xfc00});  // the negative one

@@ -7,18 +7,16 @@
 #include <filesystem>
 
 #include "engine/weights/mapping_registry.h"
+#include "tests/engine/weights/loaded.h"
 #include "tests/support/files.h"
 
 namespace gemring {
 namespace {
 
 using test::TemporaryDirectory;
+using test::text;
 
 constexpr std::size_t kPage = 4096;
-
-std::string text(const TensorData& data) {
-  return {reinterpret_cast<const char*>(data.bytes().data()), data.bytes().size()};
-}
 
 const MappingRecord* record_at(const std::byte* address) {
   return mapping_registry().find(reinterpret_cast<std::uintptr_t>(address));

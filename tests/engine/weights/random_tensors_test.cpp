@@ -6,16 +6,12 @@
 
 #include "engine/kernels/elementwise.h"
 #include "engine/weights/tensor_source.h"
+#include "tests/engine/weights/loaded.h"
 
 namespace gemring {
 namespace {
 
-std::vector<float> load_f32(const TensorSource& source, const char* name) {
-  const auto data = source.load(*source.find(name));
-  std::vector<float> values(data->bytes().size() / sizeof(float));
-  std::memcpy(values.data(), data->bytes().data(), data->bytes().size());
-  return values;
-}
+using test::load_f32;
 
 template <class T>
 std::vector<T> load_halves(const TensorSource& source, const char* name) {
