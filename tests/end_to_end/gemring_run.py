@@ -93,12 +93,18 @@ class Run:
             stderr=subprocess.PIPE)
         self.readers = [threading.Thread(target=self._read, args=(self.process.stdout, self.out), daemon=True),
                         threading.Thread(target=self._read, args=(self.process.stderr, self.err), daemon=True)]
-        for reader in self.readers:
-            reader.start()
+        self.finished = None  # when the program had ended, whoever waits for that or does not
+        self.waiter = threading.Thread(target=self._wait, daemon=True)
+        for thread in (*self.readers, self.waiter):
+            thread.start()
         if stdin is not None:
             self.say(stdin)
             if not keep_open:
                 self.close_stdin()
+
+    def _wait(self):
+        self.process.wait()
+        self.finished = time.monotonic()
 
     def _read(self, stream, target):
         with stream:
@@ -157,7 +163,7 @@ class Run:
         except subprocess.TimeoutExpired:
             self.kill_all()
             raise AssertionError(f"still running after {timeout} s: {self.describe()}") from None
-        self.finished = time.monotonic()
+        self.waiter.join()
         for reader in self.readers:
             reader.join(10)
         return self
