@@ -1,6 +1,7 @@
 #include "distributed/plan/ring_variant.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -138,6 +139,10 @@ void send_step(RingVariant variant, const Blocks& blocks, int step, StepClock& c
   }
 }
 
+bool on_one_host(const GroupLinks& links) {
+  return std::adjacent_find(links.hosts.begin(), links.hosts.end(), std::not_equal_to<>()) == links.hosts.end();
+}
+
 double buffer_bytes(RingVariant variant, const Blocks& blocks) {
   const int members = blocks.members();
   double all_keys = 0, all_queries = 0, keys = 0, queries = 0, state = 0;
@@ -210,8 +215,9 @@ RingCost ring_cost(RingVariant variant, const RingWork& work, const GroupLinks& 
     send_step(variant, blocks, step, clock);
     const double messages = clock.finish();
     cost.transfer_seconds += messages;
-    // Results of a step follow its compute: those of the last one have nothing left beside them.
-    const bool alone = variant != RingVariant::pass_kv && variant != RingVariant::all_gather && step + 1 == members;
+    // Results of a step follow its compute: those of the last one have nothing left beside them. Nor have gathered
+    // keys.
+    const bool alone = variant == RingVariant::all_gather || (variant != RingVariant::pass_kv && step + 1 == members);
     const double beside = alone ? 0 : compute;
     computed += alone ? 0 : 1;
     cost.seconds += std::max(beside, messages) + (1 - work.overlap) * std::min(beside, messages);
@@ -222,16 +228,17 @@ RingCost ring_cost(RingVariant variant, const RingWork& work, const GroupLinks& 
   return cost;
 }
 
-ChosenRing choose_ring(const RingWork& work, const GroupLinks& links, std::optional<RingVariant> asked,
-                       double most_buffer_bytes) {
+ChosenRing choose_ring(const RingWork& work, const GroupLinks& links, std::optional<RingVariant> asked) {
   if (asked) return {*asked, ring_cost(*asked, work, links)};
-  std::optional<ChosenRing> best;
-  for (const RingVariant variant : kRingVariants) {
+  ChosenRing best = choose_ring(work, links, RingVariant::pass_kv);
+  for (const RingVariant variant : {RingVariant::pass_q, RingVariant::token_ring, RingVariant::all_gather}) {
     RingCost cost = ring_cost(variant, work, links);
-    if (cost.buffer_bytes > most_buffer_bytes || (best && cost.seconds >= best->cost.seconds)) continue;
-    best = {variant, std::move(cost)};
+    const bool gathers = variant == RingVariant::all_gather;
+    if (gathers && cost.buffer_bytes > kMostGatheredBytes) continue;
+    const double worth = gathers && on_one_host(links) ? kWorthOfEqualBits : 1;
+    if (cost.seconds < worth * best.cost.seconds) best = {variant, std::move(cost)};
   }
-  return best ? *std::move(best) : choose_ring(work, links, RingVariant::pass_kv);
+  return best;
 }
 
 }  // namespace gemring

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -69,8 +68,7 @@ double bytes_sent(RingVariant variant, const RingWork& work, int member, int ste
 
 /// All of it. A step of messages ends when the slowest member's has: a host's ranks share its network, the ranks of a
 /// host copy for themselves. Messages of step s run beside the compute of step s; of pass_kv the last compute step has
-/// none beside it, of pass_q and token_ring the results of the last one, and of all_gather everything but the own
-/// block.
+/// none beside it, of pass_q and token_ring the results of the last one; of all_gather compute follows all messages.
 ///     step = max(compute, messages) + (1 - overlap) min(compute, messages)
 RingCost ring_cost(RingVariant variant, const RingWork& work, const GroupLinks& links);
 
@@ -79,9 +77,14 @@ struct ChosenRing {
   RingCost cost;
 };
 
-/// The variant asked for. Unset: the one that takes the fewest seconds among those whose buffers fit; of equal ones the
-/// first in the order of RingVariant; pass_kv where none fits.
-ChosenRing choose_ring(const RingWork& work, const GroupLinks& links, std::optional<RingVariant> asked = {},
-                       double most_buffer_bytes = std::numeric_limits<double>::infinity());
+/// all_gather adds up in the order of one rank, and so gives its bits; of the others the order of additions depends on
+/// the number of members. Activations that are rounded to bf16 or 8 bits carry that on into scores and text, where two
+/// tokens are about equal. Inside a host, where messages are copies, equal bits are worth so many times the seconds.
+inline constexpr double kWorthOfEqualBits = 1.2;
+inline constexpr double kMostGatheredBytes = 256e6;  // by a member, of one layer
+
+/// The variant asked for. Unset: the one that takes the fewest seconds, of equal ones the first in the order of
+/// RingVariant; but all_gather as said above, and only as long as its keys are no more than kMostGatheredBytes.
+ChosenRing choose_ring(const RingWork& work, const GroupLinks& links, std::optional<RingVariant> asked = {});
 
 }  // namespace gemring

@@ -67,7 +67,8 @@ TEST(Prediction, TheMembersOfARingWaitForTheSlowest) {
 
 TEST(Prediction, MessagesThatTakeLongerThanComputeAreExposed) {
   // The largest block, 6 tokens of 64 bytes, at 64 bytes/s and 1 s: 7 s beside 1.056 s of attention, then 1.056 more.
-  const MachinesSpec spec = two_ranks_per_host({64, 1});
+  MachinesSpec spec = small_machines();
+  spec.hosts[0].link = {64, 1};
   const Prediction made = on_slow_machines(shared_plan(2), spec);
   const double ids_and_scores = 2 * (1 + 24.0 / 64) + (1 + 64.0 / 64);
   EXPECT_NEAR(made.filter.seconds, 4.368 + 7 + 1.056 + 0.656 + ids_and_scores, 1e-9);

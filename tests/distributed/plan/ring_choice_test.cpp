@@ -18,14 +18,18 @@ const KvShape kShape{8, 64, DataType::bf16};
 
 TEST(RingChoice, FollowsWhatHasToMove) {
   for (const int members : {2, 3, 4}) {
-    const ZigzagShards chunks[] = {shards(0, 16384, members), shards(16384, 16388, members)};
-    const LastLayer last{LayerIndex(3), GlobalPosition(16383)};
-    const RingChoice choice = choose_variants(chunks, last, kShape, 32, {});
-    // A first chunk's keys are the least to move, and hide behind compute.
-    EXPECT_EQ(choice.chunks[0].others.variant, RingVariant::pass_kv);
-    // The last layer has one query: it goes to the keys. So do a few queries against a long prefix.
-    EXPECT_TRUE(moves_queries(choice.chunks[0].last.variant));
-    EXPECT_TRUE(moves_queries(choice.chunks[1].others.variant));
+    for (const bool one_host : {false, true}) {
+      RingOptions options;
+      for (int member = 0; member < members; ++member) options.links.hosts.push_back(one_host ? 0 : member);
+      const ZigzagShards chunks[] = {shards(0, 16384, members), shards(16384, 16388, members)};
+      const LastLayer last{LayerIndex(3), GlobalPosition(16383)};
+      const RingChoice choice = choose_variants(chunks, last, kShape, 32, options);
+      // A first chunk's keys are the least to move, and hide behind compute; inside a host they need not.
+      EXPECT_EQ(choice.chunks[0].others.variant, one_host ? RingVariant::all_gather : RingVariant::pass_kv);
+      // The last layer has one query: it goes to the keys. So do a few queries against a long prefix.
+      EXPECT_TRUE(moves_queries(choice.chunks[0].last.variant));
+      EXPECT_TRUE(moves_queries(choice.chunks[1].others.variant));
+    }
   }
 }
 

@@ -72,7 +72,7 @@ TEST(RingVariants, MessagesRunBesideComputeAsFarAsOverlapSays) {
   const GroupLinks links = one_host(1000, 0.5);
   EXPECT_DOUBLE_EQ(ring_cost(pass_kv, work, links).transfer_seconds, 2 * (0.5 + 0.256));  // the largest block
   EXPECT_DOUBLE_EQ(ring_cost(pass_kv, work, links).seconds, 3);
-  EXPECT_DOUBLE_EQ(ring_cost(all_gather, work, links).seconds, 1.012 + 2);  // 512 bytes beside the own block
+  EXPECT_DOUBLE_EQ(ring_cost(all_gather, work, links).seconds, 1.012 + 3);  // 512 bytes, then all of it
   EXPECT_DOUBLE_EQ(ring_cost(pass_q, work, links).seconds, 1.012 + 1 + 1 + 0.884);
   EXPECT_DOUBLE_EQ(ring_cost(token_ring, work, links).seconds, 1 + 1.14 + 1 + 0.884);
   work.overlap = 0;
@@ -117,9 +117,22 @@ TEST(RingVariants, FasterLinksAreNeverSlower) {
   }
 }
 
+GroupLinks three_hosts(double rate, double latency) {
+  return {.within_host = {1e9, 0}, .between_hosts = {rate, latency}, .hosts = {0, 1, 2}};
+}
+
 TEST(CheapestVariant, KeysTravelWhereTheyAreAsManyAsQueries) {
-  EXPECT_EQ(choose_ring(three_members(), one_host(1000, 0)).variant, pass_kv);
-  EXPECT_EQ(choose_ring(three_members(), {}).variant, pass_kv) << "nothing is known of the links";
+  EXPECT_EQ(choose_ring(three_members(), three_hosts(1000, 0)).variant, pass_kv);
+  EXPECT_EQ(choose_ring(three_members(), three_hosts(0, 0)).variant, pass_kv) << "nothing is known of the links";
+}
+
+TEST(CheapestVariant, KeysAreGatheredOnOneHostWhereThatCostsLittleForItGivesTheBitsOfOneRank) {
+  RingWork work = three_members();
+  work.attention_seconds = 3;
+  const double gathered = ring_cost(all_gather, work, one_host(1, 0)).transfer_seconds;  // at 1 byte per second
+  EXPECT_EQ(choose_ring(work, one_host(gathered / 0.5, 0)).variant, all_gather);         // 3.5 s against 3
+  EXPECT_EQ(choose_ring(work, one_host(gathered / 0.7, 0)).variant, pass_kv);            // 3.7 s
+  EXPECT_EQ(choose_ring(work, three_hosts(gathered / 0.5, 0)).variant, pass_kv);         // 3.5 s, but over a network
 }
 
 TEST(CheapestVariant, QueriesTravelWhereManyKeysAreCached) {
@@ -140,11 +153,10 @@ TEST(CheapestVariant, QueriesGoRoundWhereManyRanksShareANetwork) {
 
 TEST(CheapestVariant, KeysAreGatheredWhereOnlyLatencyCountsAndTheBuffersAllowIt) {
   RingWork work = three_members();
-  work.queries = work.keys = std::vector<std::int32_t>(8, 1);
-  const GroupLinks links = one_host(1e9, 1e-3);
-  EXPECT_EQ(choose_ring(work, links).variant, all_gather);
-  EXPECT_EQ(choose_ring(work, links, {}, 128).variant, pass_kv);  // two blocks of 64
-  EXPECT_EQ(choose_ring(work, links, {}, 1).variant, pass_kv);
+  work.queries = work.keys = {1, 1, 1};
+  EXPECT_EQ(choose_ring(work, three_hosts(1e12, 1e-3)).variant, all_gather);
+  work.head_dim = 100'000'000;  // a block of 800 MB
+  EXPECT_EQ(choose_ring(work, three_hosts(1e12, 1e-3)).variant, pass_kv);
 }
 
 TEST(RingVariants, AStepThatIsNotThereIsABug) {
