@@ -84,20 +84,21 @@ class Questions(unittest.TestCase):
         self.assertEqual(words[words.index("--max-new-tokens") + 1], "9")
         self.assertEqual(words[words.index("--method") + 1], "full")
 
-    def test_files_of_the_points_layout_win_else_all_count(self):
+    def test_machines_of_the_points_layout_count(self):
         files = [machines(1, 2), machines(2, 1), machines(2, 1)]
-        self.assertEqual(script.chosen(files, point(ranks=2, threads=1)), files[1:])
-        self.assertEqual(script.chosen(files, point(ranks=2, threads=2)), files)
+        self.assertEqual(script.of_layout(files, point(ranks=2, threads=1)), files[1:])
+        self.assertEqual(script.of_layout(files, point(ranks=2, threads=2)), [])
+        on_two_hosts = machines(2, 1)
+        on_two_hosts["machines"]["hosts"] = [{"ranks": [0]}, {"ranks": [1]}]
+        self.assertEqual(script.of_layout([on_two_hosts], point(ranks=2, threads=1)), [])
 
-    def test_a_studys_own_probes_are_those_of_the_points_runs(self):
+    def test_a_studys_own_probes_are_read_in_their_order(self):
+        self.assertEqual(script.probes_of(self.directory), [])
         os.makedirs(os.path.join(self.directory, "probes"))
-        for number in (1, 2, 3):
+        for number in (2, 1):
             with open(os.path.join(self.directory, "probes", f"0000{number}.json"), "w", encoding="utf-8") as file:
                 json.dump(machines(number, 1), file)
-        own = point()
-        for row, run_id in zip(own.rows, ("00003", "00001", "00003", "00004")):
-            row["run_id"] = run_id
-        self.assertEqual(script.probes_of(self.directory, own), [machines(1, 1), machines(3, 1)])
+        self.assertEqual(script.probes_of(self.directory), [machines(1, 1), machines(2, 1)])
 
     def test_a_point_is_asked_for_with_its_own_groups_on_the_measured_machines(self):
         seen = os.path.join(self.directory, "seen.json")
