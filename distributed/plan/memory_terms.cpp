@@ -15,6 +15,20 @@ std::size_t size(std::int64_t count) {
   return static_cast<std::size_t>(count);
 }
 
+/// Where the layers' matrices are all in blocks, or none is, the types of the others' products do not matter.
+Compute compute_of_layers(const PlanInputs& inputs) {
+  Compute compute = inputs.compute;
+  bool blocks = false;
+  bool others = false;
+  for (const TensorInfo& tensor : inputs.tensors) {
+    const bool of_layer = tensor.shape.size() == 2 && tensor.shape[0] != inputs.model.vocab;
+    (is_block_type(tensor.type) ? blocks : others) |= of_layer;
+  }
+  if (blocks && !others) compute.many = compute.many_blocks;
+  if (others && !blocks) compute.many_blocks = compute.many;
+  return compute;
+}
+
 }  // namespace
 
 MemoryTerms::MemoryTerms(const PlanInputs& inputs)
@@ -47,7 +61,7 @@ std::uint64_t MemoryTerms::layers(std::int64_t rows, std::int64_t queries) const
   const LinearSizes products{size(block), size(std::max(model_.hidden, model_.query_width())), size(model_.ffn)};
   return matrix(rows, model_.hidden) + matrix(queries, model_.query_width()) + matrix(normed, model_.hidden) +
          matrix(block, 2 * model_.kv_width()) +
-         linear_scratch_bytes(products, inputs_.compute, size(inputs_.threads_per_rank));
+         linear_scratch_bytes(products, compute_of_layers(inputs_), size(inputs_.threads_per_rank));
 }
 
 std::uint64_t MemoryTerms::attention_scratch() const {

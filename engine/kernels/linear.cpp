@@ -180,7 +180,9 @@ bool runs_on_tiles(std::size_t tokens, Compute compute) {
 std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std::size_t threads) {
   const TypesInUse types(sizes.tokens, compute);
   const ScratchSizes parts(sizes, types);
-  return (2 * parts.gate + threads * parts.panel) * sizeof(float) +
+  // int8 products make gate and up at once, tiles the next product's input; else, and of single rows, both are written.
+  const std::size_t up = types.f32 || (types.tiles && types.int8) ? parts.gate : sizes.alone * sizes.gated;
+  return (parts.gate + up + threads * parts.panel) * sizeof(float) +
          sizes.alone * activation_chunks(parts.inputs) * sizeof(ActivationChunk) +
          (parts.input_tiles + parts.gated_tiles) * sizeof(std::uint16_t) + parts.token_blocks * sizeof(TokenBlock) +
          (types.tiles ? TileScratch::bytes(sizes.tokens, parts.inputs, threads) : 0) +

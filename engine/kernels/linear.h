@@ -39,7 +39,8 @@ struct LinearSizes {
   std::size_t alone = 1;  // rows of LinearScratch::Rows::alone
 };
 
-/// Bytes of a LinearScratch whose products run in `compute` on so many threads.
+/// Bytes that become resident of a LinearScratch whose products run in `compute` on so many threads: what these never
+/// write is allocated all the same.
 std::size_t linear_scratch_bytes(const LinearSizes& sizes, Compute compute, std::size_t threads);
 
 /// Scratch of products: what active_compute() asks for. Allocated once per phase.

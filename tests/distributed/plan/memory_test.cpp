@@ -5,6 +5,7 @@
 #include "distributed/plan/cost.h"
 #include "distributed/plan/memory_terms.h"
 #include "engine/base/error.h"
+#include "engine/kernels/linear.h"
 #include "tests/distributed/plan/small_model.h"
 
 namespace gemring {
@@ -120,6 +121,26 @@ TEST(Memory, RingsOfQueriesHoldTwoAndGatheredKeysAllOfThem) {
   EXPECT_EQ(token_ring.message_buffer_bytes, 2u * 4 * 64 + 4u * 4 * 96);  // queries; states in and out
   const auto all_gather = ring_of(RingVariant::all_gather, 3, DataType::f32, DataType::f32);
   EXPECT_EQ(all_gather.message_buffer_bytes, 2u * 4 * 64 + 12u * 64 + 12u * 4);  // others' keys; all; positions
+}
+
+TEST(Memory, ScratchOfProductsThatNoMatrixOfALayerRunsInStaysUntouched) {
+  const Compute compute{ComputeType::bf16, ComputeType::int8, ComputeType::int8};
+  const auto scratch_with = [&](std::vector<DataType> matrices) {
+    PlanInputs inputs = small_inputs();
+    inputs.compute = compute;
+    inputs.tensors = {{.name = "model.embed_tokens.weight", .type = DataType::f16, .shape = {20, 8}, .bytes = 320}};
+    for (const DataType type : matrices)
+      inputs.tensors.push_back({.name = "w", .type = type, .shape = {10, 8}, .bytes = 0});
+    return MemoryTerms(inputs).layers(11, 1);
+  };
+  const auto in = [](ComputeType many, ComputeType many_blocks) {
+    return linear_scratch_bytes({.tokens = 5, .inputs = 16, .gated = 10}, {many, many_blocks, ComputeType::int8}, 1);
+  };
+  using enum ComputeType;
+  const std::uint64_t mixed = scratch_with({DataType::q8_0, DataType::bf16});
+  EXPECT_EQ(mixed - scratch_with({DataType::q8_0, DataType::q4_k}), in(bf16, int8) - in(int8, int8));
+  EXPECT_EQ(mixed - scratch_with({DataType::bf16}), in(bf16, int8) - in(bf16, bf16));
+  EXPECT_GE(in(bf16, int8) - in(int8, int8), 4u * 10 * 4);  // up, of all tokens but one
 }
 
 std::uint64_t weights_of(int rank, int ranks, const PlanInputs& inputs, Method method = Method::full) {
