@@ -8,6 +8,8 @@ import array
 import json
 import math
 import os
+import random
+import re
 import shutil
 import signal
 import struct
@@ -231,6 +233,30 @@ class EndToEnd(unittest.TestCase):
             self.assertIn(word, message, run.describe())
         self.assertLess(run.finished - run.error_at, SECONDS_TO_VANISH, run.describe())
         self.assertEqual(run.left_over(), [], f"processes left behind: {run.describe()}")
+
+
+class LongRuns(EndToEnd):
+    """Runs of the bundled model on a prompt that takes long enough to be hit in the middle of each phase."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        numbers = random.Random(4)
+        cls.ids = os.path.join(cls.directory, "ids.json")
+        with open(cls.ids, "w", encoding="utf-8") as file:
+            file.write(str([numbers.randrange(20, 2000) for _ in range(24000)]))
+
+    def generate(self, *options, new_tokens=20000, model=DEMO_MODEL):
+        return ["generate", "--model", model, "--prompt-ids", self.ids, "--progress", "always",
+                "--max-new-tokens", new_tokens, "--ignore-eos", *options]
+
+    @staticmethod
+    def wait_for(run, phase):
+        """Until it is in the middle of `phase`."""
+        if phase == "decode":
+            run.wait_until(lambda: len(run.out) > 20)
+        else:
+            run.wait_until(lambda: re.search(rf"{phase}\s+[1-9]\d* %", run.stderr))
 
 
 def read_safetensors(path):

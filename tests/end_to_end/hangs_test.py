@@ -6,15 +6,13 @@ Runs of a test go on beside each other: most of what they do is to wait.
 
 import ctypes
 import os
-import random
-import re
 import signal
 import subprocess
 import threading
 import time
 
 import gemring_run
-from gemring_run import EndToEnd, Run
+from gemring_run import LongRuns, Run
 
 PEER = 6
 RANKS = 3
@@ -34,26 +32,12 @@ class StoppedThread:
                 raise PermissionError(ctypes.get_errno(), "ptrace: " + os.strerror(ctypes.get_errno()))
 
 
-class Hangs(EndToEnd):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        numbers = random.Random(4)
-        cls.ids = os.path.join(cls.directory, "ids.json")
-        with open(cls.ids, "w", encoding="utf-8") as file:
-            file.write(str([numbers.randrange(20, 2000) for _ in range(24000)]))
-
-    def words(self, *options, timeout=TIMEOUT, new_tokens=20000):
-        return ["generate", "--model", gemring_run.DEMO_MODEL, "--prompt-ids", self.ids, "--progress", "always",
-                "--max-new-tokens", new_tokens, "--ignore-eos", "--stall-timeout", timeout, *options]
-
-    def start(self, phase, *options, **settings):
+class Hangs(LongRuns):
+    def start(self, phase, *options, timeout=TIMEOUT, **settings):
         """A run that is in the middle of `phase`; its signs of life say so too."""
-        run = Run(gemring_run.command(self.words(*options, **settings), RANKS), env={"OMP_NUM_THREADS": "1"})
-        if phase == "decode":
-            run.wait_until(lambda: len(run.out) > 20)
-        else:
-            run.wait_until(lambda: re.search(rf"{phase}\s+[1-9]\d* %", run.stderr))
+        words = self.generate("--stall-timeout", timeout, *options, **settings)
+        run = Run(gemring_run.command(words, RANKS), env={"OMP_NUM_THREADS": "1"})
+        self.wait_for(run, phase)
         time.sleep(TIMEOUT / 2 if phase == "decode" else TIMEOUT / 8)
         return run
 

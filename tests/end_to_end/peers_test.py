@@ -5,14 +5,12 @@ every process gone within five seconds.
 
 import json
 import os
-import random
-import re
 import shutil
 import signal
 import time
 
 import gemring_run
-from gemring_run import EndToEnd, Run
+from gemring_run import EndToEnd, LongRuns, Run
 
 MODEL_FILE, PEER = 4, 6
 KILLED = 137  # mpirun's code where a rank died by SIGKILL
@@ -53,29 +51,12 @@ class Disagreement(EndToEnd):
         self.assert_fails(Run(apart(*parts)), PEER, "fingerprint", "rank 1")
 
 
-class Deaths(EndToEnd):
-    """On a prompt that takes long enough to be hit in the middle of each phase."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        numbers = random.Random(4)
-        cls.ids = os.path.join(cls.directory, "ids.json")
-        with open(cls.ids, "w", encoding="utf-8") as file:
-            file.write(str([numbers.randrange(20, 2000) for _ in range(24000)]))
-
-    def generate(self, *options, model=gemring_run.DEMO_MODEL):
-        return ["generate", "--model", model, "--prompt-ids", self.ids, "--progress", "always", "--max-new-tokens", 20000,
-                "--ignore-eos", *options]
-
+class Deaths(LongRuns):
     def start(self, phase, ranks=RANKS, **options):
         """A run that is in the middle of `phase`."""
         method = "full" if phase == "prefill" else "gemfilter"
         run = Run(gemring_run.command(self.generate("--method", method, **options), ranks))
-        if phase == "decode":
-            run.wait_until(lambda: len(run.out) > 20)
-        else:
-            run.wait_until(lambda: re.search(rf"{phase}\s+[1-9]\d* %", run.stderr))
+        self.wait_for(run, phase)
         return run
 
     def check_death(self, phase, rank):
