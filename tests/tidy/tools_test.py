@@ -20,14 +20,17 @@ WORKERS = max(1, os.cpu_count() or 1)
 FILES_AT_ONCE = 10  # clang-tidy looks at so many as at one: most of its time is the headers that they share
 
 
-def compile_commands():
-    """{path from the root: its command's words} of every file of ours that the build compiles."""
+def compile_commands(alone=False):
+    """{path from the root: its command's words} of every file of ours that the build compiles, or compiles alone."""
     build = os.environ.get("GEMRING_BUILD_DIR", os.path.join(project.ROOT, "build", "release"))
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         entries = json.load(file)
     found = {}
     for entry in entries:
-        for file in files_of(os.path.join(entry["directory"], entry["file"])):
+        files = files_of(os.path.join(entry["directory"], entry["file"]))
+        if alone:
+            files = files[:1]  # behind it a file's includes are not its own alone
+        for file in files:
             path = os.path.relpath(file, project.ROOT)
             if not path.startswith(("..", "build/")):
                 found[path] = shlex.split(entry["command"])
@@ -96,7 +99,7 @@ class Tools(unittest.TestCase):
             return "" if result.returncode == 0 else f"{header}:\n{result.stderr}"
 
         # What a file includes before anything else the build has compiled alone.
-        of_files = [cpp_source.includes(project.read(path)) for path in commands]
+        of_files = [cpp_source.includes(project.read(path)) for path in compile_commands(alone=True)]
         first_includes = {includes[0][1] for includes in of_files if includes}
         headers = [path for path in project.cpp_files() if path.endswith(".h") and path not in first_includes]
         self.assertTrue(headers)
