@@ -179,12 +179,13 @@ std::vector<RankProbe> probe(const Job& job, const ProbeShape& shape, const std:
   {
     std::unique_ptr<RateProbe> rates;
     agreed(job, [&] { rates = std::make_unique<RateProbe>(job, shape, local, local_ranks); });
-    const double together_until = std::max(start + kTogetherUntil, steady_seconds() + kLeastTogether);
-    mine.together = rates->measure(ProbeMode::together, together_until);
     // Another point of the curve, where there is one: with one rank of one thread the two are the same.
     const bool differs = local_ranks > 1 || mine.threads > 1;
     const std::vector<int> wants = all_gather_control(job.world, differs ? 1 : 0);
-    if (std::count(wants.begin(), wants.end(), 1) > 0) {
+    const bool measure_alone = std::count(wants.begin(), wants.end(), 1) > 0;
+    const double together_until = start + (measure_alone ? kTogetherUntil : kAloneUntil);
+    mine.together = rates->measure(ProbeMode::together, std::max(together_until, steady_seconds() + kLeastTogether));
+    if (measure_alone) {
       ThreadRates alone = rates->measure(ProbeMode::alone, start + kAloneUntil);
       if (local == 0 && differs) mine.alone = std::move(alone);
     }
