@@ -10,8 +10,8 @@ namespace gemring::detail {
 
 /// Polls `done` until it is true: without a pause for 20 us (a small message between two ranks of a node), then with
 /// sleeps from 5 us that grow by a quarter each, so that a wait ends at most about a quarter later than it could, up to
-/// 50 us for 20 ms (who shares in decode waits for milliseconds in each layer) and half a millisecond behind them. Returns
-/// the seconds it took.
+/// 50 us for 20 ms (who shares in decode waits for milliseconds in each layer) and half a millisecond behind them.
+/// Returns the seconds it took.
 template <class Done>
 double wait_adaptively(Done&& done) {
   using Clock = std::chrono::steady_clock;
