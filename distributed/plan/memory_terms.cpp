@@ -15,7 +15,6 @@ std::size_t size(std::int64_t count) {
   return static_cast<std::size_t>(count);
 }
 
-/// Where the layers' matrices are all in blocks, or none is, the types of the others' products do not matter.
 Compute compute_of_layers(const PlanInputs& inputs) {
   Compute compute = inputs.compute;
   bool blocks = false;
@@ -34,6 +33,7 @@ Compute compute_of_layers(const PlanInputs& inputs) {
 MemoryTerms::MemoryTerms(const PlanInputs& inputs)
     : inputs_(inputs),
       model_(inputs.model),
+      compute_of_layers_(compute_of_layers(inputs)),
       token_block_(inputs.token_block > 0 ? inputs.token_block
                                           : static_cast<std::int64_t>(token_block(inputs.compute))) {}
 
@@ -61,7 +61,7 @@ std::uint64_t MemoryTerms::layers(std::int64_t rows, std::int64_t queries) const
   const LinearSizes products{size(block), size(std::max(model_.hidden, model_.query_width())), size(model_.ffn)};
   return matrix(rows, model_.hidden) + matrix(queries, model_.query_width()) + matrix(normed, model_.hidden) +
          matrix(block, 2 * model_.kv_width()) +
-         linear_scratch_bytes(products, compute_of_layers(inputs_), size(inputs_.threads_per_rank));
+         linear_scratch_bytes(products, compute_of_layers_, size(inputs_.threads_per_rank));
 }
 
 std::uint64_t MemoryTerms::attention_scratch() const {

@@ -45,6 +45,8 @@ class MemoryTerms {
 
   const PlanInputs& inputs_;
   const ModelConfig& model_;
+  /// Where the layers' matrices are all in blocks, or none is, the types of the others' products do not matter.
+  Compute compute_of_layers_;
   std::int64_t token_block_;
 };
 

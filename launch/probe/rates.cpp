@@ -104,8 +104,8 @@ struct RateProbe::State {
 
   void memory() {
     const double threads = omp_get_max_threads();
-    const auto probe = std::make_shared<MemoryProbe>(measures ? own_share() : 1);
-    const auto time = [probe](int runs) {
+    const auto probe = measures ? std::make_shared<MemoryProbe>(own_share()) : nullptr;
+    const auto time = [probe](int runs) {  // of a GB
       double best = 0;
       for (int pass = 0; pass < runs + 1; ++pass) best = std::max(best, probe->read_gbs());
       return 1 / best;
