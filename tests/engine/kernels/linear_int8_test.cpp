@@ -1,5 +1,5 @@
 // Products of many tokens in 8 bits, on every instruction set that has them, against double arithmetic on the numbers
-// that the blocks and the rounded_to_8_bits activations stand for.
+// that the blocks and the rounded activations stand for.
 #include "engine/kernels/linear_int8.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Products of many tokens on tiles of bf16, on every instruction set that has them, against double arithmetic on the
-// rounded_to_bf16 operands: the products are exact, only the sums are rounded_to_bf16.
+// rounded operands: the products are exact, only the sums are rounded.
 #include "engine/kernels/linear_tiles.h"
 
 #include <gtest/gtest.h>
@@ -171,7 +171,7 @@ TEST(LinearTiles, ATokenDoesNotDependOnItsNeighboursNorOnThreads) {
   }));
 }
 
-/// silu(x G^T + g) (x U^T + u), rounded_to_bf16 to bf16, then multiplied by a unit matrix to read it.
+/// silu(x G^T + g) (x U^T + u), rounded to bf16, then multiplied by a unit matrix to read it.
 void expect_gated(std::size_t tokens, std::size_t outputs, bool biased) {
   SCOPED_TRACE(std::to_string(tokens) + " tokens, " + std::to_string(outputs) + " outputs, biased " +
                std::to_string(biased));
