@@ -11,8 +11,8 @@
 
 #include "engine/kernels/kernel_table.h"
 #include "engine/tensor/buffer.h"
-#include "launch/kernel_rates/operands.h"
-#include "launch/prepare_process.h"
+#include "launch/measure/kernel_rates/operands.h"
+#include "launch/start/prepare_process.h"
 
 namespace gemring {
 namespace {

@@ -10,7 +10,7 @@ import sys
 import bpe
 import measure
 
-sys.path.insert(0, os.path.join(measure.ROOT, "launch"))
+sys.path.insert(0, os.path.join(measure.ROOT, "launch", "tools"))
 import demo_prompt  # noqa: E402
 
 FACTS = 8

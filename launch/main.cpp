@@ -11,13 +11,13 @@
 #include "engine/base/process.h"
 #include "engine/weights/mapping.h"
 #include "launch/commands/commands.h"
-#include "launch/environment.h"
-#include "launch/failure.h"
-#include "launch/prepare_process.h"
-#include "launch/start_up.h"
-#include "launch/text_output.h"
-#include "launch/version.h"
-#include "launch/watch_over.h"
+#include "launch/options/environment.h"
+#include "launch/output/text_output.h"
+#include "launch/start/failure.h"
+#include "launch/start/prepare_process.h"
+#include "launch/start/start_up.h"
+#include "launch/start/version.h"
+#include "launch/start/watch_over.h"
 
 namespace {
 

@@ -1,9 +1,9 @@
 #include "engine/base/error.h"
-#include "launch/bench_output.h"
-#include "launch/bench_report.h"
 #include "launch/commands/commands.h"
-#include "launch/kernel_rates/kernel_rates.h"
-#include "launch/start_up.h"
+#include "launch/measure/bench_report.h"
+#include "launch/measure/kernel_rates/kernel_rates.h"
+#include "launch/output/bench_output.h"
+#include "launch/start/start_up.h"
 
 namespace gemring {
 

@@ -5,11 +5,11 @@
 
 #include "distributed/comm/control.h"
 #include "engine/kernels/isa.h"
-#include "launch/bench_output.h"
-#include "launch/bench_report.h"
 #include "launch/commands/commands.h"
-#include "launch/limits.h"
-#include "launch/start_up.h"
+#include "launch/measure/bench_report.h"
+#include "launch/measure/limits.h"
+#include "launch/output/bench_output.h"
+#include "launch/start/start_up.h"
 
 namespace gemring {
 namespace {

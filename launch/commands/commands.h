@@ -2,8 +2,8 @@
 // exit code, and throw Error.
 #pragma once
 
-#include "launch/job.h"
-#include "launch/options.h"
+#include "launch/options/options.h"
+#include "launch/start/job.h"
 
 namespace gemring {
 

@@ -5,16 +5,16 @@
 
 #include "distributed/comm/control.h"
 #include "engine/base/format.h"
-#include "launch/chat.h"
+#include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
-#include "launch/model.h"
-#include "launch/output_file.h"
-#include "launch/prompt.h"
-#include "launch/report.h"
-#include "launch/start_up.h"
-#include "launch/text_output.h"
-#include "launch/trace_file.h"
-#include "launch/workload.h"
+#include "launch/output/output_file.h"
+#include "launch/output/report.h"
+#include "launch/output/text_output.h"
+#include "launch/output/trace_file.h"
+#include "launch/prompts/chat.h"
+#include "launch/prompts/model.h"
+#include "launch/prompts/prompt.h"
+#include "launch/start/start_up.h"
 
 namespace gemring {
 namespace {

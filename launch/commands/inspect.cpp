@@ -6,8 +6,8 @@
 #include "engine/base/error.h"
 #include "engine/base/format.h"
 #include "launch/commands/commands.h"
-#include "launch/model.h"
-#include "launch/text_output.h"
+#include "launch/output/text_output.h"
+#include "launch/prompts/model.h"
 
 namespace gemring {
 namespace {

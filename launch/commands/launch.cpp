@@ -4,17 +4,17 @@
 
 #include "engine/base/format.h"
 #include "engine/base/process.h"
-#include "launch/cluster_file.h"
+#include "launch/cluster/cluster_file.h"
+#include "launch/cluster/job_files/job_file.h"
+#include "launch/cluster/planning.h"
+#include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
-#include "launch/job_files/job_file.h"
-#include "launch/model.h"
-#include "launch/output_file.h"
-#include "launch/placement.h"
-#include "launch/planning.h"
-#include "launch/start_up.h"
-#include "launch/text_output.h"
-#include "launch/topology.h"
-#include "launch/workload.h"
+#include "launch/output/output_file.h"
+#include "launch/output/text_output.h"
+#include "launch/prompts/model.h"
+#include "launch/start/placement.h"
+#include "launch/start/start_up.h"
+#include "launch/start/topology.h"
 
 namespace gemring {
 namespace {

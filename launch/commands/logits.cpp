@@ -3,13 +3,13 @@
 #include "distributed/comm/control.h"
 #include "engine/base/error.h"
 #include "engine/weights/safetensors_writer.h"
+#include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
-#include "launch/model.h"
-#include "launch/output_file.h"
-#include "launch/prompt.h"
-#include "launch/start_up.h"
-#include "launch/trace_file.h"
-#include "launch/workload.h"
+#include "launch/output/output_file.h"
+#include "launch/output/trace_file.h"
+#include "launch/prompts/model.h"
+#include "launch/prompts/prompt.h"
+#include "launch/start/start_up.h"
 
 namespace gemring {
 namespace {

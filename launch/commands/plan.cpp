@@ -5,13 +5,13 @@
 #include "distributed/plan/balance.h"
 #include "distributed/plan/prediction_report.h"
 #include "engine/base/format.h"
-#include "launch/bench_output.h"
+#include "launch/cluster/plan_report.h"
+#include "launch/cluster/planning.h"
 #include "launch/commands/commands.h"
-#include "launch/model.h"
-#include "launch/placement.h"
-#include "launch/plan_report.h"
-#include "launch/planning.h"
-#include "launch/start_up.h"
+#include "launch/output/bench_output.h"
+#include "launch/prompts/model.h"
+#include "launch/start/placement.h"
+#include "launch/start/start_up.h"
 
 namespace gemring {
 namespace {

@@ -5,17 +5,17 @@
 
 #include "distributed/plan/prediction.h"
 #include "engine/base/clock.h"
-#include "launch/cluster_file.h"
+#include "launch/cluster/cluster_file.h"
+#include "launch/cluster/machines_file.h"
+#include "launch/cluster/probe/probe.h"
+#include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
-#include "launch/machines_file.h"
-#include "launch/model.h"
-#include "launch/output_file.h"
-#include "launch/placement.h"
-#include "launch/probe/probe.h"
-#include "launch/start_up.h"
-#include "launch/text_output.h"
-#include "launch/version.h"
-#include "launch/workload.h"
+#include "launch/output/output_file.h"
+#include "launch/output/text_output.h"
+#include "launch/prompts/model.h"
+#include "launch/start/placement.h"
+#include "launch/start/start_up.h"
+#include "launch/start/version.h"
 
 namespace gemring {
 namespace {

@@ -2,9 +2,10 @@
 
 #include "engine/base/log.h"
 #include "engine/text/chat_messages.h"
-#include "launch/chat.h"
 #include "launch/commands/commands.h"
-#include "launch/json_lines.h"
+#include "launch/output/json_text.h"
+#include "launch/prompts/chat.h"
+#include "launch/prompts/json_lines.h"
 
 namespace gemring {
 

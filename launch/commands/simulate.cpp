@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "engine/base/error.h"
-#include "launch/bench_output.h"
+#include "launch/cluster/plan_report.h"
+#include "launch/cluster/planning.h"
 #include "launch/commands/commands.h"
-#include "launch/model.h"
-#include "launch/plan_report.h"
-#include "launch/planning.h"
+#include "launch/output/bench_output.h"
+#include "launch/prompts/model.h"
 
 namespace gemring {
 namespace {

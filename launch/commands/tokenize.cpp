@@ -3,9 +3,10 @@
 
 #include "engine/base/error.h"
 #include "launch/commands/commands.h"
-#include "launch/json_lines.h"
-#include "launch/model.h"
-#include "launch/prompt.h"
+#include "launch/output/json_text.h"
+#include "launch/prompts/json_lines.h"
+#include "launch/prompts/model.h"
+#include "launch/prompts/prompt.h"
 
 namespace gemring {
 

@@ -9,7 +9,7 @@
 #include <set>
 
 #include "engine/base/error.h"
-#include "launch/prompt.h"
+#include "launch/prompts/prompt.h"
 
 namespace gemring {
 namespace {

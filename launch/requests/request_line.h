@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "launch/options.h"
+#include "launch/options/options.h"
 
 namespace gemring {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "launch/chat.h"
+#include "launch/prompts/chat.h"
 
 namespace gemring {
 

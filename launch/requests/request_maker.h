@@ -8,10 +8,10 @@
 #include "distributed/session/session.h"
 #include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
-#include "launch/model.h"
-#include "launch/prompt.h"
+#include "launch/cluster/workload.h"
+#include "launch/prompts/model.h"
+#include "launch/prompts/prompt.h"
 #include "launch/requests/request_line.h"
-#include "launch/workload.h"
 
 namespace gemring {
 

@@ -12,8 +12,8 @@
 #include <cstring>
 #include <utility>
 
-#include "launch/failure.h"
-#include "launch/line_reader.h"
+#include "launch/prompts/line_reader.h"
+#include "launch/start/failure.h"
 
 namespace gemring {
 namespace {

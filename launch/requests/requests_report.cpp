@@ -5,10 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/format.h"
-#include "launch/json_lines.h"
-#include "launch/progress.h"
-#include "launch/proto_json.h"
-#include "launch/report.h"
+#include "launch/output/json_text.h"
+#include "launch/output/progress.h"
+#include "launch/output/proto_json.h"
+#include "launch/output/report.h"
 #include "proto/inference.pb.h"
 
 namespace gemring {

@@ -27,7 +27,7 @@ GEMRING = os.path.join(BUILD, "gemring")
 DEMO_MODEL = os.path.join(ROOT, "launch", "demo-data", "model")
 GOLDEN = os.path.join(ROOT, "tests", "data", "golden")
 CLUSTER_CONFIGS = os.path.join(ROOT, "cluster-configs")
-SIMULATED_HOSTS = os.path.join(ROOT, "launch", "simulated-hosts")
+SIMULATED_HOSTS = os.path.join(ROOT, "launch", "tools", "simulated-hosts")
 
 TAG = "END_TO_END_TEST_TAG"  # not GEMRING_...: the program warns of variables of its own that it does not know
 MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none"]  # tests run beside each other: nobody may own a core

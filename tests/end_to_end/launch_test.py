@@ -42,13 +42,13 @@ class Demo(unittest.TestCase):
 
 class Packages(unittest.TestCase):
     def test_packages_that_are_there_cost_nothing_and_need_no_root(self):
-        result = run([os.path.join(gemring_run.ROOT, "launch", "install-packages"), "needed"], "/")
+        result = run([os.path.join(gemring_run.ROOT, "launch", "tools", "install-packages"), "needed"], "/")
         if shutil.which("dpkg-query") is None:
             self.skipTest("not a Debian system")
         self.assertEqual((result.returncode, result.stdout), (0, "packages: all there (needed)\n"), result.stderr)
 
     def test_an_unknown_section_is_an_error(self):
-        self.assertEqual(run([os.path.join(gemring_run.ROOT, "launch", "install-packages"), "nice"], "/").returncode, 2)
+        self.assertEqual(run([os.path.join(gemring_run.ROOT, "launch", "tools", "install-packages"), "nice"], "/").returncode, 2)
 
     def test_an_unknown_preset_is_an_error(self):
         self.assertEqual(run([os.path.join(gemring_run.ROOT, "launch", "test"), "nice"], "/").returncode, 2)

@@ -1,4 +1,4 @@
-"""launch/scaling-study on a tiny model of random weights, for real: one and two ranks."""
+"""launch/tools/scaling-study on a tiny model of random weights, for real: one and two ranks."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ import unittest
 import gemring_run
 from gemring_run import EndToEnd
 
-SCRIPT = os.path.join(gemring_run.ROOT, "launch", "scaling-study")
+SCRIPT = os.path.join(gemring_run.ROOT, "launch", "tools", "scaling-study")
 
 
 class ScalingStudy(EndToEnd):

@@ -1,4 +1,4 @@
-"""launch/simulated-hosts: hosts that are apart, links of the rate that was asked for, the command's exit code, and nothing
+"""launch/tools/simulated-hosts: hosts that are apart, links of the rate that was asked for, the command's exit code, and nothing
 left behind however it ends. gemring on such hosts: hosts_test.py."""
 
 import os
@@ -13,7 +13,7 @@ import unittest
 import gemring_run
 from gemring_run import EndToEnd, Run
 
-sys.path.insert(0, os.path.join(gemring_run.ROOT, "launch"))
+sys.path.insert(0, os.path.join(gemring_run.ROOT, "launch", "tools"))
 import host_cores  # pylint: disable=wrong-import-position
 
 CANNOT = 77

@@ -1,6 +1,6 @@
 """A private Slurm on simulated hosts: run it there, it submits job scripts and ends.
 
-    launch/simulated-hosts 2 --cores-per-host all --once -- python3 slurm_cluster.py DIRECTORY SCRIPT...
+    launch/tools/simulated-hosts 2 --cores-per-host all --once -- python3 slurm_cluster.py DIRECTORY SCRIPT...
 
 Configuration, key, state and logs are in DIRECTORY and in the hosts' own /dev/shm; the daemons die with the hosts. Each
 script is submitted in DIRECTORY by sbatch; `codes.json` there then holds their exit codes. Jobs find `gemring`
@@ -123,7 +123,7 @@ class Cluster:
 
 def main():
     if socket.gethostname() != "host0":
-        sys.exit("start it through launch/simulated-hosts --once")
+        sys.exit("start it through launch/tools/simulated-hosts --once")
     cluster = Cluster(os.path.realpath(sys.argv[1]))
     cluster.start()
     codes = {script: cluster.run(script) for script in sys.argv[2:]}

@@ -1,6 +1,6 @@
 """What `gemring launch slurm` writes runs under a real Slurm: Debian's slurmctld, slurmd and munge on two simulated hosts,
 with a configuration of their own. srun with PMIx, and mpirun; ranks, threads and cores as planned; the same answer as
-without Slurm. Installs nothing: skips where Slurm is missing (launch/install-packages optional)."""
+without Slurm. Installs nothing: skips where Slurm is missing (launch/tools/install-packages optional)."""
 
 import glob
 import json
@@ -90,7 +90,7 @@ class Slurm(EndToEnd):
 if __name__ == "__main__":
     missing = [tool for tool in TOOLS if not shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")]
     if missing:
-        print(f"no {', '.join(missing)}: Slurm is not installed (Debian: slurm-wlm; launch/install-packages optional)")
+        print(f"no {', '.join(missing)}: Slurm is not installed (Debian: slurm-wlm; launch/tools/install-packages optional)")
         sys.exit(CANNOT)
     if os.geteuid() != 0:
         print("Slurm's daemons want root")

@@ -1,5 +1,5 @@
-// Takes the place of launch/program_version.cpp in gemring_other_version.
-#include "launch/version.h"
+// Takes the place of launch/start/program_version.cpp in gemring_other_version.
+#include "launch/start/version.h"
 
 namespace gemring {
 

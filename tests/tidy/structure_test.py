@@ -15,10 +15,10 @@ FUNCTION_LINES = 70   # a function has fewer
 CONFINED = {
     "mpi.h": r"(tests/)?distributed/comm/",
     "cblas.h": r"engine/kernels/",
-    "hwloc": r"launch/topology\.cpp",
+    "hwloc": r"launch/start/topology\.cpp",
     "spdlog/": r"engine/base/log\.cpp$",
 }
-TEXT = re.compile(r"\.(h|cpp|inl|py|sh|cmake|proto|md|json)$|CMakeLists\.txt$|^launch/[\w-]+$|^\.ci/run$")
+TEXT = re.compile(r"\.(h|cpp|inl|py|sh|cmake|proto|md|json)$|CMakeLists\.txt$|^launch/(tools/)?[\w-]+$|^\.ci/run$")
 DATA = re.compile(r"^(launch/demo-data|tests/data)/")
 
 

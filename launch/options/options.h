@@ -1,0 +1,172 @@
+// What a user can ask for: one struct per group of options, each field with default, unit and advice. The words of
+// `--help` are in options.cpp.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "distributed/plan/cluster_plan.h"
+#include "distributed/plan/ring_variant.h"
+#include "engine/base/log.h"
+#include "engine/generation/sampler.h"
+#include "engine/kernels/compute.h"
+#include "engine/selection/selection.h"
+#include "engine/tensor/data_type.h"
+#include "launch/options/job_options.h"
+
+namespace gemring {
+
+enum class Command : int { generate, logits, plan, simulate, inspect, bench, render, tokenize, detokenize, launch };
+enum class Benchmark : int { prefill, decode, gemfilter, limits, kernels };
+enum class KernelKind : int { all, linear, attention, decode };
+enum class ProgressMode : int { automatic, always, never };  // automatic: where stderr is a terminal
+
+/// The prompt as a message to a chat model (--chat), and what `gemring render` takes of it.
+struct ChatOptions {
+  bool on = false;
+  std::optional<std::string> system;         // the system message; unset: the template's own, where it has one
+  std::optional<std::string> user_file;      // the user's message; instead of the other sources of a prompt
+  std::optional<std::string> answer_prefix;  // behind the opening of the assistant's turn; the answer goes on from it
+  std::optional<std::string> template_file;  // Jinja; unset: the model's
+  std::optional<std::string> date;           // YYYY-MM-DD, what templates take for today; unset: the clock
+};
+
+/// Where the prompt comes from; at most one of text, file, ids_file and chat.user_file. None: standard input.
+struct PromptOptions {
+  std::optional<std::string> text;
+  std::optional<std::string> file;
+  std::optional<std::string> ids_file;  // JSON array of token ids: nothing is added, no tokenizer needed
+  std::optional<std::string> question;  // put behind the prompt; its tokens are kept whatever their score
+  ChatOptions chat;
+};
+
+struct FilterOptions {
+  Method method = Method::gemfilter;
+  std::optional<std::int32_t> filter_layer;  // 0-based; unset: the model's gemring.json, else round(0.45 x layers)
+  SelectionOptions selection;
+};
+
+struct GenerateOptions {
+  std::int32_t max_new_tokens = 256;
+  bool ignore_eos = false;
+  SamplingOptions sampling;
+};
+
+/// Several requests in one run.
+struct RequestsOptions {
+  std::optional<std::string> file;       // JSON lines, "-": standard input; what lines do not say is as said here
+  std::optional<std::int32_t> parallel;  // sequences in the stages at a time; unset: one more than there are stages
+};
+
+/// How the passes run, whatever is asked. The same for every command that computes.
+struct RunOptions {
+  std::optional<std::string> cluster_file;  // unset: rank 0 filters, the others are stages
+  std::optional<DataType> weights;          // what matrices become as they are loaded; unset: as stored
+  std::optional<ComputeType> compute;       // of matrix products; unset: the fastest of the machine
+  std::optional<DataType> kv_type;          // of the KV cache, f32 or bf16; unset: see cache_type()
+  DataType message_type = DataType::f32;    // bf16, q8_0: less travels between ranks; results then depend on the plan
+  std::optional<RingVariant> ring;          // how ranks share attention; unset: what costs least
+  bool overlap = true;                      // messages move while ranks compute
+  std::optional<std::int32_t> threads;      // of each rank; unset: the node's cores shared among its ranks
+  std::optional<std::int32_t> omp_threads;  // OMP_NUM_THREADS where it was set: an upper bound, only a hint
+  std::int32_t stall_timeout = 300;         // seconds without progress until a rank counts as hanging; 0: never
+  bool allow_extrapolation = false;         // prompts beyond the model's range
+  std::string isa;                          // GEMRING_ISA; empty: the best that all ranks have
+};
+
+/// The KV cache's type. Unset: f32 where f32 was asked of the products too; else bf16, which halves the cache and
+/// rounds less than the products do (bench/README.md). The same on every machine, so that a plan's memory is.
+constexpr DataType cache_type(const RunOptions& options) {
+  return options.kv_type.value_or(options.compute == ComputeType::f32 ? DataType::f32 : DataType::bf16);
+}
+
+struct OutputOptions {
+  ProgressMode progress = ProgressMode::automatic;
+  std::optional<std::string> json_file;   // the full report; of bench also "" or "-": standard output, not the table
+  std::optional<std::string> trace_file;  // spans of all ranks, in Chrome's trace format
+  LogOptions log;
+  bool log_all_ranks = false;  // the others log as rank 0 does, instead of warnings only
+};
+
+struct LogitsOptions {
+  std::int32_t last = 1;    // rows: the last positions of the prompt
+  std::string output_file;  // safetensors with one tensor `logits`
+};
+
+struct PlanOptions {
+  std::optional<std::int32_t> ranks;           // unset: the ranks of this job
+  std::optional<std::int32_t> tokens;          // length of the prompt; unset: the model's limit, at most 16384
+  std::optional<double> memory_gib;            // of each rank; unset: what its machine has available
+  std::optional<std::int32_t> ranks_per_host;  // hosts of the cluster file filled in order; unset: as it says
+  double hidden = 0.9;                         // share of a message that proceeds beside compute, for predictions
+  bool probe = false;                          // measure the ranks instead, and write a cluster file
+  std::optional<std::string> output_file;      // of the probe; unset: standard output
+};
+
+enum class Scaling : int { both, strong, weak };
+
+struct RankRange {
+  int first = 1;
+  int last = 1;
+};
+inline constexpr int kMostSimulatedRanks = 65536;
+
+/// "A..B", or "A". Throws UsageError.
+RankRange parse_rank_range(const std::string& text);
+
+struct SimulateOptions {
+  std::string ranks = "1..1024";  // see parse_rank_range()
+  Scaling scaling = Scaling::both;
+};
+
+struct BenchOptions {
+  Benchmark benchmark = Benchmark::prefill;
+  std::optional<std::string> random_weights;  // config.json of the shape; instead of --model
+  std::optional<std::int32_t> tokens;         // length of the prompt, or of attention; unset: 4096, of attention 16384
+  std::int32_t repetitions = 3;               // measured runs; the median counts
+  std::int32_t warmup = 1;                    // runs before them
+  KernelKind kernels = KernelKind::all;       // of `bench kernels`
+  std::int32_t linear_tokens = 512;           // the same: rows of the activations of linear layers
+  std::int32_t decode_tokens = 32;            // measured steps of `bench decode`
+  std::uint64_t seed = 1;                     // of the prompt's pseudo-random ids
+};
+
+struct TokenizeOptions {
+  bool special = false;  // with the tokens that the post-processor adds, such as BOS
+};
+
+struct Options {
+  Command command = Command::generate;
+  std::string model_directory;  // or a GGUF file
+  PromptOptions prompt;
+  FilterOptions filter;
+  GenerateOptions generate;
+  RequestsOptions requests;
+  RunOptions run;
+  OutputOptions output;
+  LogitsOptions logits;
+  PlanOptions plan;
+  SimulateOptions simulate;
+  BenchOptions bench;
+  TokenizeOptions tokenize;
+  JobOptions job;
+};
+
+/// What the command line asks for: a command to run, or a text to print (--help, --version asked apart).
+struct ParsedCommandLine {
+  enum class Kind : int { run, help, version };
+  Kind kind = Kind::run;
+  std::string help;  // Kind::help
+  Options options;   // Kind::run
+};
+
+/// `arguments` without the program's name. Options that are not given come from the environment (GEMRING_<OPTION>),
+/// then from their defaults. Throws UsageError: unknown command or option, a value that is none, a bad combination.
+ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments);
+
+/// GEMRING_<OPTION> of every option of every command.
+std::vector<std::string> option_variables();
+
+}  // namespace gemring

@@ -1,0 +1,133 @@
+#include "launch/prompts/model.h"
+
+#include <fmt/format.h>
+
+#include "distributed/comm/control.h"
+#include "engine/base/error.h"
+#include "engine/model/filter_layers.h"
+#include "engine/model/model_files.h"
+#include "engine/model/tensors.h"
+#include "engine/model/weights.h"
+#include "engine/weights/converted_tensors.h"
+#include "engine/weights/file.h"
+#include "engine/weights/gguf.h"
+#include "launch/start/start_up.h"
+
+namespace gemring {
+namespace {
+
+/// The embedding and the output matrix are what q4_0 is too coarse for, as llama.cpp finds.
+void convert(OpenModel& model, DataType type) {
+  const auto name_of = [&](TensorRole role) { return tensor_name(model.config.naming, role, LayerIndex(0)); };
+  const std::string embedding = name_of(TensorRole::embedding);
+  const std::string output = name_of(TensorRole::output);
+  ConvertedTensors converted = convert_tensors(
+      std::move(model.weights),
+      {.type = type, .is_sensitive = [=](std::string_view tensor) { return tensor == embedding || tensor == output; }});
+  model.weights = std::move(converted.tensors);
+  model.from_files = false;
+  if (converted.kept_bf16 > 0) {
+    log_info("{} matrices became bf16: their rows are no whole number of {} blocks", converted.kept_bf16, name(type));
+  }
+}
+
+OpenModel open_here(const Options& options) {
+  OpenModel model;
+  const bool made_in_blocks = options.run.weights == DataType::q4_k;  // random ones; nothing converts to it
+  if (options.bench.random_weights) {
+    model.name = *options.bench.random_weights;
+    model.config = load_model_config_file(model.name);
+    const DataType made = made_in_blocks ? DataType::q4_k : DataType::bf16;
+    model.weights = random_tensors(expected_tensors(model.config, made));
+    model.from_files = false;
+  } else {
+    model.name = options.model_directory;
+    ModelFiles files = open_model_files(model.name);
+    model.config = std::move(files.config);
+    model.weights = std::move(files.weights);
+  }
+  check_tensors(*model.weights, model.config);
+  if (options.run.weights && !made_in_blocks) convert(model, *options.run.weights);
+  return model;
+}
+
+}  // namespace
+
+std::string fingerprint_text(std::uint64_t fingerprint) {
+  return fmt::format("{:#018x}", fingerprint);
+}
+
+OpenModel open_model(const Job& job, const Options& options) {
+  OpenModel model;
+  agreed(job, [&] { model = open_here(options); });
+  std::vector<std::string> fingerprints, configs;
+  const std::vector<std::string> mine = {fingerprint_text(model.weights->fingerprint()), describe(model.config)};
+  for (std::vector<std::string>& rank : all_gather_control(job.world, mine)) {
+    fingerprints.push_back(std::move(rank.at(0)));
+    configs.push_back(std::move(rank.at(1)));
+  }
+  const std::string advice = fmt::format("copy the same files to {} on every machine", model.name);
+  require_equal(fingerprints, job.hosts, "checkpoint fingerprint", advice);
+  require_equal(configs, job.hosts, "config", advice);
+  if (job.first()) log_info("{}: {}; fingerprint {}", model.name, configs[0], fingerprints[0]);
+  return model;
+}
+
+std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model, bool needed) {
+  std::optional<Tokenizer> tokenizer;
+  agreed_on_first(job, [&] {
+    if (model.empty() || (!is_gguf_path(model) && !file_exists(path_in(model, "tokenizer.json")))) return;
+    try {
+      tokenizer = Tokenizer::load(model);
+    } catch (const Error& error) {
+      if (needed) throw;
+      log_warn("no text without a tokenizer: {}", error.what());
+    }
+  });
+  return tokenizer;
+}
+
+FilterLayer choose_filter_layer(std::optional<std::int32_t> option, std::optional<LayerIndex> profile,
+                                const ModelConfig& config) {
+  const auto problem = [&](std::int32_t layer) {
+    return fmt::format("layer {} is outside 0..{}: the model has {} layers", layer, config.layers - 1, config.layers);
+  };
+  const auto outside = [&](std::int32_t layer) { return layer < 0 || layer >= config.layers; };
+  if (option) {
+    if (outside(*option)) throw UsageError({"--filter-layer", problem(*option), "layers count from 0"});
+    return {LayerIndex(*option), "--filter-layer"};
+  }
+  if (profile) {
+    if (outside(profile->value())) {
+      throw ConfigError({"gemring.json", problem(profile->value()), "correct filter_layer or give --filter-layer"});
+    }
+    return {*profile, "gemring.json"};
+  }
+  if (const auto published = published_filter_layer(config)) {
+    return {published->layer, fmt::format("{} of {}", published->model, published->source)};
+  }
+  return {config.rule_of_thumb_filter_layer(), "rule of thumb"};
+}
+
+LayerIndex agree_on_filter_layer(const Job& job, const Options& options, const ModelConfig& config) {
+  if (options.filter.method == Method::full) return LayerIndex(0);
+  FilterLayer choice;
+  agreed_on_first(job, [&] {
+    const auto profile =
+        options.model_directory.empty() ? std::nullopt : load_profile_filter_layer(options.model_directory);
+    choice = choose_filter_layer(options.filter.filter_layer, profile, config);
+    if (choice.source == "rule of thumb") {
+      log_warn(
+          "filter layer {} is only a rule of thumb (0.45 x {} layers): give --filter-layer, or put "
+          "{{\"filter_layer\": R}} into the model's gemring.json; a layer too early misses the answer",
+          choice.layer.value(), config.layers);
+    } else {
+      log_info("filter layer {} of {} ({})", choice.layer.value(), config.layers, choice.source);
+    }
+  });
+  std::int32_t layer = choice.layer.value();
+  broadcast_control(job.world, layer, 0);
+  return LayerIndex(layer);
+}
+
+}  // namespace gemring

@@ -1,0 +1,153 @@
+#include "launch/prompts/prompt.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "engine/base/error.h"
+#include "engine/base/format.h"
+#include "engine/base/log.h"
+#include "launch/prompts/chat.h"
+
+namespace gemring {
+namespace {
+
+std::string read_standard_input() {
+  log_info("reading the prompt from standard input");
+  std::ostringstream text;
+  text << std::cin.rdbuf();
+  return std::move(text).str();
+}
+
+void require_not_empty(std::size_t tokens) {
+  if (tokens > 0) return;
+  throw UsageError({"prompt", "the prompt is empty",
+                    "give --prompt TEXT, --prompt-file FILE, --prompt-ids FILE, or text on standard input"});
+}
+
+}  // namespace
+
+std::string read_text_file(const std::string& path, const char* option) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  if (in) text << in.rdbuf();  // an empty file sets failbit of `text` only
+  if (!in) {
+    throw UsageError(
+        {option, fmt::format("{} cannot be read: {}", path, std::strerror(errno)), "name a readable file"});
+  }
+  return std::move(text).str();
+}
+
+PromptText join(std::string prompt, const std::optional<std::string>& question) {
+  PromptText result{std::move(prompt), std::nullopt, {}, true};
+  if (!question) return result;
+  if (!result.text.empty() && result.text.back() != '\n') result.text += '\n';
+  result.question_begin = result.text.size();
+  result.text += *question;
+  return result;
+}
+
+Prompt tokenize(const PromptText& text, const Tokenizer& tokenizer) {
+  if (text.text.empty()) require_not_empty(0);
+  const Encoding encoding = tokenizer.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
+  require_not_empty(encoding.ids.size());
+  Prompt prompt{encoding.ids, std::nullopt};
+  if (text.question_begin) {
+    prompt.question_tokens = static_cast<std::int32_t>(std::count_if(
+        encoding.ends.begin(), encoding.ends.end(), [&](std::size_t end) { return end > *text.question_begin; }));
+  }
+  return prompt;
+}
+
+std::vector<TokenId> ids_of_json(const std::string& json, const std::string& name, std::int32_t vocab) {
+  const nlohmann::json ids = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!ids.is_array()) {
+    throw UsageError({name, "is no JSON array", "write the token ids as [1, 2, 3]"});
+  }
+  std::vector<TokenId> result;
+  result.reserve(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (!ids[i].is_number_integer()) {
+      throw UsageError(
+          {name, fmt::format("entry {} is {}, not a token id", i, ids[i].dump()), "ids are whole numbers"});
+    }
+    const bool beyond_64_bits = ids[i].is_number_unsigned() && ids[i].get<std::uint64_t>() > 0x7fffffff;
+    const std::int64_t id = beyond_64_bits ? vocab : ids[i].get<std::int64_t>();
+    if (id < 0 || id >= vocab) {
+      throw UsageError(
+          {name, fmt::format("entry {} is {}, and the vocabulary has the ids 0..{}", i, ids[i].dump(), vocab - 1),
+           "use ids of this model's tokenizer"});
+    }
+    result.emplace_back(id);
+  }
+  return result;
+}
+
+std::vector<TokenId> parse_ids(const std::string& json, const std::string& name, std::int32_t vocab) {
+  std::vector<TokenId> ids = ids_of_json(json, name, vocab);
+  require_not_empty(ids.size());
+  return ids;
+}
+
+Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
+                   const ModelConfig& config) {
+  if (options.ids_file) {
+    return {parse_ids(read_text_file(*options.ids_file, "--prompt-ids"), *options.ids_file, config.vocab),
+            std::nullopt};
+  }
+  if (tokenizer == nullptr) {
+    throw UsageError({"--model", "the directory has no tokenizer.json, so text cannot be read",
+                      "give the prompt as token ids with --prompt-ids FILE"});
+  }
+  std::string text = options.text             ? *options.text
+                     : options.file           ? read_text_file(*options.file, "--prompt-file")
+                     : options.chat.user_file ? read_text_file(*options.chat.user_file, "--user-file")
+                                              : read_standard_input();
+  if (text.empty() && (chat == nullptr || options.question.value_or("").empty())) {
+    require_not_empty(0);  // a question alone is no prompt, but it is a message
+  }
+  Prompt prompt = tokenize(chat == nullptr ? join(std::move(text), options.question)
+                                           : chat_prompt(*chat, options.chat, std::move(text), options.question),
+                           *tokenizer);
+  for (std::size_t i = 0; i < prompt.ids.size(); ++i) {
+    if (prompt.ids[i].value() < config.vocab) continue;
+    throw ModelFileError({"tokenizer.json",
+                          fmt::format("token {} of the prompt has id {}, and the model's vocabulary ends at {}", i,
+                                      prompt.ids[i].value(), config.vocab - 1),
+                          "the tokenizer belongs to another model; download both again"});
+  }
+  return prompt;
+}
+
+void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const ResolvedSelection& selection,
+                  std::int32_t max_new_tokens, std::int32_t max_positions, bool allow_extrapolation) {
+  require_not_empty(static_cast<std::size_t>(prompt_tokens));
+  const auto count = [](std::int64_t tokens) { return grouped(static_cast<std::uint64_t>(tokens)); };
+  const auto beyond = [&](const std::string& problem, const std::string& advice) {
+    if (!allow_extrapolation) throw ConfigError({"prompt", problem, advice + ", or give --allow-extrapolation"});
+    log_warn("prompt {}: beyond its range a model may answer nonsense", problem);
+  };
+  const bool filtered = filter.method == Method::gemfilter && !selection.keeps_everything(prompt_tokens);
+  const std::int64_t kept = filtered ? selection.keep : prompt_tokens;
+  if (prompt_tokens > max_positions) {
+    beyond(fmt::format("has {} tokens, the model's limit is {} positions{}", count(prompt_tokens), count(max_positions),
+                       filtered ? fmt::format(" (the first pass reads all of them; the second needs {})",
+                                              count(kept + max_new_tokens))
+                                : ""),
+           "shorten the prompt, take a model with a longer context");
+    if (!filtered) return;
+  }
+  if (kept + max_new_tokens <= max_positions) return;
+  beyond(fmt::format("{} {} tokens and --max-new-tokens {} need {} positions, the model's limit is {}", count(kept),
+                     filtered ? "kept" : "prompt", count(max_new_tokens), count(kept + max_new_tokens),
+                     count(max_positions)),
+         filtered ? "lower --keep or --max-new-tokens" : "lower --max-new-tokens, shorten the prompt");
+}
+
+}  // namespace gemring

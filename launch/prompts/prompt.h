@@ -1,0 +1,56 @@
+// From the user's prompt to token ids, and the limits it must keep. Rank 0 alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/model/config.h"
+#include "engine/text/chat_template.h"
+#include "engine/text/tokenizer.h"
+#include "launch/options/options.h"
+
+namespace gemring {
+
+struct Prompt {
+  std::vector<TokenId> ids;
+  std::optional<std::int32_t> question_tokens;  // at the end, where --question tells them
+};
+
+struct PromptText {
+  std::string text;
+  std::optional<std::size_t> question_begin;  // byte of its first character
+  std::vector<ByteRange> literal = {};        // special tokens in there stay text
+  bool adds_special_tokens = true;            // false: BOS is there already where the model wants it
+};
+
+/// The prompt's text with the question behind it, on a line of its own.
+PromptText join(std::string prompt, const std::optional<std::string>& question);
+
+/// Tokens that end behind the question's first byte are the question's. Throws UsageError (empty prompt, invalid
+/// UTF-8).
+Prompt tokenize(const PromptText& text, const Tokenizer& tokenizer);
+
+/// The JSON array of ids in `json`, which errors call `name`. Throws UsageError naming the index of a bad entry.
+std::vector<TokenId> ids_of_json(const std::string& json, const std::string& name, std::int32_t vocab);
+
+/// The same for a prompt, which may not be empty.
+std::vector<TokenId> parse_ids(const std::string& json, const std::string& name, std::int32_t vocab);
+
+/// The file's bytes. `option` names it in the UsageError where it cannot be read.
+std::string read_text_file(const std::string& path, const char* option);
+
+/// Reads, tokenises and checks what the options name; standard input where they name nothing. `tokenizer` is nullptr
+/// where the model directory has none: then only ids will do. `chat`: with --chat its template, else nullptr. Throws
+/// UsageError.
+Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
+                   const ModelConfig& config);
+
+/// Positions that the passes need: n in the filter's (or the only) pass; kept + new tokens in the second. Throws
+/// UsageError (empty prompt) and ConfigError with both figures where the model's limit is passed; with
+/// --allow-extrapolation a warning tells them.
+void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const ResolvedSelection& selection,
+                  std::int32_t max_new_tokens, std::int32_t max_positions, bool allow_extrapolation);
+
+}  // namespace gemring

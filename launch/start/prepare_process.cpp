@@ -1,0 +1,39 @@
+#include "launch/start/prepare_process.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "engine/base/process.h"
+
+namespace gemring {
+namespace {
+
+bool has_skylake_vectors() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#else
+  return false;
+#endif
+}
+
+/// Whether the variable was unset and now has this value.
+bool set_default(const char* variable, const char* value) {
+  return getenv(variable) == nullptr && setenv(variable, value, 0) == 0;
+}
+
+}  // namespace
+
+void prepare_process(char** argv) {
+  const char* const local_ranks = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+  if (local_ranks != nullptr && strtoul(local_ranks, nullptr, 10) > node_cores().size()) {
+    set_default("OMPI_MCA_mpi_yield_when_idle", "1");
+  }
+  bool changed = set_default("OPENBLAS_NUM_THREADS", "1");
+  if (has_skylake_vectors()) changed |= set_default("OPENBLAS_CORETYPE", "SKYLAKEX");
+  if (changed) execv("/proc/self/exe", argv);  // returns only where it fails; then we run as we are, only slower
+}
+
+}  // namespace gemring

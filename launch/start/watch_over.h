@@ -1,0 +1,15 @@
+// The watch over ranks that hang, as the program uses it: one message, then the job's end.
+#pragma once
+
+#include <memory>
+
+#include "distributed/comm/hang_watch.h"
+#include "launch/options/options.h"
+#include "launch/start/job.h"
+
+namespace gemring {
+
+/// From here until the result is destroyed; nullptr for commands that do not compute. Every rank calls it.
+std::unique_ptr<HangWatch> watch_over(const Job& job, const Options& options);
+
+}  // namespace gemring

@@ -1,0 +1,102 @@
+#include "launch/prompts/chat.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "engine/base/error.h"
+#include "tests/launch/prompts/demo_tokenizer.h"
+
+namespace gemring {
+namespace {
+
+using test::demo_tokenizer;
+
+const ChatTemplate& demo_template() {
+  static const ChatTemplate chat = open_chat_template(GEMRING_DEMO_MODEL, {});
+  return chat;
+}
+
+TEST(ChatPrompt, TheQuestionGoesIntoTheUsersMessageOnALineOfItsOwn) {
+  ChatOptions options;
+  options.system = "s";
+  options.answer_prefix = "It is";
+  const PromptText prompt = chat_prompt(demo_template(), options, "a text", "who?");
+  EXPECT_EQ(prompt.text,
+            "<|im_start|>system\ns<|im_end|>\n<|im_start|>user\na text\nwho?<|im_end|>\n<|im_start|>assistant\nIt is");
+  EXPECT_EQ(prompt.question_begin, prompt.text.find("who?"));
+  EXPECT_FALSE(prompt.adds_special_tokens);
+}
+
+TEST(ChatPrompt, ANewlineAtTheEndOfTheUsersTextIsEnough) {
+  EXPECT_EQ(chat_prompt(demo_template(), {}, "a\n", "b").text,
+            "<|im_start|>user\na\nb<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(chat_prompt(demo_template(), {}, "", "b").text, "<|im_start|>user\nb<|im_end|>\n<|im_start|>assistant\n");
+}
+
+TEST(ChatPrompt, WithoutAQuestionNothingIsKnownOfIt) {
+  EXPECT_FALSE(chat_prompt(demo_template(), {}, "a", std::nullopt).question_begin.has_value());
+  EXPECT_FALSE(chat_prompt(demo_template(), {}, "a", "").question_begin.has_value());
+}
+
+TEST(ChatPrompt, QuestionTailAndAnswerPrefixAreTheQuestionsTokens) {
+  ChatOptions options;
+  options.answer_prefix = "The answer is";
+  const Prompt prompt = tokenize(chat_prompt(demo_template(), options, "A long text.", "who?"), demo_tokenizer());
+  const auto tail = demo_tokenizer().encode("who?<|im_end|>\n<|im_start|>assistant\nThe answer is").ids;
+  ASSERT_EQ(prompt.question_tokens, static_cast<std::int32_t>(tail.size()));
+  EXPECT_TRUE(std::equal(tail.rbegin(), tail.rend(), prompt.ids.rbegin()));
+}
+
+TEST(ChatPrompt, ATemplateThatTrimsLeavesTheQuestionFindable) {
+  const ChatTemplate trims({"own",
+                            "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + "
+                            "message['content'] | trim + '<|im_end|>\n' }}{% endfor %}",
+                            std::nullopt, std::nullopt});
+  const PromptText prompt = chat_prompt(trims, {}, " a", "b \n");
+  EXPECT_EQ(prompt.text, "<|im_start|>user\na\nb<|im_end|>\n");
+  EXPECT_EQ(prompt.question_begin, prompt.text.find('b'));
+  const PromptText alone = chat_prompt(trims, {}, "", " b ");
+  EXPECT_EQ(alone.text, "<|im_start|>user\nb<|im_end|>\n");
+  EXPECT_EQ(alone.question_begin, alone.text.find('b'));
+}
+
+TEST(ChatPrompt, NoUserClosesATurn) {
+  ChatOptions options;
+  options.system = "<|im_end|>";
+  options.answer_prefix = "<|im_end|>";
+  const Prompt prompt = tokenize(chat_prompt(demo_template(), options, "a<|im_end|>b", "<|im_end|>"), demo_tokenizer());
+  const TokenId end = demo_tokenizer().encode("<|im_end|>").ids.at(0);
+  EXPECT_EQ(std::count(prompt.ids.begin(), prompt.ids.end(), end), 2);  // of the system's and of the user's turn
+  EXPECT_EQ(demo_tokenizer().decode(prompt.ids, true),
+            "<|im_start|>system\n<|im_end|><|im_end|>\n<|im_start|>user\na<|im_end|>b\n<|im_end|><|im_end|>\n"
+            "<|im_start|>assistant\n<|im_end|>");
+}
+
+TEST(ChatPrompt, TheTemplatesEndTokenEndsTheAnswer) {
+  const auto ids = demo_tokenizer().encode("<|im_end|>").ids;
+  EXPECT_EQ(chat_end_tokens(demo_template(), demo_tokenizer()), (std::vector<std::int32_t>{ids.at(0).value()}));
+  const ChatTemplate other({"own",
+                            "{% for message in messages %}\n{% if message['role'] == 'user' %}\n{{ '<|user|>\n' + "
+                            "message['content'] + eos_token }}\n{% elif message['role'] == 'system' %}\n{{ "
+                            "'<|system|>\n' + message['content'] + eos_token }}\n{% elif message['role'] == "
+                            "'assistant' %}\n{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n{% endif "
+                            "%}\n{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif "
+                            "%}\n{% endfor %}",
+                            std::nullopt, "no token of the demo's"});
+  EXPECT_TRUE(chat_end_tokens(other, demo_tokenizer()).empty());
+}
+
+TEST(ChatPrompt, ATemplateFileReplacesTheModels) {
+  ChatOptions options;
+  options.template_file = testing::TempDir() + "chat_test.jinja";
+  std::FILE* const file = std::fopen(options.template_file->c_str(), "w");
+  std::fputs("unknown", file);
+  std::fclose(file);
+  EXPECT_THROW(open_chat_template(GEMRING_DEMO_MODEL, options), ConfigError);
+  std::remove(options.template_file->c_str());
+  EXPECT_THROW(open_chat_template(GEMRING_DEMO_MODEL, options), UsageError);
+}
+
+}  // namespace
+}  // namespace gemring

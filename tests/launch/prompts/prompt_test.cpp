@@ -1,0 +1,125 @@
+#include "launch/prompts/prompt.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/base/error.h"
+#include "tests/launch/prompts/demo_tokenizer.h"
+
+namespace gemring {
+namespace {
+
+using test::demo_tokenizer;
+
+template <class Function>
+std::string problem_of(Function&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(Prompt, TheQuestionStandsOnALineOfItsOwn) {
+  const PromptText text = join("a text", "who?");
+  EXPECT_EQ(text.text, "a text\nwho?");
+  EXPECT_EQ(text.question_begin, 7u);
+}
+
+TEST(Prompt, ANewlineAtTheEndOfThePromptIsEnough) {
+  const PromptText text = join("a text\n", "who?");
+  EXPECT_EQ(text.text, "a text\nwho?");
+  EXPECT_EQ(text.question_begin, 7u);
+}
+
+TEST(Prompt, WithoutAQuestionThePromptStaysAsItIs) {
+  const PromptText text = join("a text", std::nullopt);
+  EXPECT_EQ(text.text, "a text");
+  EXPECT_FALSE(text.question_begin.has_value());
+}
+
+TEST(Prompt, TheQuestionsTokensAreThoseThatEndBehindItsFirstByte) {
+  const Prompt alone = tokenize({"who?", std::nullopt}, demo_tokenizer());
+  const Prompt both = tokenize(join("a text", "who?"), demo_tokenizer());
+  ASSERT_TRUE(both.question_tokens.has_value());
+  EXPECT_EQ(*both.question_tokens, static_cast<std::int32_t>(alone.ids.size()));
+  EXPECT_FALSE(alone.question_tokens.has_value());
+}
+
+TEST(Prompt, InvalidUtf8IsAUsageError) {
+  EXPECT_THROW(tokenize({"abc\xff", std::nullopt}, demo_tokenizer()), UsageError);
+}
+
+TEST(Prompt, AnEmptyPromptIsAUsageErrorEvenWithAQuestion) {
+  PromptOptions options;
+  options.text = "";
+  options.question = "who?";
+  EXPECT_THROW(load_prompt(options, &demo_tokenizer(), nullptr, {}), UsageError);
+  EXPECT_THROW(tokenize({"", std::nullopt}, demo_tokenizer()), UsageError);
+  EXPECT_THROW(parse_ids("[]", "ids.json", 10), UsageError);
+}
+
+TEST(Prompt, TextNeedsATokenizer) {
+  PromptOptions options;
+  options.text = "hello";
+  EXPECT_THROW(load_prompt(options, nullptr, nullptr, {}), UsageError);
+}
+
+TEST(PromptIds, AnArrayIsTakenAsItIs) {
+  EXPECT_EQ(parse_ids("[3, 0, 9]", "ids.json", 10), (std::vector<TokenId>{TokenId(3), TokenId(0), TokenId(9)}));
+}
+
+TEST(PromptIds, AnIdBeyondTheVocabularyIsNamedWithItsIndex) {
+  EXPECT_EQ(problem_of([] { parse_ids("[3, 10]", "ids.json", 10); }),
+            "ids.json: entry 1 is 10, and the vocabulary has the ids 0..9");
+  EXPECT_EQ(problem_of([] { parse_ids("[-1]", "ids.json", 10); }),
+            "ids.json: entry 0 is -1, and the vocabulary has the ids 0..9");
+  EXPECT_EQ(problem_of([] { parse_ids("[18446744073709551615]", "ids.json", 10); }),
+            "ids.json: entry 0 is 18446744073709551615, and the vocabulary has the ids 0..9");
+}
+
+TEST(PromptIds, WhatIsNoWholeNumberIsRefused) {
+  EXPECT_EQ(problem_of([] { parse_ids("[1, \"a\"]", "ids.json", 10); }), "ids.json: entry 1 is \"a\", not a token id");
+  EXPECT_EQ(problem_of([] { parse_ids("[1.5]", "ids.json", 10); }), "ids.json: entry 0 is 1.5, not a token id");
+  EXPECT_EQ(problem_of([] { parse_ids("{\"a\": 1}", "ids.json", 10); }), "ids.json: is no JSON array");
+  EXPECT_EQ(problem_of([] { parse_ids("[1, 2", "ids.json", 10); }), "ids.json: is no JSON array");
+}
+
+TEST(PromptLength, AFullPassNeedsPromptAndNewTokens) {
+  FilterOptions full;
+  full.method = Method::full;
+  EXPECT_EQ(problem_of([&] { check_length(90, full, {}, 10, 100, false); }), "no error");
+  EXPECT_EQ(problem_of([&] { check_length(91, full, {}, 10, 100, false); }),
+            "prompt: 91 prompt tokens and --max-new-tokens 10 need 101 positions, the model's limit is 100");
+  EXPECT_EQ(problem_of([&] { check_length(2000, full, {}, 10, 1000, false); }),
+            "prompt: has 2,000 tokens, the model's limit is 1,000 positions");
+}
+
+TEST(PromptLength, AFilteredPassNeedsThePromptThenTheKeptAndNewTokens) {
+  const FilterOptions filter;
+  EXPECT_EQ(problem_of([&] { check_length(100, filter, {20, 5, 4, 4}, 80, 100, false); }), "no error");
+  EXPECT_EQ(problem_of([&] {
+              check_length(100, filter, {20, 5, 4, 4}, 81, 100, false);
+            }),
+            "prompt: 20 kept tokens and --max-new-tokens 81 need 101 positions, the model's limit is 100");
+  EXPECT_EQ(problem_of([&] {
+              check_length(101, filter, {20, 5, 4, 4}, 1, 100, false);
+            }),
+            "prompt: has 101 tokens, the model's limit is 100 positions (the first pass reads all of them; the second "
+            "needs 21)");
+}
+
+TEST(PromptLength, ExtrapolationIsAllowedWhereAskedFor) {
+  EXPECT_EQ(problem_of([] { check_length(101, FilterOptions{}, {20, 5, 4, 4}, 200, 100, true); }), "no error");
+}
+
+TEST(PromptLength, WhereEverythingIsKeptThePromptCounts) {
+  const FilterOptions filter;
+  EXPECT_EQ(problem_of([&] {
+              check_length(50, filter, {1024, 5, 4, 4}, 51, 100, false);
+            }),
+            "prompt: 50 prompt tokens and --max-new-tokens 51 need 101 positions, the model's limit is 100");
+}
+
+}  // namespace
+}  // namespace gemring
