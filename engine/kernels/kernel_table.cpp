@@ -1,9 +1,7 @@
 #include "engine/kernels/kernel_table.h"
 
-#include <algorithm>
-#include <array>
-
 #include "engine/base/check.h"
+#include "engine/kernels/every_table.h"
 
 namespace gemring {
 
@@ -17,26 +15,24 @@ extern void use_avx512bf16_kernels(KernelTable& table);
 extern void use_amx_kernels(KernelTable& table);
 #endif
 
-namespace {
-
-std::array<KernelTable, std::size(kEveryIsa)> all_tables() {
-  std::array<KernelTable, std::size(kEveryIsa)> tables{};
-  tables.fill(kPortableKernels);
+std::vector<KernelTable> tables_up_to(Isa most) {
+  std::vector<KernelTable> tables(static_cast<std::size_t>(most) + 1, kPortableKernels);
 #if defined(GEMRING_X86_KERNELS)
-  const auto from = [&](Isa isa) { return tables.begin() + static_cast<int>(isa); };
-  std::fill(from(Isa::avx2), tables.end(), kAvx2Kernels);
-  std::fill(from(Isa::avx512), tables.end(), kAvx512Kernels);
-  std::for_each(from(Isa::avx512vnni), tables.end(), use_avx512vnni_kernels);
-  std::for_each(from(Isa::avx512bf16), tables.end(), use_avx512bf16_kernels);
-  std::for_each(from(Isa::amx), tables.end(), use_amx_kernels);
+  // What fills a table is compiled with the flags of its set, and is never called on a machine without it.
+  const auto fill = [&](Isa isa, auto&& use) {
+    for (auto i = static_cast<std::size_t>(isa); i < tables.size(); ++i) use(tables[i]);
+  };
+  fill(Isa::avx2, [](KernelTable& table) { table = kAvx2Kernels; });
+  fill(Isa::avx512, [](KernelTable& table) { table = kAvx512Kernels; });
+  fill(Isa::avx512vnni, use_avx512vnni_kernels);
+  fill(Isa::avx512bf16, use_avx512bf16_kernels);
+  fill(Isa::amx, use_amx_kernels);
 #endif
   return tables;
 }
 
-}  // namespace
-
 const KernelTable& kernels_of(Isa isa) {
-  static const auto tables = all_tables();
+  static const auto tables = tables_up_to(detected_isa());
   GEMRING_CHECK(isa <= detected_isa(), "{} on a machine with {}", name(isa), name(detected_isa()));
   return tables[static_cast<std::size_t>(isa)];
 }

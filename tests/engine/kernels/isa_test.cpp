@@ -6,6 +6,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
+#include "engine/kernels/every_table.h"
 #include "engine/kernels/kernel_table.h"
 #include "tests/engine/kernels/every_isa.h"
 #include "tests/support/files.h"
@@ -28,6 +29,24 @@ TEST(Isa, NamesReadBack) {
 
 TEST(Isa, TheKernelsAreThoseOfTheActiveSet) {
   test::with_every_isa([] { EXPECT_EQ(&kernels(), &kernels_of(active_isa())); });
+}
+
+// A machine with AVX2 alone once died of an AVX-512 instruction in the code that entered AVX-512's kernels in a table
+// that it would never use.
+TEST(Isa, TheTablesOfASetNeedNothingOfTheSetsAboveIt) {
+  const Isa best = detected_isa();
+  const std::vector<KernelTable> all = tables_up_to(best);
+  ASSERT_EQ(all.size(), static_cast<std::size_t>(best) + 1);
+  for (int isa = 0; isa <= static_cast<int>(best); ++isa) {
+    const std::vector<KernelTable> some = tables_up_to(static_cast<Isa>(isa));
+    ASSERT_EQ(some.size(), static_cast<std::size_t>(isa) + 1);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      EXPECT_EQ(some[i].attention_tile, all[i].attention_tile);
+      EXPECT_EQ(some[i].attention_tile_bf16, all[i].attention_tile_bf16);
+      EXPECT_EQ(some[i].tiles.multiply, all[i].tiles.multiply);
+      EXPECT_EQ(some[i].int8.multiply, all[i].int8.multiply);
+    }
+  }
 }
 
 TEST(Isa, EveryWidthOfVectorsHasATableOfItsOwn) {
