@@ -32,7 +32,7 @@ int run_line(const Job& job, const ParsedCommandLine& line) {
 /// Every rank returns the same code, or the job is aborted with it.
 int run_job(Communicator& world, const std::vector<std::string>& arguments, std::vector<std::string> environment) {
   const RankId rank = world.world_rank(world.member());
-  std::unique_ptr<HangWatch> watch;  // also over the end of a job whose ranks agree on a failure
+  std::unique_ptr<Watchdog> watch;  // also over the end of a job whose ranks agree on a failure
   try {
     const Job job = join_job(world, arguments, std::move(environment));
     install_mapping_fault_handler({fmt::format("rank {} on {}", rank.value(), job.host()), claim_failure_report});

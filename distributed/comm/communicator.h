@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "distributed/comm/sign_link.h"
+#include "distributed/comm/heartbeat.h"
 #include "engine/base/types.h"
 
 namespace gemring {
@@ -91,9 +91,9 @@ class Communicator {
   /// good for. Of this process, all groups.
   virtual void set_overlap(bool on) = 0;
 
-  /// A way of its own for signs of life, beside all messages. Every member calls it. nullptr: one rank alone, or an MPI
+  /// A way of its own for heartbeats, beside all messages. Every member calls it. nullptr: one rank alone, or an MPI
   /// that lets only one thread call.
-  virtual std::unique_ptr<SignLink> sign_link() = 0;
+  virtual std::unique_ptr<HeartbeatLink> heartbeat_link() = 0;
 
   /// Ends the whole job with this code, at once. Prints nothing itself.
   [[noreturn]] virtual void abort(int exit_code) = 0;

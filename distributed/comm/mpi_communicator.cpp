@@ -7,8 +7,8 @@
 
 #include "distributed/comm/adaptive_wait.h"
 #include "distributed/comm/mpi_check.h"
+#include "distributed/comm/mpi_heartbeat.h"
 #include "distributed/comm/mpi_session.h"
-#include "distributed/comm/mpi_sign_link.h"
 #include "distributed/comm/mpi_transfer.h"
 #include "distributed/comm/pieces.h"
 #include "engine/base/check.h"
@@ -112,9 +112,9 @@ class MpiCommunicator final : public Communicator {
 
   void set_overlap(bool on) override { channel_->set_overlap(on); }
 
-  std::unique_ptr<SignLink> sign_link() override {
+  std::unique_ptr<HeartbeatLink> heartbeat_link() override {
     barrier();  // as in group()
-    return mpi_sign_link(comm_, channel_);
+    return mpi_heartbeat_link(comm_, channel_);
   }
 
   [[noreturn]] void abort(int exit_code) override { MpiSession::abort_job(exit_code); }

@@ -72,7 +72,7 @@ class OneRankCommunicator final : public Communicator {
   }
 
   void set_overlap(bool) override {}
-  std::unique_ptr<SignLink> sign_link() override { return nullptr; }
+  std::unique_ptr<HeartbeatLink> heartbeat_link() override { return nullptr; }
 
   [[noreturn]] void abort(int exit_code) override { std::_Exit(exit_code); }
 

@@ -14,7 +14,8 @@ RankId rank_at(std::size_t index) {
 }
 
 template <class Seconds>
-std::optional<Stall> find_each(Stall::Kind kind, std::span<const RankSigns> ranks, double timeout, Seconds seconds_of) {
+std::optional<Stall> find_each(Stall::Kind kind, std::span<const RankStatus> ranks, double timeout,
+                               Seconds seconds_of) {
   Stall stall{.kind = kind, .ranks = {}};
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     const double seconds = seconds_of(ranks[i]);
@@ -26,7 +27,7 @@ std::optional<Stall> find_each(Stall::Kind kind, std::span<const RankSigns> rank
 }
 
 /// The rank that `rank` waits for; nothing where it waits for none alone.
-std::optional<RankId> waited_for(std::span<const RankSigns> ranks, RankId rank) {
+std::optional<RankId> waited_for(std::span<const RankStatus> ranks, RankId rank) {
   const Place& place = ranks[rank.index()].last.place;
   if (place.state != Place::State::waiting) return std::nullopt;
   if (place.waits_for == kOwnWorker) return rank;
@@ -35,7 +36,7 @@ std::optional<RankId> waited_for(std::span<const RankSigns> ranks, RankId rank) 
 }
 
 /// The circle that one gets into who goes from rank 0 to whom it waits for, and so on; empty where that ends.
-std::vector<RankId> circle(std::span<const RankSigns> ranks) {
+std::vector<RankId> circle(std::span<const RankStatus> ranks) {
   std::vector<RankId> way;
   for (std::optional<RankId> next(RankId(0)); next; next = waited_for(ranks, *next)) {
     const auto before = std::find(way.begin(), way.end(), *next);
@@ -45,9 +46,9 @@ std::vector<RankId> circle(std::span<const RankSigns> ranks) {
   return {};
 }
 
-std::optional<Stall> find_deadlock(std::span<const RankSigns> ranks, double timeout) {
-  const bool all_wait = std::all_of(ranks.begin(), ranks.end(), [&](const RankSigns& rank) {
-    return !rank.last.leaves && rank.last.place.state == Place::State::waiting && rank.last.still_seconds >= timeout;
+std::optional<Stall> find_deadlock(std::span<const RankStatus> ranks, double timeout) {
+  const bool all_wait = std::all_of(ranks.begin(), ranks.end(), [&](const RankStatus& rank) {
+    return !rank.last.shutdown && rank.last.place.state == Place::State::waiting && rank.last.still_seconds >= timeout;
   });
   if (!all_wait) return std::nullopt;
   Stall stall{.kind = Stall::Kind::deadlock, .ranks = circle(ranks)};
@@ -72,7 +73,7 @@ std::string others_text(std::span<const RankId> others) {
 }
 
 /// Whether the way from `rank` to whom it waits for leads to one of `causes`; those who wait for a whole group do.
-bool is_victim(std::span<const RankSigns> ranks, RankId rank, const std::vector<RankId>& causes) {
+bool is_victim(std::span<const RankStatus> ranks, RankId rank, const std::vector<RankId>& causes) {
   std::optional<RankId> next(rank);
   for (std::size_t step = 0; step <= ranks.size(); ++step) {
     const Place& place = ranks[next->index()].last.place;
@@ -84,7 +85,7 @@ bool is_victim(std::span<const RankSigns> ranks, RankId rank, const std::vector<
   return false;
 }
 
-std::string victims_text(const Stall& stall, std::span<const RankSigns> ranks) {
+std::string victims_text(const Stall& stall, std::span<const RankStatus> ranks) {
   std::string text;
   std::size_t victims = 0;
   for (std::size_t i = 0; i < ranks.size(); ++i) {
@@ -98,7 +99,7 @@ std::string victims_text(const Stall& stall, std::span<const RankSigns> ranks) {
   return fmt::format("{} wait{} for it; ", text, victims == 1 ? "s" : "");
 }
 
-std::string places_text(const Stall& stall, std::span<const RankSigns> ranks, std::span<const std::string> hosts) {
+std::string places_text(const Stall& stall, std::span<const RankStatus> ranks, std::span<const std::string> hosts) {
   std::string text;
   const std::size_t told = std::min(stall.ranks.size(), kMostTold);
   for (std::size_t i = 0; i < told; ++i) {
@@ -127,13 +128,13 @@ std::vector<int> tells(int member, int size) {
   return size > 2 ? std::vector{1, size - 1} : std::vector{1};
 }
 
-std::optional<Stall> find_stall(std::span<const RankSigns> ranks, double timeout) {
+std::optional<Stall> find_stall(std::span<const RankStatus> ranks, double timeout) {
   if (auto stall = find_each(Stall::Kind::silent, ranks, timeout,
-                             [](const RankSigns& rank) { return rank.last.leaves ? 0 : rank.silent_seconds; })) {
+                             [](const RankStatus& rank) { return rank.last.shutdown ? 0 : rank.silent_seconds; })) {
     return stall;
   }
-  if (auto stall = find_each(Stall::Kind::still, ranks, timeout, [](const RankSigns& rank) {
-        const bool to_blame = !rank.last.leaves && rank.last.place.state == Place::State::computing;
+  if (auto stall = find_each(Stall::Kind::still, ranks, timeout, [](const RankStatus& rank) {
+        const bool to_blame = !rank.last.shutdown && rank.last.place.state == Place::State::computing;
         return to_blame ? static_cast<double>(rank.last.still_seconds) : 0;
       })) {
     return stall;
@@ -141,7 +142,7 @@ std::optional<Stall> find_stall(std::span<const RankSigns> ranks, double timeout
   return find_deadlock(ranks, timeout);
 }
 
-ErrorText stall_text(const Stall& stall, std::span<const RankSigns> ranks, std::span<const std::string> hosts) {
+ErrorText stall_text(const Stall& stall, std::span<const RankStatus> ranks, std::span<const std::string> hosts) {
   const RankId first = stall.ranks.front();
   const std::string place = describe(ranks[first.index()].last.place);
   const std::string others = others_text(std::span(stall.ranks).subspan(1));

@@ -1,4 +1,4 @@
-// Who stands still: decided from everyone's last signs of life. Pure; hang_watch.h gathers the signs.
+// Who stands still: decided from everyone's last heartbeat. Pure; watchdog.h gathers them.
 #pragma once
 
 #include <optional>
@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "distributed/comm/sign_link.h"
+#include "distributed/comm/heartbeat.h"
 #include "engine/base/error.h"
 #include "engine/base/types.h"
 
 namespace gemring {
 
 /// What a watching rank knows of another one.
-struct RankSigns {
-  Sign last;
+struct RankStatus {
+  Heartbeat last;
   double silent_seconds = 0;  // since it came
 };
 
@@ -41,10 +41,10 @@ struct Stall {
 /// Of rank 0, which hears of all (itself included): silent ranks first, for whoever waits for them is no cause; then
 /// those that stand still with all they need; then a deadlock. A rank that waits, or is held up from outside of the
 /// job, is never to blame for standing still. nothing: all is well, or not for long enough.
-std::optional<Stall> find_stall(std::span<const RankSigns> ranks, double timeout);
+std::optional<Stall> find_stall(std::span<const RankStatus> ranks, double timeout);
 
 /// The one error of a stall. ranks: as find_stall() took them; hosts: of all ranks.
-ErrorText stall_text(const Stall& stall, std::span<const RankSigns> ranks, std::span<const std::string> hosts);
+ErrorText stall_text(const Stall& stall, std::span<const RankStatus> ranks, std::span<const std::string> hosts);
 
 /// How long a process has made no progress, from looks at it. Time counts as it could have been used: a look that comes
 /// late (the process was stopped, its machine slept or gave the processor to others) counts as one that did not.

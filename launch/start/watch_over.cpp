@@ -33,15 +33,15 @@ void end_job(Communicator& world, RankId rank, const std::string& host, const Er
 
 }  // namespace
 
-std::unique_ptr<HangWatch> watch_over(const Job& job, const Options& options) {
+std::unique_ptr<Watchdog> watch_over(const Job& job, const Options& options) {
   if (!computes(options.command)) return nullptr;
   Communicator& world = job.world;
-  return std::make_unique<HangWatch>(
-      world, HangWatchOptions{.timeout = static_cast<double>(options.run.stall_timeout),
-                              .hosts = job.hosts,
-                              .on_stall = [&world, hosts = job.hosts](RankId rank, const ErrorText& text) {
-                                end_job(world, rank, hosts.at(rank.index()), text);
-                              }});
+  return std::make_unique<Watchdog>(
+      world, WatchdogOptions{.timeout = static_cast<double>(options.run.stall_timeout),
+                             .hosts = job.hosts,
+                             .on_stall = [&world, hosts = job.hosts](RankId rank, const ErrorText& text) {
+                               end_job(world, rank, hosts.at(rank.index()), text);
+                             }});
 }
 
 }  // namespace gemring

@@ -3,13 +3,13 @@
 
 #include <memory>
 
-#include "distributed/comm/hang_watch.h"
+#include "distributed/comm/watchdog.h"
 #include "launch/options/options.h"
 #include "launch/start/job.h"
 
 namespace gemring {
 
 /// From here until the result is destroyed; nullptr for commands that do not compute. Every rank calls it.
-std::unique_ptr<HangWatch> watch_over(const Job& job, const Options& options);
+std::unique_ptr<Watchdog> watch_over(const Job& job, const Options& options);
 
 }  // namespace gemring

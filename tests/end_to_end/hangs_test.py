@@ -34,7 +34,7 @@ class StoppedThread:
 
 class Hangs(LongRuns):
     def start(self, phase, *options, timeout=TIMEOUT, **settings):
-        """A run that is in the middle of `phase`; its signs of life say so too."""
+        """A run that is in the middle of `phase`; its heartbeats say so too."""
         words = self.generate("--stall-timeout", timeout, *options, **settings)
         run = Run(gemring_run.command(words, RANKS), env={"OMP_NUM_THREADS": "1"})
         self.wait_for(run, phase)
@@ -60,7 +60,7 @@ class Hangs(LongRuns):
         for part, phase, rank, run, stopped in runs:
             with self.subTest(part):
                 self.assert_named(run, rank, stopped, "no sign of life")
-                # On a busy machine the last sign may be of the phase before.
+                # On a busy machine the last heartbeat may be of the phase before.
                 self.assertRegex(run.stderr, rf"last in: ({phase}|filter|prefill), request 1")
 
     def test_a_rank_whose_computing_thread_hangs_while_its_others_live(self):

@@ -10,27 +10,27 @@ namespace {
 
 constexpr double kTimeout = 10;
 
-RankSigns computing(double still, double silent = 0) {
-  RankSigns signs;
-  signs.last.place.state = Place::State::computing;
-  std::copy_n("prefill", 7, signs.last.place.phase.begin());
-  signs.last.place.layer = LayerIndex(4);
-  signs.last.still_seconds = static_cast<float>(still);
-  signs.silent_seconds = silent;
-  return signs;
+RankStatus computing(double still, double silent = 0) {
+  RankStatus status;
+  status.last.place.state = Place::State::computing;
+  std::copy_n("prefill", 7, status.last.place.phase.begin());
+  status.last.place.layer = LayerIndex(4);
+  status.last.still_seconds = static_cast<float>(still);
+  status.silent_seconds = silent;
+  return status;
 }
 
-RankSigns waiting(std::int32_t whom, double still) {
-  RankSigns signs = computing(still);
-  signs.last.place.state = Place::State::waiting;
-  signs.last.place.waits_for = whom;
-  return signs;
+RankStatus waiting(std::int32_t whom, double still) {
+  RankStatus status = computing(still);
+  status.last.place.state = Place::State::waiting;
+  status.last.place.waits_for = whom;
+  return status;
 }
 
-RankSigns outside(double still) {
-  RankSigns signs = computing(still);
-  signs.last.place.state = Place::State::outside;
-  return signs;
+RankStatus outside(double still) {
+  RankStatus status = computing(still);
+  status.last.place.state = Place::State::outside;
+  return status;
 }
 
 std::vector<std::int32_t> blamed(const std::optional<Stall>& stall) {
@@ -39,15 +39,15 @@ std::vector<std::int32_t> blamed(const std::optional<Stall>& stall) {
   return ranks;
 }
 
-using Signs = std::vector<RankSigns>;
+using Statuses = std::vector<RankStatus>;
 using Ranks = std::vector<std::int32_t>;
 
 TEST(FindStall, NothingBeforeTheTimeoutIsOver) {
-  EXPECT_FALSE(find_stall(Signs{computing(9.9), computing(0, 9.9), waiting(0, 9.9)}, kTimeout));
+  EXPECT_FALSE(find_stall(Statuses{computing(9.9), computing(0, 9.9), waiting(0, 9.9)}, kTimeout));
 }
 
 TEST(FindStall, WhoHasAllItNeedsAndStandsStillIsToBlame) {
-  const auto stall = find_stall(Signs{waiting(2, 30), waiting(0, 30), computing(12)}, kTimeout);
+  const auto stall = find_stall(Statuses{waiting(2, 30), waiting(0, 30), computing(12)}, kTimeout);
   ASSERT_TRUE(stall);
   EXPECT_EQ(stall->kind, Stall::Kind::still);
   EXPECT_EQ(blamed(stall), Ranks{2});
@@ -55,82 +55,82 @@ TEST(FindStall, WhoHasAllItNeedsAndStandsStillIsToBlame) {
 }
 
 TEST(FindStall, WhoWaitsForAComputingRankIsNot) {
-  EXPECT_FALSE(find_stall(Signs{computing(1), waiting(0, 1000), waiting(1, 1000)}, kTimeout));
+  EXPECT_FALSE(find_stall(Statuses{computing(1), waiting(0, 1000), waiting(1, 1000)}, kTimeout));
 }
 
 TEST(FindStall, WhoIsHeldUpFromOutsideAndThoseWhoWaitForItAreNot) {
-  EXPECT_FALSE(find_stall(Signs{outside(1000), waiting(0, 1000), waiting(kEveryone, 1000)}, kTimeout));
+  EXPECT_FALSE(find_stall(Statuses{outside(1000), waiting(0, 1000), waiting(kEveryone, 1000)}, kTimeout));
 }
 
 TEST(FindStall, ASilentRankComesBeforeThoseThatStandStill) {
-  const auto stall = find_stall(Signs{computing(11), outside(0), computing(0, 11)}, kTimeout);
+  const auto stall = find_stall(Statuses{computing(11), outside(0), computing(0, 11)}, kTimeout);
   ASSERT_TRUE(stall);
   EXPECT_EQ(stall->kind, Stall::Kind::silent);
   EXPECT_EQ(blamed(stall), Ranks{2});
 }
 
 TEST(FindStall, ASilentRankIsToBlameWhateverItLastDid) {
-  for (RankSigns last : {outside(0), waiting(0, 0), computing(0)}) {
+  for (RankStatus last : {outside(0), waiting(0, 0), computing(0)}) {
     last.silent_seconds = 11;
-    const auto stall = find_stall(Signs{computing(0), last}, kTimeout);
+    const auto stall = find_stall(Statuses{computing(0), last}, kTimeout);
     ASSERT_TRUE(stall);
     EXPECT_EQ(blamed(stall), Ranks{1});
   }
 }
 
-TEST(FindStall, ARankThatHasSaidGoodbyeIsNot) {
-  RankSigns gone = computing(100, 100);
-  gone.last.leaves = true;
-  EXPECT_FALSE(find_stall(Signs{waiting(1, 100), gone}, kTimeout));
+TEST(FindStall, ARankThatHasShutDownIsNot) {
+  RankStatus gone = computing(100, 100);
+  gone.last.shutdown = true;
+  EXPECT_FALSE(find_stall(Statuses{waiting(1, 100), gone}, kTimeout));
 }
 
 TEST(FindStall, ADeadlockNamesTheCircleAndNotThoseBehindIt) {
   //   0 -> 3 -> 1 -> 3, and 2 waits for 0
-  const auto stall = find_stall(Signs{waiting(3, 20), waiting(3, 20), waiting(0, 20), waiting(1, 20)}, kTimeout);
+  const auto stall = find_stall(Statuses{waiting(3, 20), waiting(3, 20), waiting(0, 20), waiting(1, 20)}, kTimeout);
   ASSERT_TRUE(stall);
   EXPECT_EQ(stall->kind, Stall::Kind::deadlock);
   EXPECT_EQ(blamed(stall), (Ranks{3, 1}));
 }
 
 TEST(FindStall, ADeadlockInACollectiveNamesAll) {
-  const auto stall = find_stall(Signs{waiting(kEveryone, 20), waiting(0, 20)}, kTimeout);
+  const auto stall = find_stall(Statuses{waiting(kEveryone, 20), waiting(0, 20)}, kTimeout);
   ASSERT_TRUE(stall);
   EXPECT_EQ(blamed(stall), (Ranks{0, 1}));
 }
 
 TEST(FindStall, ARankThatWaitsForItselfIsADeadlock) {
-  const auto stall = find_stall(Signs{waiting(kOwnWorker, 20), waiting(0, 20)}, kTimeout);
+  const auto stall = find_stall(Statuses{waiting(kOwnWorker, 20), waiting(0, 20)}, kTimeout);
   ASSERT_TRUE(stall);
   EXPECT_EQ(blamed(stall), Ranks{0});
 }
 
 TEST(FindStall, WaitingRanksOfWhichOneHasJustBegunAreNoDeadlockYet) {
-  EXPECT_FALSE(find_stall(Signs{waiting(1, 20), waiting(0, 5)}, kTimeout));
+  EXPECT_FALSE(find_stall(Statuses{waiting(1, 20), waiting(0, 5)}, kTimeout));
 }
 
 TEST(StallText, NamesRankHostPlaceAndVictims) {
-  const Signs signs = {waiting(2, 30), computing(0), computing(12), waiting(0, 30)};
+  const Statuses statuses = {waiting(2, 30), computing(0), computing(12), waiting(0, 30)};
   const std::vector<std::string> hosts = {"a", "b", "c", "d"};
-  const ErrorText text = stall_text(*find_stall(signs, kTimeout), signs, hosts);
+  const ErrorText text = stall_text(*find_stall(statuses, kTimeout), statuses, hosts);
   EXPECT_EQ(text.where, "rank 2 on c");
   EXPECT_EQ(text.problem, "no progress for 12 s in: prefill, layer 4");
   EXPECT_TRUE(text.advice.starts_with("rank 0, rank 3 wait for it; ")) << text.advice;
 }
 
 TEST(StallText, ADeadlockListsPlaces) {
-  const Signs signs = {waiting(1, 30), waiting(0, 31)};
+  const Statuses statuses = {waiting(1, 30), waiting(0, 31)};
   const std::vector<std::string> hosts = {"a", "b"};
-  EXPECT_EQ(stall_text(*find_stall(signs, kTimeout), signs, hosts).problem,
+  EXPECT_EQ(stall_text(*find_stall(statuses, kTimeout), statuses, hosts).problem,
             "all wait for each other, for 30 s:\n"
             "  rank 0 on a: prefill, layer 4; waits for rank 1\n"
             "  rank 1 on b: prefill, layer 4; waits for rank 0");
 }
 
 TEST(StallText, ManyRanksAreCounted) {
-  Signs signs(1024, waiting(0, 1));
-  for (std::size_t i = 0; i < 64; ++i) signs[512 + i].silent_seconds = 11;
+  Statuses statuses(1024, waiting(0, 1));
+  for (std::size_t i = 0; i < 64; ++i) statuses[512 + i].silent_seconds = 11;
   const std::vector<std::string> hosts(1024, "h");
-  const ErrorText text = stall_text(*find_stall(signs, kTimeout), signs, hosts);
+  const ErrorText text = stall_text(*find_stall(statuses, kTimeout), statuses, hosts);
   EXPECT_EQ(text.where, "rank 512 on h");
   EXPECT_NE(text.problem.find("; the same of ranks 513, "), std::string::npos) << text.problem;
   EXPECT_NE(text.problem.find(", 528 and 47 more"), std::string::npos) << text.problem;

@@ -1,4 +1,4 @@
-#include "distributed/comm/mpi_sign_link.h"
+#include "distributed/comm/mpi_heartbeat.h"
 
 #include <chrono>
 #include <map>
@@ -12,26 +12,26 @@ namespace gemring::detail {
 namespace {
 
 constexpr int kTag = 0;
-constexpr int kBytes = sizeof(Sign);  // below every eager limit: a sign leaves whether or not somebody receives it
+constexpr int kBytes = sizeof(Heartbeat);  // below every eager limit: one leaves whether or not somebody receives it
 
-class MpiSignLink final : public SignLink {
+class MpiHeartbeatLink final : public HeartbeatLink {
  public:
-  MpiSignLink(MPI_Comm comm, std::shared_ptr<MpiChannel> channel) : comm_(comm), channel_(std::move(channel)) {
+  MpiHeartbeatLink(MPI_Comm comm, std::shared_ptr<MpiChannel> channel) : comm_(comm), channel_(std::move(channel)) {
     check_mpi(MPI_Comm_rank(comm_, &member_), "MPI_Comm_rank");
     check_mpi(MPI_Comm_size(comm_, &size_), "MPI_Comm_size");
   }
 
-  ~MpiSignLink() override {
+  ~MpiHeartbeatLink() override {
     const auto held = channel_->lock();
-    for (auto& [to, letter] : letters_) {
-      if (letter.request != MPI_REQUEST_NULL) MPI_Request_free(&letter.request);
+    for (auto& [to, message] : messages_) {
+      if (message.request != MPI_REQUEST_NULL) MPI_Request_free(&message.request);
     }
   }
 
   int member() const override { return member_; }
   int size() const override { return size_; }
 
-  bool exchange(const Sign& own, std::span<const int> to, const Take& take) override {
+  bool exchange(const Heartbeat& own, std::span<const int> to, const Take& take) override {
     const auto held = lock_soon();
     if (!held) return false;
     for (const int receiver : to) send(own, receiver);
@@ -40,9 +40,9 @@ class MpiSignLink final : public SignLink {
     for (;;) {
       check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, kTag, comm_, &arrived, &status), "MPI_Iprobe");
       if (arrived == 0) return true;
-      Sign sign;
-      check_mpi(MPI_Recv(&sign, kBytes, MPI_BYTE, status.MPI_SOURCE, kTag, comm_, MPI_STATUS_IGNORE), "MPI_Recv");
-      take(status.MPI_SOURCE, sign);
+      Heartbeat heartbeat;
+      check_mpi(MPI_Recv(&heartbeat, kBytes, MPI_BYTE, status.MPI_SOURCE, kTag, comm_, MPI_STATUS_IGNORE), "MPI_Recv");
+      take(status.MPI_SOURCE, heartbeat);
     }
   }
 
@@ -55,7 +55,7 @@ class MpiSignLink final : public SignLink {
     const auto held = lock_soon();
     if (!held) return false;
     bool all = true;
-    for (auto& [to, letter] : letters_) all = has_left(letter) && all;
+    for (auto& [to, message] : messages_) all = has_left(message) && all;
     return all;
   }
 
@@ -70,34 +70,34 @@ class MpiSignLink final : public SignLink {
     return held;
   }
 
-  struct Letter {
-    Sign sign;
+  struct Message {
+    Heartbeat heartbeat;
     MPI_Request request = MPI_REQUEST_NULL;
   };
 
-  static bool has_left(Letter& letter) {
+  static bool has_left(Message& message) {
     int left = 0;
-    check_mpi(MPI_Test(&letter.request, &left, MPI_STATUS_IGNORE), "MPI_Test");
+    check_mpi(MPI_Test(&message.request, &left, MPI_STATUS_IGNORE), "MPI_Test");
     return left != 0;
   }
 
-  void send(const Sign& sign, int to) {
-    Letter& letter = letters_[to];
-    if (!has_left(letter)) return;
-    letter.sign = sign;
-    check_mpi(MPI_Isend(&letter.sign, kBytes, MPI_BYTE, to, kTag, comm_, &letter.request), "MPI_Isend");
+  void send(const Heartbeat& heartbeat, int to) {
+    Message& message = messages_[to];
+    if (!has_left(message)) return;
+    message.heartbeat = heartbeat;
+    check_mpi(MPI_Isend(&message.heartbeat, kBytes, MPI_BYTE, to, kTag, comm_, &message.request), "MPI_Isend");
   }
 
   MPI_Comm comm_;
   std::shared_ptr<MpiChannel> channel_;
   int member_ = 0;
   int size_ = 0;
-  std::map<int, Letter> letters_;  // where a letter lies does not change
+  std::map<int, Message> messages_;  // where a message lies does not change
 };
 
 }  // namespace
 
-std::unique_ptr<SignLink> mpi_sign_link(MPI_Comm comm, std::shared_ptr<MpiChannel> channel) {
+std::unique_ptr<HeartbeatLink> mpi_heartbeat_link(MPI_Comm comm, std::shared_ptr<MpiChannel> channel) {
   if (!channel->threads_may_call_mpi()) return nullptr;
   MPI_Comm own = MPI_COMM_NULL;
   {
@@ -105,7 +105,7 @@ std::unique_ptr<SignLink> mpi_sign_link(MPI_Comm comm, std::shared_ptr<MpiChanne
     check_mpi(MPI_Comm_dup(comm, &own), "MPI_Comm_dup");
     check_mpi(MPI_Comm_set_errhandler(own, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   }
-  return std::make_unique<MpiSignLink>(own, std::move(channel));
+  return std::make_unique<MpiHeartbeatLink>(own, std::move(channel));
 }
 
 }  // namespace gemring::detail

@@ -1,4 +1,4 @@
-#include "distributed/comm/hang_watch.h"
+#include "distributed/comm/watchdog.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -20,9 +20,9 @@ namespace {
 
 constexpr double kLongestInterval = 1;  // seconds
 constexpr double kLooksInTimeout = 8;
-constexpr double kGoodbyeInterval = 2e-3;         // seconds; at the end somebody waits for this thread
-constexpr std::uint64_t kBytesMoved = 64u << 10;  // from one look to the next, beside the signs themselves
-constexpr std::uint64_t kBytesOfSign = 1024;      // with all that MPI adds
+constexpr double kShutdownInterval = 2e-3;         // seconds; at the end somebody waits for this thread
+constexpr std::uint64_t kBytesMoved = 64u << 10;   // from one look to the next, beside the heartbeats themselves
+constexpr std::uint64_t kBytesOfHeartbeat = 1024;  // with all that MPI adds
 
 /// What wakes the thread: the signal handler, and the end. An eventfd, for a handler may write to it.
 std::atomic<int> wake_up = -1;
@@ -65,16 +65,16 @@ double patience_of(int member, double timeout) {
 
 }  // namespace
 
-HangWatch::HangWatch(Communicator& world, HangWatchOptions options)
+Watchdog::Watchdog(Communicator& world, WatchdogOptions options)
     : options_(std::move(options)),
       member_(world.member()),
       interval_(interval_of(options_.timeout)),
       patience_(patience_of(member_, options_.timeout)),
-      signs_(static_cast<std::size_t>(world.size())),
-      silence_(signs_.size(), StillClock(interval_)),
+      ranks_(static_cast<std::size_t>(world.size())),
+      silence_(ranks_.size(), StillClock(interval_)),
       still_(interval_),
       in_mpi_(interval_) {
-  if (options_.timeout > 0) link_ = world.sign_link();
+  if (options_.timeout > 0) link_ = world.heartbeat_link();
   if (options_.timeout > 0 && !link_ && world.size() > 1)
     log_warn("this MPI allows calls from one thread only: ranks that hang are not noticed");
   if (link_) {
@@ -87,7 +87,7 @@ HangWatch::HangWatch(Communicator& world, HangWatchOptions options)
   thread_ = std::thread([this] { run(); });
 }
 
-HangWatch::~HangWatch() {
+Watchdog::~Watchdog() {
   stop_.store(true);
   notify();
   thread_.join();
@@ -95,7 +95,7 @@ HangWatch::~HangWatch() {
   close(wake_up.exchange(-1));
 }
 
-void HangWatch::run() {
+void Watchdog::run() {
   prctl(PR_SET_NAME, "watch");
   const bool watches = options_.timeout > 0;
   double before = steady_seconds();
@@ -103,13 +103,13 @@ void HangWatch::run() {
     const double now = steady_seconds();
     if (watches) look_guarded(now - before);
     before = now;
-    if (place_wanted.exchange(false)) say_place();
-    if (stop_.load() && all_gone()) return;
-    sleep_or_wake(stop_.load() ? kGoodbyeInterval : watches ? interval_ : 3600);
+    if (place_wanted.exchange(false)) print_place();
+    if (stop_.load() && all_shut_down()) return;
+    sleep_or_wake(stop_.load() ? kShutdownInterval : watches ? interval_ : 3600);
   }
 }
 
-void HangWatch::look_guarded(double elapsed) {
+void Watchdog::look_guarded(double elapsed) {
   try {
     look(elapsed);
   } catch (const Error& error) {  // of MPI; without it nobody is watched
@@ -118,16 +118,16 @@ void HangWatch::look_guarded(double elapsed) {
   }
 }
 
-void HangWatch::say_place() const {
+void Watchdog::print_place() const {
   log_raw(fmt::format("rank {} on {}: {}\n", member_, options_.hosts.at(static_cast<std::size_t>(member_)),
                       describe(look_at_process().place)));
 }
 
-void HangWatch::look(double elapsed) {
+void Watchdog::look(double elapsed) {
   const ProcessLook now = look_at_process();
   const std::uint64_t pages = pages_fetched();
   const std::uint64_t bytes = bytes_moved();
-  data_moves_ = bytes - bytes_ >= kBytesMoved + kBytesOfSign * (heard_.size() + told_.size());
+  data_moves_ = bytes - bytes_ >= kBytesMoved + kBytesOfHeartbeat * (heard_.size() + told_.size());
   const bool progress = now.marks != marks_ || pages != pages_ || data_moves_;
   if (progress || now.place.state != own().last.place.state) {
     marks_ = now.marks;
@@ -140,54 +140,54 @@ void HangWatch::look(double elapsed) {
   own().last.place = now.place;
   own().last.still_seconds = static_cast<float>(still_.seconds());
   judge(elapsed);
-  if (stop_.load()) say_goodbye();
+  if (stop_.load()) send_shutdown();
 }
 
-void HangWatch::judge(double elapsed) {
+void Watchdog::judge(double elapsed) {
   if (link_) {
-    for (const int other : heard_) signs_[static_cast<std::size_t>(other)].silent_seconds = -1;
-    const bool exchanged =
-        link_->exchange(own().last, said_goodbye_ ? std::span<const int>() : told_, [&](int from, const Sign& sign) {
-          signs_[static_cast<std::size_t>(from)] = {sign, 0};
-        });
+    for (const int other : heard_) ranks_[static_cast<std::size_t>(other)].silent_seconds = -1;
+    const bool exchanged = link_->exchange(own().last, sent_shutdown_ ? std::span<const int>() : told_,
+                                           [&](int from, const Heartbeat& heartbeat) {
+                                             ranks_[static_cast<std::size_t>(from)] = {heartbeat, 0};
+                                           });
     in_mpi_.look(elapsed, exchanged);
     for (const int other : heard_) {
       const auto index = static_cast<std::size_t>(other);
-      RankSigns& theirs = signs_[index];
+      RankStatus& theirs = ranks_[index];
       const bool counts = exchanged && !(data_moves_ && link_->behind_data(other));
-      silence_[index].look(counts ? elapsed : 0, theirs.silent_seconds == 0 || theirs.last.leaves);
+      silence_[index].look(counts ? elapsed : 0, theirs.silent_seconds == 0 || theirs.last.shutdown);
       theirs.silent_seconds = silence_[index].seconds();
     }
     if (in_mpi_.seconds() >= patience_ && (member_ == 0 || !heard_.empty()))
       report({Stall::Kind::in_mpi, {RankId(member_)}, in_mpi_.seconds()});
   }
   if (member_ == 0) {
-    if (const auto stall = find_stall(signs_, patience_)) report(*stall);
+    if (const auto stall = find_stall(ranks_, patience_)) report(*stall);
   } else if (!heard_.empty()) {  // of rank 0 alone, which knows best who stands still while it lives
-    if (const auto stall = find_stall(std::span(signs_).first(1), patience_);
+    if (const auto stall = find_stall(std::span(ranks_).first(1), patience_);
         stall && stall->kind == Stall::Kind::silent)
       report(*stall);
   }
 }
 
-void HangWatch::report(const Stall& stall) {
+void Watchdog::report(const Stall& stall) {
   if (std::exchange(reported_, true)) return;
-  options_.on_stall(stall.ranks.front(), stall_text(stall, signs_, options_.hosts));
+  options_.on_stall(stall.ranks.front(), stall_text(stall, ranks_, options_.hosts));
 }
 
-void HangWatch::say_goodbye() {
-  if (!link_ || said_goodbye_ || !link_->all_left()) return;
-  own().last.leaves = true;
-  said_goodbye_ = link_->exchange(own().last, told_, [&](int from, const Sign& sign) {
-    signs_[static_cast<std::size_t>(from)] = {sign, 0};
+void Watchdog::send_shutdown() {
+  if (!link_ || sent_shutdown_ || !link_->all_left()) return;
+  own().last.shutdown = true;
+  sent_shutdown_ = link_->exchange(own().last, told_, [&](int from, const Heartbeat& heartbeat) {
+    ranks_[static_cast<std::size_t>(from)] = {heartbeat, 0};
   });
 }
 
-bool HangWatch::all_gone() const {
+bool Watchdog::all_shut_down() const {
   if (!link_) return true;
   const bool others = std::all_of(heard_.begin(), heard_.end(),
-                                  [&](int other) { return signs_[static_cast<std::size_t>(other)].last.leaves; });
-  return others && said_goodbye_ && link_->all_left();
+                                  [&](int other) { return ranks_[static_cast<std::size_t>(other)].last.shutdown; });
+  return others && sent_shutdown_ && link_->all_left();
 }
 
 }  // namespace gemring

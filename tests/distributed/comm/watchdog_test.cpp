@@ -1,4 +1,4 @@
-#include "distributed/comm/hang_watch.h"
+#include "distributed/comm/watchdog.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -24,11 +24,11 @@ class Alarm {
     ErrorText text;
   };
 
-  HangWatchOptions options(double timeout) {
-    HangWatchOptions options{.timeout = timeout, .hosts = {}, .on_stall = [this](RankId rank, const ErrorText& text) {
-                               const std::lock_guard held(mutex_);
-                               report_ = Report{rank, text};
-                             }};
+  WatchdogOptions options(double timeout) {
+    WatchdogOptions options{.timeout = timeout, .hosts = {}, .on_stall = [this](RankId rank, const ErrorText& text) {
+                              const std::lock_guard held(mutex_);
+                              report_ = Report{rank, text};
+                            }};
     for (int rank = 0; rank < world().size(); ++rank) options.hosts.push_back("host" + std::to_string(rank));
     return options;
   }
@@ -57,10 +57,10 @@ std::optional<Alarm::Report> report_on_first(const Alarm& alarm) {
   return alarm.report();
 }
 
-TEST(HangWatch, NamesTheRankThatStandsStillAndWhere) {
+TEST(Watchdog, NamesTheRankThatStandsStillAndWhere) {
   const int last = world().size() - 1;
   Alarm alarm;
-  const HangWatch watch(world(), alarm.options(kTimeout));
+  const Watchdog watch(world(), alarm.options(kTimeout));
   const DrivingThread drives(DrivingThread::Role::worker);
   set_log_phase("prefill");
   std::optional<Alarm::Report> report;
@@ -86,9 +86,9 @@ TEST(HangWatch, NamesTheRankThatStandsStillAndWhere) {
       << report->text.problem;
 }
 
-TEST(HangWatch, SaysThatAllWaitForEachOther) {
+TEST(Watchdog, SaysThatAllWaitForEachOther) {
   Alarm alarm;
-  const HangWatch watch(world(), alarm.options(kTimeout));
+  const Watchdog watch(world(), alarm.options(kTimeout));
   const DrivingThread drives(DrivingThread::Role::worker);
   set_log_phase("decode");
   const int last = world().size() - 1;
@@ -106,17 +106,17 @@ TEST(HangWatch, SaysThatAllWaitForEachOther) {
   EXPECT_EQ(report->text.problem.find("decode; waits for rank 0") != std::string::npos, last > 0);
 }
 
-TEST(HangWatch, EndsAtOnceWhereAllRanksAreDone) {
+TEST(Watchdog, EndsAtOnceWhereAllRanksAreDone) {
   Alarm alarm;
   const auto begin = std::chrono::steady_clock::now();
-  { const HangWatch watch(world(), alarm.options(3600)); }
+  { const Watchdog watch(world(), alarm.options(3600)); }
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
   EXPECT_FALSE(alarm.report());
 }
 
-TEST(HangWatch, OffItStillSaysWhereTheRankIs) {
+TEST(Watchdog, OffItStillSaysWhereTheRankIs) {
   Alarm alarm;
-  const HangWatch watch(world(), alarm.options(0));
+  const Watchdog watch(world(), alarm.options(0));
   set_log_phase("load");
   testing::internal::CaptureStderr();
   raise(SIGUSR1);
