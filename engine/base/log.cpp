@@ -7,19 +7,19 @@
 #include <chrono>
 #include <ctime>
 #include <memory>
-#include <mutex>
 
+#include "engine/base/mutex.h"
 #include "engine/base/place.h"
 
 namespace gemring {
 namespace {
 
 struct LogState {
-  std::mutex mutex;
-  LogFormat format = LogFormat::text;
-  std::string rank = "-";
-  std::string host = "-";
-  std::string phase = "start";
+  Mutex mutex;
+  LogFormat format GEMRING_GUARDED_BY(mutex) = LogFormat::text;
+  std::string rank GEMRING_GUARDED_BY(mutex) = "-";
+  std::string host GEMRING_GUARDED_BY(mutex) = "-";
+  std::string phase GEMRING_GUARDED_BY(mutex) = "start";
   std::shared_ptr<spdlog::logger> logger = make_logger();
 
   static std::shared_ptr<spdlog::logger> make_logger() {
@@ -96,7 +96,7 @@ std::string timestamp() {  // RFC 3339, UTC, milliseconds
 
 void configure_log(const LogOptions& options, RankId rank, std::string host) {
   LogState& log = state();
-  const std::lock_guard lock(log.mutex);
+  const MutexLock lock(log.mutex);
   log.format = options.format;
   log.rank = fmt::format("{}", rank.value());
   log.host = std::move(host);
@@ -105,7 +105,7 @@ void configure_log(const LogOptions& options, RankId rank, std::string host) {
 
 void set_log_phase(std::string_view phase) {
   LogState& log = state();
-  const std::lock_guard lock(log.mutex);
+  const MutexLock lock(log.mutex);
   log.phase = phase;
   mark_phase(phase);
 }
@@ -117,7 +117,7 @@ bool log_enabled(LogLevel level) {
 void log_message(LogLevel level, std::string_view message) {
   const OutsideMark outside;  // whoever reads may be slow
   LogState& log = state();
-  const std::lock_guard lock(log.mutex);
+  const MutexLock lock(log.mutex);
   if (log.format == LogFormat::json) {
     log.logger->log(to_spdlog(level),
                     R"({{"ts":"{}","level":"{}","rank":{},"host":"{}","pid":{},"phase":"{}","msg":"{}"}})", timestamp(),
@@ -132,7 +132,7 @@ void log_message(LogLevel level, std::string_view message) {
 void log_raw(std::string_view line) {
   const OutsideMark outside;
   LogState& log = state();
-  const std::lock_guard lock(log.mutex);
+  const MutexLock lock(log.mutex);
   fmt::print(stderr, "{}", line);
   std::fflush(stderr);
 }
