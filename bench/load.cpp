@@ -18,8 +18,10 @@
 #include "engine/base/process.h"
 #include "engine/model/config.h"
 #include "engine/model/tensors.h"
-#include "engine/weights/converted_tensors.h"
-#include "engine/weights/gguf.h"
+#include "engine/weights/gguf/gguf.h"
+#include "engine/weights/made/converted_tensors.h"
+#include "engine/weights/made/random_tensors.h"
+#include "engine/weights/safetensors/checkpoint.h"
 #include "engine/weights/tensor_source.h"
 
 namespace gemring {

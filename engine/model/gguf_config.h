@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/model/config.h"
-#include "engine/weights/gguf.h"
+#include "engine/weights/gguf/gguf.h"
 
 namespace gemring {
 

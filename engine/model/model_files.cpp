@@ -1,7 +1,8 @@
 #include "engine/model/model_files.h"
 
 #include "engine/model/gguf_config.h"
-#include "engine/weights/gguf.h"
+#include "engine/weights/gguf/gguf.h"
+#include "engine/weights/safetensors/checkpoint.h"
 
 namespace gemring {
 

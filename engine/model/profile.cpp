@@ -7,7 +7,7 @@
 #include "engine/base/error.h"
 #include "engine/model/config.h"
 #include "engine/weights/file.h"
-#include "engine/weights/gguf.h"
+#include "engine/weights/gguf/gguf.h"
 #include "proto/profile.pb.h"
 
 namespace gemring {

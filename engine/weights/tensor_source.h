@@ -64,16 +64,4 @@ class TensorSource {
   virtual void refuse_uncomputable(std::string_view /*name*/) const {}
 };
 
-/// The safetensors checkpoint in a model directory: model.safetensors, or the shards of model.safetensors.index.json.
-/// Every header is read and checked (facts of the format: safetensors/src/tensor.rs); no tensor is mapped yet.
-/// Throws ModelFileError naming file, tensor, problem.
-std::unique_ptr<TensorSource> open_checkpoint(const std::string& model_directory);
-
-/// Tensors of the given infos filled with reproducible normal numbers (standard deviation 0.02, norm weights, which are
-/// the 1-D tensors, 1), made when loaded: benchmarks need no download. The same for the same name on every rank and
-/// machine. Approximately normal: sums of four uniform numbers, of exact mean and deviation, none beyond 3.5
-/// deviations. Types: f32, f16, bf16, and q4_k (of uniform codes, with the same deviation and mean); other block types
-/// come from convert_tensors() (converted_tensors.h).
-std::unique_ptr<TensorSource> random_tensors(std::vector<TensorInfo> infos);
-
 }  // namespace gemring

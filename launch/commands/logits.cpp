@@ -2,7 +2,7 @@
 
 #include "distributed/comm/control.h"
 #include "engine/base/error.h"
-#include "engine/weights/safetensors_writer.h"
+#include "engine/weights/safetensors/safetensors_writer.h"
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
 #include "launch/output/output_file.h"

@@ -1,7 +1,7 @@
 #include <unistd.h>
 
 #include "engine/base/log.h"
-#include "engine/text/chat_messages.h"
+#include "engine/text/chat/chat_messages.h"
 #include "launch/commands/commands.h"
 #include "launch/output/json_text.h"
 #include "launch/prompts/chat.h"

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
-#include "engine/text/chat_date.h"
+#include "engine/text/chat/chat_date.h"
 #include "launch/options/command_line.h"
 #include "launch/options/environment.h"
 #include "launch/options/launch_options.h"

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "distributed/session/session.h"
-#include "engine/text/tokenizer.h"
+#include "engine/text/tokenizer/tokenizer.h"
 
 namespace gemring {
 namespace proto {

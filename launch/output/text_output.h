@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "engine/text/tokenizer.h"
+#include "engine/text/tokenizer/tokenizer.h"
 #include "launch/output/progress.h"
 
 namespace gemring {

@@ -1,7 +1,7 @@
 #include "launch/prompts/chat.h"
 
 #include "engine/base/check.h"
-#include "engine/text/python_text.h"
+#include "engine/text/chat/python_text.h"
 
 namespace gemring {
 

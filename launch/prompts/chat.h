@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/text/chat_template.h"
+#include "engine/text/chat/chat_template.h"
 #include "launch/options/options.h"
 #include "launch/prompts/prompt.h"
 

@@ -8,9 +8,10 @@
 #include "engine/model/model_files.h"
 #include "engine/model/tensors.h"
 #include "engine/model/weights.h"
-#include "engine/weights/converted_tensors.h"
 #include "engine/weights/file.h"
-#include "engine/weights/gguf.h"
+#include "engine/weights/gguf/gguf.h"
+#include "engine/weights/made/converted_tensors.h"
+#include "engine/weights/made/random_tensors.h"
 #include "launch/start/start_up.h"
 
 namespace gemring {

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/model/config.h"
-#include "engine/text/tokenizer.h"
+#include "engine/text/tokenizer/tokenizer.h"
 #include "engine/weights/tensor_source.h"
 #include "launch/options/options.h"
 #include "launch/start/job.h"

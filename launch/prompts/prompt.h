@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "engine/model/config.h"
-#include "engine/text/chat_template.h"
-#include "engine/text/tokenizer.h"
+#include "engine/text/chat/chat_template.h"
+#include "engine/text/tokenizer/tokenizer.h"
 #include "launch/options/options.h"
 
 namespace gemring {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "distributed/session/session.h"
-#include "engine/text/chat_template.h"
-#include "engine/text/tokenizer.h"
+#include "engine/text/chat/chat_template.h"
+#include "engine/text/tokenizer/tokenizer.h"
 #include "launch/cluster/workload.h"
 #include "launch/prompts/model.h"
 #include "launch/prompts/prompt.h"

@@ -6,7 +6,7 @@
 
 #include "distributed/session/session.h"
 #include "engine/base/error.h"
-#include "engine/text/tokenizer.h"
+#include "engine/text/tokenizer/tokenizer.h"
 #include "launch/requests/request_reader.h"
 
 namespace gemring {

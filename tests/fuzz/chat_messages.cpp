@@ -1,8 +1,8 @@
-#include "engine/text/chat_messages.h"
+#include "engine/text/chat/chat_messages.h"
 
 #include "engine/base/check.h"
-#include "engine/text/chat_formats.h"
-#include "engine/text/chat_template.h"
+#include "engine/text/chat/chat_formats.h"
+#include "engine/text/chat/chat_template.h"
 #include "tests/fuzz/entries.h"
 #include "tests/fuzz/scratch.h"
 

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "engine/model/config.h"
-#include "engine/text/tokenizer.h"
+#include "engine/text/tokenizer/tokenizer.h"
 #include "engine/weights/tensor_source.h"
 #include "tests/fuzz/scratch.h"
 

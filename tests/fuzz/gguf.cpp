@@ -1,7 +1,7 @@
-#include "engine/weights/gguf.h"
+#include "engine/weights/gguf/gguf.h"
 
 #include "engine/model/model_files.h"
-#include "engine/text/chat_template.h"
+#include "engine/text/chat/chat_template.h"
 #include "tests/fuzz/checks.h"
 #include "tests/fuzz/entries.h"
 #include "tests/fuzz/scratch.h"

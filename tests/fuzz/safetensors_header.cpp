@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/weights/safetensors/checkpoint.h"
 #include "engine/weights/tensor_source.h"
 #include "tests/fuzz/checks.h"
 #include "tests/fuzz/entries.h"

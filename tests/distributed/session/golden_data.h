@@ -9,7 +9,7 @@
 
 #include "distributed/plan/cluster_plan.h"
 #include "distributed/session/session.h"
-#include "engine/weights/safetensors.h"
+#include "engine/weights/safetensors/safetensors.h"
 #include "tests/engine/kernels/every_isa.h"
 
 namespace gemring::test {

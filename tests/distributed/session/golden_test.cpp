@@ -6,7 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "distributed/session/session.h"
-#include "engine/weights/safetensors.h"
+#include "engine/weights/safetensors/checkpoint.h"
+#include "engine/weights/safetensors/safetensors.h"
 #include "tests/distributed/session/golden_data.h"
 #include "tests/support/mpi_world.h"
 

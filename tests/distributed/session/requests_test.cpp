@@ -9,6 +9,7 @@
 #include "distributed/session/request_source.h"
 #include "distributed/session/session.h"
 #include "engine/kernels/compute.h"
+#include "engine/weights/safetensors/checkpoint.h"
 #include "tests/distributed/session/golden_data.h"
 #include "tests/support/mpi_world.h"
 

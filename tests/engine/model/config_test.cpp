@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "engine/model/tensors.h"
+#include "engine/weights/made/random_tensors.h"
+#include "engine/weights/safetensors/checkpoint.h"
 #include "tests/support/files.h"
 
 namespace gemring {

@@ -1,7 +1,7 @@
 // The demo model's tokenizer, loaded once. Header only.
 #pragma once
 
-#include "engine/text/tokenizer.h"
+#include "engine/text/tokenizer/tokenizer.h"
 
 namespace gemring::test {
 
