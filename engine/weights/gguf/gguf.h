@@ -1,4 +1,4 @@
-// GGUF v3 files: the metadata with typed access, and the tensors as a source. Knows no model and no tokenizer.
+// GGUF files of versions 2 and 3: the metadata with typed access, and the tensors as a source. Knows no model and no tokenizer.
 // Source of the format: ggml, docs/gguf.md and src/gguf.cpp; every check made there is made here.
 #pragma once
 

@@ -71,13 +71,14 @@ class HeaderParser {
   }
 
   void check_version(std::uint32_t version) const {
-    if (version == 3) return;
+    if (version == 2 || version == 3) return;  // 3 added only that files may be big-endian
     if ((version & 0xffffu) == 0 && version != 0) {
       throw ModelFileError({file_->path(), fmt::format("is big-endian: its version reads as {:#x}", version),
                             "use the little-endian file, or convert it (gguf_convert_endian.py of llama.cpp)"});
     }
-    throw ModelFileError({file_->path(), fmt::format("is of GGUF version {}; gemring reads version 3", version),
-                          "download a newer file, or convert the model again"});
+    throw ModelFileError({file_->path(), fmt::format("is of GGUF version {}; gemring reads versions 2 and 3", version),
+                          version == 1 ? "it counts in 32 bits; download a newer file, or convert the model again"
+                                       : "download another file of the model, or convert the model again"});
   }
 
   GgufPair read_pair(std::uint64_t index) {

@@ -108,15 +108,36 @@ TEST(GgufHeader, WhatTheFileEndsWithinIsNamed) {
 TEST(GgufHeader, OtherFormatsAndVersionsAreRefusedByName) {
   EXPECT_TRUE(contains(refusal("PK\3\4 and so on"), "does not begin with \"GGUF\""));
   EXPECT_TRUE(contains(refusal("version https://git-lfs.github.com/spec/v1\n"), "is a git-lfs pointer"));
-  for (const std::uint32_t version : {0u, 1u, 2u, 4u}) {
+  for (const std::uint32_t version : {0u, 1u, 4u}) {
     GgufBuilder builder;
     builder.version = version;
-    EXPECT_TRUE(
-        contains(refusal(builder), "is of GGUF version " + std::to_string(version) + "; gemring reads version 3"));
+    EXPECT_TRUE(contains(refusal(builder),
+                         "is of GGUF version " + std::to_string(version) + "; gemring reads versions 2 and 3"));
   }
   GgufBuilder builder;
-  builder.version = 0x03000000;
-  EXPECT_TRUE(contains(refusal(builder), "is big-endian: its version reads as 0x3000000"));
+  builder.version = 1;
+  EXPECT_TRUE(contains(refusal(builder), "it counts in 32 bits"));
+  for (const std::uint32_t version : {0x02000000u, 0x03000000u}) {
+    builder.version = version;
+    EXPECT_TRUE(contains(refusal(builder), "is big-endian: its version reads as 0x"));
+  }
+}
+
+TEST(GgufHeader, Version2IsReadAsVersion3) {
+  const TemporaryDirectory directory;
+  GgufBuilder newer = whole_file(), older = whole_file();
+  older.version = 2;
+  const auto read = [&](const char* name, const GgufBuilder& file) {
+    return read_gguf_header(directory.write(name, file.build()), GgufPart::pairs_and_tensors);
+  };
+  const GgufHeader two = read("2.gguf", older), three = read("3.gguf", newer);
+  ASSERT_EQ(two.tensors.size(), three.tensors.size());
+  for (std::size_t i = 0; i < two.tensors.size(); ++i) {
+    EXPECT_EQ(two.tensors[i].name, three.tensors[i].name);
+    EXPECT_EQ(two.tensors[i].offset, three.tensors[i].offset);
+    EXPECT_EQ(two.tensors[i].shape, three.tensors[i].shape);
+  }
+  EXPECT_EQ(two.pairs.size(), three.pairs.size());
 }
 
 TEST(GgufHeader, AbsurdCountsAreRefusedBeforeAnythingIsAllocated) {
