@@ -24,6 +24,7 @@ namespace gemring {
 namespace {
 
 constexpr std::string_view kEnding = ".gguf";
+constexpr std::uint64_t kPadding = 32;  // behind the last tensor of a part: the alignment of all published files
 constexpr const char* kMixed = "the parts belong to different downloads; download them again";
 
 bool ends_in_gguf(std::string_view path) {
@@ -51,11 +52,30 @@ Part part_of(const GgufMetadata& metadata) {
       {metadata.file(), fmt::format("says it is one of {} parts, and not which one", grouped(part.count)), kMixed});
 }
 
+/// Parts of a split model that somebody joined with cat: behind the data of the first there is the magic of the next.
+void refuse_joined_parts(const std::string& path, const Part& part) {
+  const GgufHeader header = read_gguf_header(path, GgufPart::pairs_and_tensors);
+  std::uint64_t end = 0;
+  for (const GgufTensor& tensor : header.tensors) end = std::max(end, tensor.offset + tensor.bytes);
+  for (const std::uint64_t at : {end, (end + kPadding - 1) / kPadding * kPadding}) {
+    std::array<char, kGgufMagic.size()> magic = {};
+    if (end == 0 || at + magic.size() > header.file->size()) continue;
+    header.file->read_at(at, std::as_writable_bytes(std::span(magic)));
+    if (std::string_view(magic.data(), magic.size()) != kGgufMagic) continue;
+    throw ModelFileError(
+        {path, fmt::format("holds the {} parts of a split model one behind the other, as cat joins them", part.count),
+         fmt::format("keep the parts as they come, NAME{} and so on in one directory, and give the first; or join them "
+                     "with llama-gguf-split --merge",
+                     part_path("", 0, part.count))});
+  }
+}
+
 /// NAME of a part's path. The other parts are found by their names, so this one has to have its own.
 std::string split_name(const std::string& path, const Part& part) {
   const std::string ending = part_path("", part.number, part.count);
   if (path.size() >= ending.size() && path.compare(path.size() - ending.size(), ending.size(), ending) == 0)
     return path.substr(0, path.size() - ending.size());
+  refuse_joined_parts(path, part);
   throw ModelFileError({path,
                         fmt::format("is part {} of {} of a model by what it says, and not by its name",
                                     grouped(part.number + 1), grouped(part.count)),
@@ -65,6 +85,9 @@ std::string split_name(const std::string& path, const Part& part) {
 GgufHeader read_part(const std::string& name, std::uint64_t number, std::uint64_t count, GgufPart what) {
   const std::string path = part_path(name, number, count);
   if (!file_exists(path)) {
+    if (const std::string first = part_path(name, 0, count); number > 0 && file_exists(first)) {
+      refuse_joined_parts(first, {0, count});
+    }
     throw ModelFileError({path, fmt::format("is missing; the model has {} parts", grouped(count)),
                           "download it into the directory of the others"});
   }

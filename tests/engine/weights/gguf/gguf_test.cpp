@@ -218,6 +218,20 @@ TEST_F(SplitGguf, APartUnderAnotherNameIsRefused) {
   EXPECT_TRUE(contains(error, "NAME-00002-of-00003.gguf"));
 }
 
+TEST_F(SplitGguf, PartsThatCatJoinedAreToldFromAPartUnderAnotherName) {
+  const std::string joined = part(0).build() + part(1).build() + part(2).build();
+  const std::string said = "holds the 3 parts of a split model one behind the other, as cat joins them";
+  for (const char* name : {"joined.gguf", "joined-00001-of-00003.gguf"}) {
+    const std::string path = directory_.write(name, joined);
+    const std::string error = error_of<ModelFileError>([&] { open_gguf(path); });
+    EXPECT_TRUE(contains(error, path + ": " + said));
+    EXPECT_TRUE(contains(error, "llama-gguf-split --merge"));
+  }
+  EXPECT_TRUE(
+      contains(error_of<ModelFileError>([&] { read_gguf_metadata(directory_.write("x.gguf", joined)); }), "no error"))
+      << "the pairs of the first are those of the model";
+}
+
 TEST_F(SplitGguf, APartBeyondTheLastIsRefused) {
   write(0, part(3));
   EXPECT_TRUE(contains(open(), "says it is one of 3 parts, and not which one"));
