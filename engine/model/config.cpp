@@ -10,8 +10,10 @@
 #include "engine/model/config_json.h"
 #include "engine/model/family.h"
 #include "engine/model/rope_config.h"
+#include "engine/text/tokenizer/end_tokens.h"
 #include "engine/weights/file.h"
 #include "engine/weights/json_file.h"
+#include "engine/weights/model_directory.h"
 
 namespace gemring {
 namespace {
@@ -165,6 +167,9 @@ ModelConfig load_model_config(const std::string& model_directory) {
   if (file_exists(generation)) {
     const nlohmann::json parsed = read_json_object(generation);
     add_end_tokens(JsonFields(generation, parsed), model);
+  }
+  for (const TokenId id : directory_end_tokens(model_directory)) {
+    add_end_token(static_cast<std::uint64_t>(id.value()), path_in(model_directory, "tokenizer.json"), model);
   }
   return model;
 }

@@ -79,13 +79,6 @@ bool file_exists(const std::string& path) {
   refuse_open(path, errno);
 }
 
-void require_model_directory(const std::string& path) {
-  struct stat status = {};
-  if (stat(path.c_str(), &status) != 0 && errno != ENOENT && errno != ENOTDIR) refuse_open(path, errno);
-  if (S_ISDIR(status.st_mode)) return;
-  throw ModelFileError({path, "there is no such directory", "give the directory of a Hugging Face checkpoint"});
-}
-
 std::string path_in(const std::string& directory, const std::string& name) {
   return (std::filesystem::path(directory) / name).string();
 }

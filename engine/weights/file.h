@@ -39,9 +39,6 @@ void refuse_git_lfs_pointer(const InputFile& file);
 /// False where nothing has this name. Throws ModelFileError where the system does not say (no permission, bad path).
 bool file_exists(const std::string& path);
 
-/// Throws ModelFileError unless `path` is a directory that can be looked into.
-void require_model_directory(const std::string& path);
-
 /// `name` in `directory`.
 std::string path_in(const std::string& directory, const std::string& name);
 

@@ -16,6 +16,7 @@
 #include "engine/weights/finite.h"
 #include "engine/weights/json_file.h"
 #include "engine/weights/mapping.h"
+#include "engine/weights/model_directory.h"
 #include "engine/weights/safetensors/safetensors.h"
 #include "engine/weights/sample.h"
 namespace gemring {

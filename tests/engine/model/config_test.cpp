@@ -245,7 +245,7 @@ TEST(ModelConfig, ACutFileIsRefusedWhereverItIsCut) {
 TEST(ModelConfig, MissingAndBrokenFilesAreNamed) {
   const TemporaryDirectory directory;
   EXPECT_TRUE(
-      contains(error_of<ModelFileError>([&] { load_model_config(directory.file("none")); }), "no such directory"));
+      contains(error_of<ModelFileError>([&] { load_model_config(directory.file("none")); }), "there is no such file or directory"));
   EXPECT_TRUE(contains(error_of<ModelFileError>([&] { load_model_config(directory.path()); }),
                        directory.file("config.json") + ": there is no such file"));
   directory.write("config.json", config());

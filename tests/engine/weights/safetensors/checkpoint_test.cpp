@@ -136,7 +136,7 @@ TEST(Checkpoint, ADirectoryWithoutACheckpointSaysWhatItLacks) {
   EXPECT_TRUE(contains(error_of<ModelFileError>([&] { open_checkpoint(directory.path()); }),
                        directory.path() + ": holds neither model.safetensors nor model.safetensors.index.json"));
   EXPECT_TRUE(contains(error_of<ModelFileError>([&] { open_checkpoint(directory.file("none")); }),
-                       "there is no such directory"));
+                       "there is no such file or directory"));
 }
 
 TEST(Checkpoint, AnImpossiblePathIsRefusedWithTheSystemsWords) {
