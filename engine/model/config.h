@@ -65,7 +65,8 @@ struct ModelConfig {
   DataType weight_type = DataType::f32;  // torch_dtype / dtype; files may differ per tensor
   TensorNaming naming = TensorNaming::hugging_face;
   RopeConfig rope;
-  std::vector<TokenId> end_tokens;  // eos of config.json and generation_config.json, without repeats
+  std::vector<TokenId>
+      end_tokens;  // without repeats: the eos of the files, and what their tokenizer names so (end_tokens.h)
 
   std::int32_t window(LayerIndex layer) const { return windows.empty() ? kNoWindow : windows.at(layer.index()); }
   std::int32_t query_width() const { return heads * head_dim; }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "engine/base/error.h"
 #include "engine/base/log.h"
@@ -12,6 +13,7 @@
 #include "engine/model/family.h"
 #include "engine/model/rope_config.h"
 #include "engine/model/tensors.h"
+#include "engine/text/tokenizer/end_tokens.h"
 
 namespace gemring {
 namespace {
@@ -30,16 +32,12 @@ class Keys {
   }
 
   std::optional<std::int32_t> positive_or_none(const char* key) const {
-    if (metadata_.is_array(full(key))) {
-      throw ConfigError({metadata_.file(),
-                         fmt::format("{} differs from layer to layer; that is not supported", full(key)),
-                         "use a checkpoint of a supported family"});
-    }
+    if (metadata_.is_array(full(key))) return positive_of_all_layers(key);
     const auto value = metadata_.count(full(key));
     if (!value) return std::nullopt;
-    if (*value < 1 || *value > kLargestCount)
+    if (*value > std::uint64_t{kLargestCount})
       refuse(key, fmt::format("is {}; 1 to {} is possible", *value, kLargestCount));
-    return static_cast<std::int32_t>(*value);
+    return checked(key, static_cast<std::int64_t>(*value));
   }
 
   std::int32_t positive(const char* key) const {
@@ -54,6 +52,8 @@ class Keys {
     return value;
   }
 
+  std::optional<double> number(const char* key) const { return metadata_.real(full(key)); }
+
   std::optional<std::string> text(const char* key) const {
     const auto value = metadata_.text(full(key));
     return value ? std::optional<std::string>(*value) : std::nullopt;
@@ -62,7 +62,29 @@ class Keys {
   const std::string& file() const { return metadata_.file(); }
 
  private:
-  static constexpr std::uint64_t kLargestCount = std::numeric_limits<std::int32_t>::max();
+  static constexpr std::int64_t kLargestCount = std::numeric_limits<std::int32_t>::max();
+
+  std::int32_t checked(const char* key, std::int64_t value) const {
+    if (value < 1 || value > kLargestCount)
+      refuse(key, fmt::format("is {}; 1 to {} is possible", value, kLargestCount));
+    return static_cast<std::int32_t>(value);
+  }
+
+  /// Some converters write a number per layer where all are the same.
+  std::int32_t positive_of_all_layers(const char* key) const {
+    const std::vector<std::int64_t> values = metadata_.integers(full(key)).value();
+    const auto layers = metadata_.count(full("block_count"));
+    if (values.empty() || (layers && *layers != values.size())) {
+      refuse(key, fmt::format("has {} numbers for {} layers", values.size(), layers.value_or(0)));
+    }
+    if (std::adjacent_find(values.begin(), values.end(), std::not_equal_to<>()) != values.end()) {
+      throw ConfigError({metadata_.file(),
+                         fmt::format("{} differs from layer to layer; that is not supported", full(key)),
+                         "use a checkpoint of a supported family"});
+    }
+    return checked(key, values.front());
+  }
+
   const GgufMetadata& metadata_;
   std::string architecture_;
 };
@@ -157,11 +179,35 @@ void read_longrope(const Keys& keys, const TensorSource& tensors, ModelConfig& m
                               .value_or(longrope_attention_factor(model.max_positions, rope.original_max_positions));
 }
 
-void read_scaling(const Keys& keys, const std::string& type, ModelConfig& model) {
+/// By how much positions are stretched, if at all. Older files call it rope.scale_linear.
+std::optional<double> read_stretch(const Keys& keys, const std::string& type) {
+  if (type == "none") return std::nullopt;
+  auto factor = keys.positive_real("rope.scaling.factor");
+  if (!factor) factor = keys.positive_real("rope.scale_linear");
+  return factor && *factor != 1 ? factor : std::nullopt;
+}
+
+/// Figures that would change cosines and sines and are not computed with, for no or for this type of scaling.
+void refuse_other_scalings(const Keys& keys, const std::string& type) {
+  struct Figure {
+    const char* key;
+    double nothing;  // the value that changes nothing
+  };
+  std::vector<Figure> figures = {{"rope.scaling.yarn_log_multiplier", 0}, {"rope.scaling.yarn_attn_factor", 1}};
+  if (type == "yarn") figures.push_back({"rope.scaling.yarn_ext_factor", 1});
+  if (type != "yarn" && type != "longrope") figures.push_back({"rope.scaling.attn_factor", 1});
+  for (const Figure& figure : figures) {
+    const auto value = keys.number(figure.key);
+    if (value && *value != figure.nothing) {
+      refuse_feature(keys, fmt::format("{} of {} is not supported for rope scaling of type {}", keys.full(figure.key),
+                                       *value, type));
+    }
+  }
+}
+
+void read_scaling(const Keys& keys, const std::string& type, double factor, ModelConfig& model) {
   RopeConfig& rope = model.rope;
-  const auto factor = keys.positive_real("rope.scaling.factor");
-  if (type == "none" || !factor || *factor == 1) return;
-  rope.factor = *factor;
+  rope.factor = factor;
   rope.original_max_positions =
       keys.positive_or_none("rope.scaling.original_context_length").value_or(model.max_positions);
   if (type == "linear") {
@@ -183,21 +229,24 @@ void read_rope(const Keys& keys, const Family& family, const TensorSource& tenso
   rope.theta = keys.positive_real("rope.freq_base").value_or(10000);
   // llama.cpp's converter permutes the rows of q and k of this architecture.
   if (family.gguf_architecture == "llama") rope.pairs = RopeConfig::Pairs::interleaved;
-  const std::string type = keys.text("rope.scaling.type").value_or("none");
-  if (tensors.find("rope_factors_short.weight") != nullptr || type == "longrope") {
+  const bool longrope = tensors.find("rope_factors_short.weight") != nullptr;
+  // A factor without a type is llama.cpp's linear one.
+  const std::string type = keys.text("rope.scaling.type").value_or(longrope ? "longrope" : "linear");
+  const auto stretch = read_stretch(keys, type);
+  refuse_other_scalings(keys, longrope ? "longrope" : type);
+  if (longrope || type == "longrope") {
+    if (stretch) refuse_feature(keys, "a factor of rope scaling beside longrope's is not supported");
     read_longrope(keys, tensors, model);
   } else if (tensors.find("rope_freqs.weight") != nullptr) {  // llama3 scaling, worked out by the converter
     rope.kind = RopeConfig::Kind::divisors;
     rope.divisors = read_divisors(tensors, "rope_freqs.weight", model);
     rope.original_max_positions = model.max_positions;
-  } else {
-    // Older files give the linear factor alone.
-    if (const auto scale = keys.positive_real("rope.scale_linear"); scale && *scale != 1) {
-      rope.kind = RopeConfig::Kind::linear;
-      rope.factor = *scale;
-      rope.original_max_positions = model.max_positions;
+    if (stretch && type != "linear") {
+      refuse_feature(keys, fmt::format("rope scaling of type {} beside rope_freqs.weight is not supported", type));
     }
-    read_scaling(keys, type, model);
+    for (float& divisor : rope.divisors) divisor *= static_cast<float>(stretch.value_or(1));
+  } else if (stretch) {
+    read_scaling(keys, type, *stretch, model);
   }
 }
 
@@ -205,6 +254,9 @@ void read_end_tokens(const GgufMetadata& metadata, ModelConfig& model) {
   for (const char* key :
        {"tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"}) {
     if (const auto id = metadata.count(key)) add_end_token(*id, metadata.file(), model);
+  }
+  for (const TokenId id : gguf_end_tokens(metadata)) {
+    add_end_token(static_cast<std::uint64_t>(id.value()), metadata.file(), model);
   }
 }
 

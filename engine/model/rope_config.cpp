@@ -137,7 +137,11 @@ RopeConfig read_rope(const JsonFields& config, const ModelConfig& model) {
 
   refuse_parameters_per_layer(config, *scaling);
   const auto modern = scaling->text("rope_type");
-  const std::string kind = modern ? *modern : scaling->text("type").value_or("default");
+  const auto stated = modern ? modern : scaling->text("type");
+  if (const auto factor = scaling->positive_real("factor"); !stated && factor && *factor != 1) {
+    refuse_rope(config, fmt::format("a rope scaling by {} without a rope_type", *factor));
+  }
+  const std::string kind = stated.value_or("default");
   read_scaling(kind, config, *scaling, model, rope);
   return rope;
 }

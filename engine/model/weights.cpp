@@ -9,6 +9,7 @@
 #include "engine/base/error.h"
 #include "engine/kernels/elementwise.h"
 #include "engine/model/tensors.h"
+#include "engine/model/unused_tensors.h"
 
 namespace gemring {
 namespace {
@@ -119,6 +120,7 @@ ModelTensor outside_tensor(const ModelConfig& config, TensorRole role) {
 
 void check_tensors(const TensorSource& source, const ModelConfig& config) {
   for (const ModelTensor& tensor : model_tensors(config)) find_checked(source, tensor);
+  check_unused_tensors(source, config);
 }
 
 LayerWeights load_layer(const TensorSource& source, const ModelConfig& config, LayerIndex layer, LayerPart part) {

@@ -44,7 +44,8 @@ struct LayerWeights {
   Projection down;                // [hidden, ffn]
 };
 
-/// Throws ModelFileError where a tensor that the config wants is missing or has another shape.
+/// Throws ModelFileError where a tensor that the config wants is missing or has another shape, or where there are
+/// others that would change what the model computes (unused_tensors.h).
 void check_tensors(const TensorSource& source, const ModelConfig& config);
 
 /// All throw ModelFileError: a tensor is missing, or its shape is not the config's.

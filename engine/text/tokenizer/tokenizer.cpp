@@ -182,6 +182,15 @@ bool Tokenizer::exists(TokenId id) const {
   return state_->has(id);
 }
 
+std::vector<TokenId> Tokenizer::holes() const {
+  std::vector<TokenId> holes;
+  for (std::size_t id = 0; id < size(); ++id) {
+    const bool unused = std::binary_search(state_->file.unused.begin(), state_->file.unused.end(), TokenId(id));
+    if (unused || !exists(TokenId(id))) holes.emplace_back(id);
+  }
+  return holes;
+}
+
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool keep_special) const {
   TextJoiner joiner(state_->file.decoder, TextJoiner::ByteRuns::held_back);
   std::string text;

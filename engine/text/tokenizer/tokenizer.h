@@ -61,6 +61,10 @@ class Tokenizer {
   /// may be holes: such ids are not to be sampled.
   bool exists(TokenId id) const;
 
+  /// The ids below size() that are never to be sampled, ascending: those without a token, and those that a GGUF file
+  /// marks unused, as converters do with ids that the model's own files leave out.
+  std::vector<TokenId> holes() const;
+
   /// The text of tokens as the files' decoder joins them; broken UTF-8 becomes U+FFFD. Special tokens are left out
   /// unless `keep_special`, ids without a token always.
   std::string decode(std::span<const TokenId> ids, bool keep_special = false) const;

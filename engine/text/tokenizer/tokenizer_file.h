@@ -34,6 +34,8 @@ struct TokenizerFile {
   /// decoder.first_loses_its_spaces, for tokens that hold real spaces besides: what is left of one that stands first.
   std::unordered_map<TokenId, std::string> first_bytes;
   std::vector<TokenId> prefix;  // BOS, where the files ask for it
+  std::vector<TokenId>
+      unused;  // ascending; a text stands there, but the file says that no answer has it (GGUF: padding)
 };
 
 /// Entry -> id; the views are into whatever holds the file.

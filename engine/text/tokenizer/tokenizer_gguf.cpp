@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <optional>
 
 #include "engine/base/error.h"
 #include "engine/base/log.h"
 #include "engine/text/tokenizer/byte_map.h"
+#include "engine/text/tokenizer/end_tokens.h"
 #include "engine/text/tokenizer/gguf_splits.h"
 #include "engine/text/tokenizer/spm_merges.h"
 #include "engine/text/tokenizer/tokenizer_sources.h"
@@ -23,12 +23,6 @@ constexpr std::size_t kLongestToken = 1024;  // bytes: a bound for the work on o
 
 // tokenizer.ggml.token_type (llama.h, enum llama_token_type).
 enum class Type { undefined = 0, normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
-
-// Tokens that end a turn or a text. Some converters give them another type; llama.cpp takes them for control tokens all
-// the same (src/llama-vocab.cpp, 2025), and so they are in no message's content.
-constexpr std::array<std::string_view, 12> kEndings = {
-    "<|eot_id|>",      "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>",      "<|endoftext|>",
-    "<|end_of_text|>", "<EOT>",      "_<EOT>",     "[EOT]",   "<end_of_utterance>", "<｜end▁of▁sentence｜>"};
 
 bool is_control(Type type) {
   return type == Type::control || type == Type::unknown;
@@ -88,7 +82,8 @@ class GgufTokenizer {
     const auto [other, is_new] = vocabulary_.emplace(text, TokenId(id));
     if (!is_new) fail(fmt::format("token \"{}\" has ids {} and {}", text, other->second.value(), id));
     file_.bytes[id] = text;
-    if (std::find(kEndings.begin(), kEndings.end(), text) != kEndings.end()) types_[id] = Type::control;
+    if (is_end_token_text(text)) types_[id] = Type::control;
+    if (types_[id] == Type::unused) file_.unused.emplace_back(id);
     if (!is_control(types_[id]) && types_[id] != Type::user_defined) return;
     AddedToken token;
     token.id = TokenId(id);
@@ -220,7 +215,8 @@ class GgufTokenizer {
 
   void add_bos(bool by_default, std::optional<std::uint64_t> default_id) {
     if (metadata_.boolean("tokenizer.ggml.add_eos_token").value_or(false)) {
-      refuse(where_, "tokenizer.ggml.add_eos_token true (it would end the prompt)");
+      log_warn("{}: tokenizer.ggml.add_eos_token is true and not followed: it would end the answer before it begins",
+               where_);
     }
     if (!metadata_.boolean("tokenizer.ggml.add_bos_token").value_or(by_default)) return;
     const auto bos = token_id("tokenizer.ggml.bos_token_id", default_id);

@@ -127,7 +127,7 @@ std::optional<TokenId> find_token(const TokenizerDocument& document, const Token
 void apply_config(const Json& config, const std::string& where, const TokenizerDocument& document,
                   TokenizerFile& file) {
   if (!absent(config, "add_eos_token") && config["add_eos_token"].get<bool>()) {
-    refuse(where, "add_eos_token true (it would end the prompt)");
+    log_warn("{}: add_eos_token is true and not followed: it would end the answer before it begins", where);
   }
   if (absent(config, "add_bos_token")) return;
   if (!config["add_bos_token"].get<bool>()) {

@@ -81,6 +81,9 @@ TEST(GgufConfig, EndTokensAreThoseOfTheTokenizer) {
   GgufBuilder file = smallest();
   file.count("tokenizer.ggml.eos_token_id", 2).count("tokenizer.ggml.eot_token_id", 4);
   EXPECT_EQ(load(file).end_tokens, (std::vector<TokenId>{TokenId(2), TokenId(4)}));
+  file.texts("tokenizer.ggml.tokens", {"a", "<|endoftext|>", "b", "<|fim_pad|>", "c"});
+  EXPECT_EQ(load(file).end_tokens, (std::vector<TokenId>{TokenId(2), TokenId(4), TokenId(1), TokenId(3)}))
+      << "and what its vocabulary names so";
 }
 
 TEST(GgufConfig, RopeScalings) {
@@ -109,6 +112,79 @@ TEST(GgufConfig, RopeScalings) {
   EXPECT_EQ(rope.long_divisors, (std::vector<float>{2, 30}));
   EXPECT_EQ(rope.original_max_positions, 16);
   EXPECT_NEAR(rope.attention_factor, std::sqrt(1.5), 1e-6);  // sqrt(1 + ln 4 / ln 16)
+}
+
+TEST(GgufConfig, AFactorWithoutATypeIsLinear) {
+  for (const char* key : {"llama.rope.scaling.factor", "llama.rope.scale_linear"}) {
+    GgufBuilder file = smallest();
+    const ModelConfig model = load(file.pair(key, test::kF32, floats({4})));
+    EXPECT_EQ(model.rope.kind, RopeConfig::Kind::linear) << key;
+    EXPECT_EQ(model.rope.factor, 4) << key;
+    EXPECT_EQ(model.max_positions, 256) << key;
+  }
+  GgufBuilder both = smallest();
+  both.pair("llama.rope.scaling.factor", test::kF32, floats({4}))
+      .pair("llama.rope.scale_linear", test::kF32, floats({2}));
+  EXPECT_EQ(load(both).rope.factor, 4);
+  GgufBuilder none = smallest();
+  none.pair("llama.rope.scaling.factor", test::kF32, floats({4})).text("llama.rope.scaling.type", "none");
+  EXPECT_EQ(load(none).rope.kind, RopeConfig::Kind::plain);
+}
+
+TEST(GgufConfig, ScalingBesideRopeFreqsIsAppliedOrRefused) {
+  const auto freqs = [] {
+    GgufBuilder file = smallest();
+    file.tensor("rope_freqs.weight", {2}, 0, floats({1, 8})).pair("llama.rope.scaling.factor", test::kF32, floats({4}));
+    return file;
+  };
+  EXPECT_EQ(load(freqs()).rope.divisors, (std::vector<float>{4, 32}));
+  EXPECT_EQ(load(freqs().text("llama.rope.scaling.type", "linear")).rope.divisors, (std::vector<float>{4, 32}));
+  EXPECT_EQ(load(freqs().text("llama.rope.scaling.type", "none")).rope.divisors, (std::vector<float>{1, 8}));
+  EXPECT_TRUE(contains(problem(freqs().text("llama.rope.scaling.type", "yarn")), "type yarn beside rope_freqs.weight"));
+}
+
+TEST(GgufConfig, FiguresOfScalingsThatAreNotComputedAreRefused) {
+  const auto with = [](const char* type, const char* key, float value) {
+    GgufBuilder file = smallest();
+    file.text("llama.rope.scaling.type", type)
+        .pair("llama.rope.scaling.factor", test::kF32, floats({4}))
+        .pair(std::string("llama.rope.scaling.") + key, test::kF32, floats({value}));
+    return problem(file);
+  };
+  EXPECT_TRUE(contains(with("yarn", "yarn_log_multiplier", 0.1f), "yarn_log_multiplier of 0.1"));
+  EXPECT_TRUE(contains(with("yarn", "yarn_ext_factor", 0.5f), "yarn_ext_factor of 0.5"));
+  EXPECT_TRUE(contains(with("linear", "yarn_attn_factor", 0.5f), "yarn_attn_factor of 0.5"));
+  EXPECT_TRUE(contains(with("linear", "attn_factor", 0.5f), "attn_factor of 0.5 is not supported"));
+  EXPECT_EQ(with("yarn", "attn_factor", 0.5f), "no error");
+  EXPECT_EQ(with("yarn", "yarn_ext_factor", 1), "no error");
+  EXPECT_EQ(with("linear", "attn_factor", 1), "no error");
+  GgufBuilder longrope = smallest("phi3");
+  longrope.pair("phi3.rope.scaling.factor", test::kF32, floats({4}))
+      .tensor("rope_factors_short.weight", {2}, 0, floats({1, 1.5f}))
+      .tensor("rope_factors_long.weight", {2}, 0, floats({2, 30}));
+  EXPECT_TRUE(contains(problem(longrope), "beside longrope"));
+}
+
+TEST(GgufConfig, ANumberPerLayerIsThatNumberWhereAllAreEqual) {
+  const auto file = [](const char* key, const std::vector<std::int32_t>& values) {
+    GgufBuilder made;
+    made.text("general.architecture", "llama").count("llama.block_count", 2).count("llama.embedding_length", 16);
+    for (const char* other : {"attention.head_count", "attention.head_count_kv", "feed_forward_length"}) {
+      const std::string full = std::string("llama.") + other;
+      if (other != std::string(key)) made.count(full, 4);
+      if (other == std::string(key)) made.numbers(full, test::kI32, values);
+    }
+    return made.count("llama.context_length", 64)
+        .tensor("token_embd.weight", {16, 5}, 0, std::string(5 * 16 * 4, '\0'));
+  };
+  for (const char* key : {"attention.head_count", "attention.head_count_kv", "feed_forward_length"}) {
+    EXPECT_EQ(problem(file(key, {4, 4})), "no error") << key;
+    EXPECT_TRUE(contains(problem(file(key, {4, 2})), "differs from layer to layer")) << key;
+    EXPECT_TRUE(contains(problem(file(key, {4})), "has 1 numbers for 2 layers")) << key;
+    EXPECT_TRUE(contains(problem(file(key, {})), "has 0 numbers for 2 layers")) << key;
+    EXPECT_TRUE(contains(problem(file(key, {0, 0})), "is 0; 1 to")) << key;
+  }
+  EXPECT_EQ(load(file("attention.head_count_kv", {2, 2})).kv_heads, 2);
 }
 
 TEST(GgufConfig, ASlidingWindowIsOfEveryLayer) {

@@ -184,6 +184,30 @@ TEST(GgufByteLevel, DecodesTheTextOfControlAndUserDefinedTokensAsItStands) {
   EXPECT_EQ(tokenizer.decode(tokens({256, 257, 258}), true), "heéé<|é|>");
 }
 
+TEST(GgufSentencePiece, NoEndTokenIsPutBehindThePrompt) {
+  GgufBuilder file = spm(kAbc);
+  file.pair("tokenizer.ggml.add_eos_token", test::kBool, std::string(1, '\1'));
+  EXPECT_EQ(ids(load_gguf(file).encode("a")), (Ids{1, 3, 4}));
+}
+
+TEST(GgufTokenizer, EveryEndTokenIsAControlTokenWhateverItsTypeSays) {
+  for (const char* text : {"<|endoftext|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<eos>"}) {
+    for (const Type type : {kNormal, kUserDefined, kControl}) {
+      GgufBuilder file = byte_level({}, {{text, 0, type}});
+      const Tokenizer tokenizer = load_gguf(file.text("tokenizer.ggml.pre", "gpt-2"));
+      EXPECT_TRUE(tokenizer.is_special(TokenId(256))) << text;
+      EXPECT_EQ(tokenizer.decode(tokens({'a', 256})), "a");
+    }
+  }
+}
+
+TEST(GgufTokenizer, HolesAreIdsWithoutATextAndThoseMarkedUnused) {
+  const GgufBuilder file =
+      spm({{"a"}, {""}, {"[PAD5]", 0, kUnused}, {"b"}, {"[PAD7]", 0, kUnused}, {"<x>", 0, kControl}});
+  EXPECT_EQ(load_gguf(file).holes(), tokens({4, 5, 7}));
+  EXPECT_EQ(load_gguf(spm(kAbc)).holes(), tokens({}));
+}
+
 TEST(GgufByteLevel, EmptyEntriesAreNoTokens) {
   GgufBuilder file = byte_level({}, {{""}, {"<x>", 0, kUserDefined}});
   const Tokenizer tokenizer = load_gguf(file.text("tokenizer.ggml.pre", "gpt-2"));
@@ -197,9 +221,6 @@ TEST(GgufTokenizerRefusals, ModelsAndSplitsAreNamed) {
   GgufBuilder file = byte_level({});
   file.text("tokenizer.ggml.pre", "bloom");
   expect_error<ConfigError>(file, "tokenizer.ggml.pre \"bloom\"");
-  GgufBuilder eos = spm(kAbc);
-  eos.pair("tokenizer.ggml.add_eos_token", test::kBool, std::string(1, '\1'));
-  expect_error<ConfigError>(eos, "add_eos_token");
 }
 
 TEST(GgufTokenizerRefusals, FilesThatContradictThemselvesAreModelFileErrors) {
