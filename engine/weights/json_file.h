@@ -4,9 +4,9 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-namespace gemring {
+#include "engine/weights/json_text.h"
 
-enum class DuplicateKeys { last_wins, refuse };  // last_wins is what Python's json does with people's configs
+namespace gemring {
 
 /// Parses a file whose top is an object. Throws ModelFileError naming the file and the byte where it is broken.
 nlohmann::json read_json_object(const std::string& path, DuplicateKeys duplicates = DuplicateKeys::last_wins);

@@ -1,0 +1,68 @@
+#include "engine/weights/json_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace gemring {
+namespace {
+
+using nlohmann::json;
+
+json parse_without_duplicates(std::string_view text) {
+  std::vector<std::set<std::string>> keys;  // of the objects that are open
+  const auto watch = [&](int, json::parse_event_t event, json& value) {
+    if (event == json::parse_event_t::object_start) keys.emplace_back();
+    if (event == json::parse_event_t::object_end) keys.pop_back();
+    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
+      throw JsonTextError(fmt::format("names {} twice", value.get<std::string>()));
+    }
+    return true;
+  };
+  return json::parse(text, watch);
+}
+
+}  // namespace
+
+int json_depth(std::string_view text) {
+  int depth = 0, deepest = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    switch (text[at]) {
+      case '"':
+        for (++at; at < text.size() && text[at] != '"'; ++at) {
+          if (text[at] == '\\') ++at;
+        }
+        break;
+      case '[':
+      case '{':
+        deepest = std::max(deepest, ++depth);
+        break;
+      case ']':
+      case '}':
+        --depth;
+        break;
+      default:
+        break;
+    }
+  }
+  return deepest;
+}
+
+json parse_json(std::string_view text, DuplicateKeys duplicates) {
+  if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
+    throw JsonTextError(fmt::format("holds a zero byte at byte {}", zero));
+  }
+  if (json_depth(text) > kDeepestJson)
+    throw JsonTextError(fmt::format("is nested deeper than {} levels", kDeepestJson));
+  try {
+    return duplicates == DuplicateKeys::refuse ? parse_without_duplicates(text) : json::parse(text);
+  } catch (const json::exception& error) {
+    throw JsonTextError(fmt::format("is not valid JSON: {}", error.what()));
+  }
+}
+
+}  // namespace gemring
