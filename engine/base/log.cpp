@@ -8,6 +8,7 @@
 #include <ctime>
 #include <memory>
 
+#include "engine/base/json_escape.h"
 #include "engine/base/mutex.h"
 #include "engine/base/place.h"
 
@@ -65,21 +66,6 @@ const char* name(LogLevel level) {
       return "off";
   }
   return "off";
-}
-
-std::string json_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 std::string timestamp() {  // RFC 3339, UTC, milliseconds

@@ -1,9 +1,8 @@
 #include "engine/text/chat/python_text.h"
 
-#include <fmt/format.h>
-
 #include <optional>
 
+#include "engine/base/json_escape.h"
 #include "engine/text/unicode/utf8.h"
 
 namespace gemring {
@@ -84,30 +83,7 @@ std::string without(std::string_view text, std::string_view part) {
 }
 
 std::string python_json(std::string_view text) {
-  const auto escape = [](char byte) -> std::string {
-    switch (byte) {
-      case '"':
-        return "\\\"";
-      case '\\':
-        return "\\\\";
-      case '\n':
-        return "\\n";
-      case '\r':
-        return "\\r";
-      case '\t':
-        return "\\t";
-      case '\b':
-        return "\\b";
-      case '\f':
-        return "\\f";
-      default:
-        return static_cast<unsigned char>(byte) < 0x20 ? fmt::format("\\u{:04x}", static_cast<unsigned>(byte))
-                                                       : std::string(1, byte);
-    }
-  };
-  std::string json = "\"";
-  for (const char byte : text) json += escape(byte);
-  return json + '"';
+  return '"' + json_escaped(text) + '"';
 }
 
 }  // namespace gemring
