@@ -26,6 +26,13 @@ json parse_without_duplicates(std::string_view text) {
   return json::parse(text, watch);
 }
 
+/// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ...; last read: '...'": what was
+/// read last may be long, and no UTF-8.
+std::string problem_of(std::string_view what) {
+  if (const auto begin = what.find(" at line "); begin != std::string_view::npos) what.remove_prefix(begin + 1);
+  return std::string(what.substr(0, what.find("; last read")));
+}
+
 }  // namespace
 
 int json_depth(std::string_view text) {
@@ -61,7 +68,7 @@ json parse_json(std::string_view text, DuplicateKeys duplicates) {
   try {
     return duplicates == DuplicateKeys::refuse ? parse_without_duplicates(text) : json::parse(text);
   } catch (const json::exception& error) {
-    throw JsonTextError(fmt::format("is not valid JSON: {}", error.what()));
+    throw JsonTextError(fmt::format("is not valid JSON: {}", problem_of(error.what())));
   }
 }
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/weights/json_text.h"
 #include "launch/prompts/line_reader.h"
 
 namespace gemring {
@@ -49,10 +50,16 @@ std::string json_ids(std::span<const TokenId> ids) {
 }
 
 std::string text_of_line(std::string_view line) {
-  nlohmann::json object = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  constexpr const char* kExample = R"(write {"text": "..."})";
+  nlohmann::json object;
+  try {
+    object = parse_json(line);
+  } catch (const JsonTextError& error) {
+    throw UsageError({"standard input", error.what(), kExample});
+  }
   const auto found = object.is_object() ? object.find("text") : object.end();
   if (!object.is_object() || found == object.end() || !found->is_string()) {
-    throw UsageError({"standard input", "is no JSON object with a text as \"text\"", R"(write {"text": "..."})"});
+    throw UsageError({"standard input", "is no JSON object with a text as \"text\"", kExample});
   }
   return std::move(found->get_ref<std::string&>());
 }

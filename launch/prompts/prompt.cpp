@@ -13,6 +13,7 @@
 #include "engine/base/error.h"
 #include "engine/base/format.h"
 #include "engine/base/log.h"
+#include "engine/weights/json_text.h"
 #include "launch/prompts/chat.h"
 
 namespace gemring {
@@ -66,10 +67,14 @@ Prompt tokenize(const PromptText& text, const Tokenizer& tokenizer) {
 }
 
 std::vector<TokenId> ids_of_json(const std::string& json, const std::string& name, std::int32_t vocab) {
-  const nlohmann::json ids = nlohmann::json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!ids.is_array()) {
-    throw UsageError({name, "is no JSON array", "write the token ids as [1, 2, 3]"});
+  constexpr const char* kExample = "write the token ids as [1, 2, 3]";
+  nlohmann::json ids;
+  try {
+    ids = parse_json(json);
+  } catch (const JsonTextError& error) {
+    throw UsageError({name, error.what(), kExample});
   }
+  if (!ids.is_array()) throw UsageError({name, "is no JSON array", kExample});
   std::vector<TokenId> result;
   result.reserve(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {

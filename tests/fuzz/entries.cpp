@@ -6,11 +6,11 @@
 namespace gemring::fuzz {
 
 std::span<const Entry> entries() {
-  static constexpr Entry kEntries[] = {{"safetensors_header", read_safetensors_header},
-                                       {"gguf", read_gguf},
-                                       {"tokenizer_json", read_tokenizer_json},
-                                       {"config_json", read_config_json},
-                                       {"chat_messages", read_chat_messages}};
+  static constexpr Entry kEntries[] = {
+      {"safetensors_header", read_safetensors_header}, {"gguf", read_gguf},
+      {"tokenizer_json", read_tokenizer_json},         {"config_json", read_config_json},
+      {"chat_messages", read_chat_messages},           {"token_ids", read_token_ids},
+      {"request_line", read_request_line_entry}};
   return kEntries;
 }
 

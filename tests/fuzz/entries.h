@@ -36,4 +36,10 @@ void read_config_json(std::string_view bytes);
 /// Messages in JSON, rendered by every known format and by the template behind a line of three dashes, if there is one.
 void read_chat_messages(std::string_view bytes);
 
+/// A prompt of token ids in JSON; what begins with '{' is a line with a text (tokenize --jsonl).
+void read_token_ids(std::string_view bytes);
+
+/// A line of --requests.
+void read_request_line_entry(std::string_view bytes);
+
 }  // namespace gemring::fuzz

@@ -263,9 +263,28 @@ def write_messages():
     write("chat_messages", "broken-key", '{"messages":[{"role":"user","content":"a","name":"b"}]}')
 
 
+# --- what users write: prompts of token ids, lines with a text, lines of --requests
+
+
+def write_lines():
+    write("token_ids", "ids", "[0, 1,2 , 999]\n")
+    write("token_ids", "none", "[]")
+    write("token_ids", "text", '{"ids": [1], "text": "a\\n\\u00e9"}')
+    write("token_ids", "broken-id", "[1000]")
+    write("token_ids", "broken-kind", '[1, "a", 1.5, null]')
+    write("token_ids", "broken-depth", "[1," + 200 * "[" + 200 * "]" + "]")
+    write("request_line", "prompt", compact({"id": "a\u00e9", "prompt": "p", "question": "q", "keep": 7, "pool": 3,
+                                             "max_new_tokens": 5, "temperature": 0.5, "top_k": 4, "top_p": 0.25, "seed": 1}))
+    write("request_line", "ids", compact({"prompt_ids": [1, 2, 999], "ignore_eos": True, "selection": "paper"}))
+    write("request_line", "broken-field", '{"prompt":"p","colour":1}')
+    write("request_line", "broken-kind", '{"prompt":"p","keep":"many"}')
+    write("request_line", "broken-depth", '{"prompt":' + 200 * "[" + 200 * "]" + "}")
+
+
 if __name__ == "__main__":
     write_safetensors()
     write_gguf()
     write_tokenizers()
     write_configs()
     write_messages()
+    write_lines()

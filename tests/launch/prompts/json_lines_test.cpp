@@ -104,6 +104,11 @@ TEST(JsonLines, TheTextOfALineIsReadStrictly) {
   for (const char* bad : {"", "[]", "{}", R"({"text": 1})", R"({"text": "a"} x)", "\"a\"", "{\"text\": \"\xff\"}"}) {
     EXPECT_THROW(text_of_line(bad), UsageError) << bad;
   }
+  for (const int levels : {65, 100'000}) {
+    const auto count = static_cast<std::size_t>(levels);
+    const std::string deep = R"({"text": "a", "more": )" + std::string(count, '[') + std::string(count, ']') + "}";
+    EXPECT_THROW(text_of_line(deep), UsageError) << levels;
+  }
 }
 
 }  // namespace

@@ -82,7 +82,15 @@ TEST(PromptIds, WhatIsNoWholeNumberIsRefused) {
   EXPECT_EQ(problem_of([] { parse_ids("[1, \"a\"]", "ids.json", 10); }), "ids.json: entry 1 is \"a\", not a token id");
   EXPECT_EQ(problem_of([] { parse_ids("[1.5]", "ids.json", 10); }), "ids.json: entry 0 is 1.5, not a token id");
   EXPECT_EQ(problem_of([] { parse_ids("{\"a\": 1}", "ids.json", 10); }), "ids.json: is no JSON array");
-  EXPECT_EQ(problem_of([] { parse_ids("[1, 2", "ids.json", 10); }), "ids.json: is no JSON array");
+  EXPECT_TRUE(problem_of([] { parse_ids("[1, 2", "ids.json", 10); }).starts_with("ids.json: is not valid JSON: "));
+  for (const int levels : {65, 100'000}) {
+    const std::string deep(static_cast<std::size_t>(levels), '[');
+    const std::string closed = deep + std::string(static_cast<std::size_t>(levels), ']');
+    for (const std::string& text : {deep, closed, "[1," + closed + "]"}) {
+      EXPECT_EQ(problem_of([&] { parse_ids(text, "ids.json", 10); }), "ids.json: is nested deeper than 64 levels");
+    }
+  }
+  EXPECT_EQ(problem_of([] { parse_ids("[[1]]", "ids.json", 10); }), "ids.json: entry 0 is [1], not a token id");
 }
 
 TEST(PromptLength, AFullPassNeedsPromptAndNewTokens) {
