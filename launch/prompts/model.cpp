@@ -12,6 +12,7 @@
 #include "engine/weights/gguf/gguf.h"
 #include "engine/weights/made/converted_tensors.h"
 #include "engine/weights/made/random_tensors.h"
+#include "engine/weights/model_directory.h"
 #include "launch/start/start_up.h"
 
 namespace gemring {
@@ -77,7 +78,11 @@ OpenModel open_model(const Job& job, const Options& options) {
 std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model, bool needed) {
   std::optional<Tokenizer> tokenizer;
   agreed_on_first(job, [&] {
-    if (model.empty() || (!is_gguf_path(model) && !file_exists(path_in(model, "tokenizer.json")))) return;
+    if (model.empty()) return;
+    if (!is_gguf_path(model)) {
+      require_model_directory(model);
+      if (!file_exists(path_in(model, "tokenizer.json"))) return;
+    }
     try {
       tokenizer = Tokenizer::load(model);
     } catch (const Error& error) {
