@@ -265,7 +265,8 @@ void Coordinator::end_prefill(Step& step) {
     end_request(sequence);
   } else {
     request.sampler.emplace(asked.sampling, vocab_);
-    if (asked.known_tokens > 0) request.sampler->set_known_tokens(asked.known_tokens);
+    request.sampler->set_known_tokens(asked.known_tokens > 0 ? asked.known_tokens : vocab_, asked.unknown_tokens);
+    request.sampler->accept(asked.prompt);
     over = take_token(sequence, step.logits.span());
   }
   scheduler_.prefilled(sequence, over);
@@ -288,6 +289,7 @@ bool Coordinator::take_token(SequenceId sequence, std::span<float> logits) {
   const GenerationRequest& asked = *request.request;
   GenerationResult& result = request.result;
   const TokenId token = request.sampler->sample(logits, last_position(request) + 1);
+  request.sampler->accept({&token, 1});
   result.generated_ids.push_back(token);
   if (asked.on_token) asked.on_token(token);
   result.stop_reason = asked.stop.check(token, static_cast<std::int32_t>(result.generated_ids.size()));

@@ -15,6 +15,7 @@
 #include "distributed/ring/group_attention.h"
 #include "engine/base/types.h"
 #include "engine/generation/sampler.h"
+#include "engine/generation/stop_rules.h"
 #include "engine/model/config.h"
 #include "engine/selection/selection.h"
 #include "engine/tensor/data_type.h"
@@ -84,7 +85,8 @@ struct GenerationRequest {
   ResolvedSelection selection;  // Method::gemfilter only
   SamplingOptions sampling;
   StopRules stop;
-  std::size_t known_tokens = 0;  // ids from here on are never sampled; 0: the whole vocabulary
+  std::size_t known_tokens = 0;         // ids from here on are never sampled; 0: the whole vocabulary
+  std::vector<TokenId> unknown_tokens;  // nor are these: ids below without a token
   // All on rank 0, any may be empty. on_token and on_end come from another thread than on_progress.
   std::function<void(TokenId)> on_token;         // as each token comes
   std::function<void(GenerationResult)> on_end;  // its own figures; phases and ranks are of the whole run

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numeric>
 
@@ -46,16 +47,43 @@ void validate(const SamplingOptions& options) {
   require(options.top_k >= 0, "--top-k", fmt::format("{} is negative", options.top_k), "0 leaves all tokens in");
   require(options.top_p > 0.0f && options.top_p <= 1.0f, "--top-p", fmt::format("{} is not in (0, 1]", options.top_p),
           "1 leaves all tokens in");
+  require(options.min_p >= 0.0f && options.min_p <= 1.0f, "--min-p", fmt::format("{} is not in [0, 1]", options.min_p),
+          "0 leaves all tokens in");
+  validate(options.penalties);
 }
 
 Sampler::Sampler(const SamplingOptions& options, std::size_t vocab_size)
     : options_(options), known_tokens_(vocab_size), order_(vocab_size), probabilities_(vocab_size) {
   validate(options);
+  if (!options.penalties.any()) return;
+  penalties_.emplace(options.penalties, vocab_size);
+  adjusted_.resize(vocab_size);
+}
+
+void Sampler::set_known_tokens(std::size_t count, std::span<const TokenId> holes) {
+  known_tokens_ = count;
+  holes_.clear();
+  std::copy_if(holes.begin(), holes.end(), std::back_inserter(holes_),
+               [this](TokenId id) { return id.index() < std::min(known_tokens_, order_.size()); });
+  if (!holes_.empty()) adjusted_.resize(order_.size());
+}
+
+void Sampler::accept(std::span<const TokenId> tokens) {
+  if (penalties_) penalties_->accept(tokens);
+}
+
+std::span<const float> Sampler::adjust(std::span<const float> logits) {
+  if (!penalties_ && holes_.empty()) return logits;
+  const std::span<float> adjusted = std::span(adjusted_).first(logits.size());
+  std::copy(logits.begin(), logits.end(), adjusted.begin());
+  if (penalties_) penalties_->apply(adjusted);
+  for (const TokenId hole : holes_) adjusted[hole.index()] = -std::numeric_limits<float>::infinity();
+  return adjusted;
 }
 
 TokenId Sampler::sample(std::span<const float> logits, GlobalPosition position) {
   GEMRING_CHECK(logits.size() == order_.size(), "{} logits, vocabulary of {}", logits.size(), order_.size());
-  logits = logits.first(std::min(known_tokens_, logits.size()));
+  logits = adjust(logits.first(std::min(known_tokens_, logits.size())));
   GEMRING_CHECK(!logits.empty(), "no token to choose from");
   const std::size_t best = argmax(logits);
   if (options_.temperature == 0.0f || options_.top_k == 1) return TokenId(best);
@@ -63,6 +91,7 @@ TokenId Sampler::sample(std::span<const float> logits, GlobalPosition position) 
   std::size_t count = take_top_k(logits);
   weigh(logits, logits[best], count);
   if (options_.top_p < 1.0f) count = take_top_p(logits, logits[best], count);
+  if (options_.min_p > 0.0f) count = take_min_p(logits, logits[best], count);
   return TokenId(order_[draw(count, keyed_uniform(options_.seed, position))]);
 }
 
@@ -109,6 +138,17 @@ std::size_t Sampler::take_top_p(std::span<const float> logits, float largest, st
   return count;
 }
 
+std::size_t Sampler::take_min_p(std::span<const float> logits, float largest, std::size_t count) {
+  const float least = largest + std::log(options_.min_p);
+  std::size_t left = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (logits[static_cast<std::size_t>(order_[i])] < least) continue;
+    order_[left] = order_[i];
+    probabilities_[left++] = probabilities_[i];
+  }
+  return left;
+}
+
 std::size_t Sampler::draw(std::size_t count, double uniform) const {
   const auto end = probabilities_.begin() + static_cast<std::ptrdiff_t>(count);
   const double target = uniform * std::accumulate(probabilities_.begin(), end, 0.0);
@@ -127,14 +167,6 @@ double keyed_uniform(std::uint64_t seed, GlobalPosition position) {
   // Hashed one after the other: seed + position would give neighbouring seeds the same numbers one position apart.
   const std::uint64_t bits = splitmix64(splitmix64(seed) ^ static_cast<std::uint32_t>(position.value()));
   return static_cast<double>(bits >> 11) * 0x1p-53;
-}
-
-StopReason StopRules::check(TokenId token, std::int32_t generated) const {
-  GEMRING_CHECK(generated >= 1, "{} tokens generated", generated);
-  if (!ignore_end_tokens && std::find(end_tokens.begin(), end_tokens.end(), token) != end_tokens.end()) {
-    return StopReason::end_token;
-  }
-  return generated >= max_new_tokens ? StopReason::length : StopReason::none;
 }
 
 }  // namespace gemring

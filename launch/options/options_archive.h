@@ -46,8 +46,12 @@ void serialize(Archive& archive, gemring::FilterOptions& options, unsigned /*ver
   archive& options.method& options.filter_layer& options.selection;
 }
 template <class Archive>
+void serialize(Archive& archive, gemring::PenaltyOptions& options, unsigned /*version*/) {
+  archive& options.repeat& options.presence& options.frequency& options.last_n;
+}
+template <class Archive>
 void serialize(Archive& archive, gemring::SamplingOptions& options, unsigned /*version*/) {
-  archive& options.temperature& options.top_k& options.top_p& options.seed;
+  archive& options.temperature& options.top_k& options.top_p& options.min_p& options.penalties& options.seed;
 }
 template <class Archive>
 void serialize(Archive& archive, gemring::GenerateOptions& options, unsigned /*version*/) {
@@ -110,4 +114,4 @@ void serialize(Archive& archive, gemring::Options& options, unsigned /*version*/
 
 }  // namespace boost::serialization
 
-BOOST_CLASS_VERSION(gemring::Options, 4)
+BOOST_CLASS_VERSION(gemring::Options, 5)

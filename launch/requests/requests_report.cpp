@@ -30,7 +30,7 @@ double rate(double tokens, double seconds) {
 }  // namespace
 
 std::string result_line(const RequestPlace& place, const GenerationResult& result, const Tokenizer* tokenizer) {
-  proto::RequestResult line = result_of(place, result.stop_reason == StopReason::end_token ? "stop" : "length");
+  proto::RequestResult line = result_of(place, result.stop_reason == StopReason::length ? "length" : "stop");
   if (tokenizer != nullptr) line.set_text(tokenizer->decode(result.generated_ids));
   for (const TokenId id : result.generated_ids) line.add_generated_ids(id.value());
   proto::RequestUsage& usage = *line.mutable_usage();

@@ -73,6 +73,22 @@ TEST(Sampler, TokensBeyondTheKnownOnesAreNeitherChosenNorRead) {
   EXPECT_EQ(sampler.sample(Logits{1, 2, 9, 3}, GlobalPosition(0)).value(), 2);
 }
 
+TEST(Sampler, HolesOfTheVocabularyAreNeitherChosenNorRead) {
+  const std::vector<TokenId> holes = {TokenId(1), TokenId(3), TokenId(77)};
+  Sampler sampler({}, 5);
+  sampler.set_known_tokens(5, holes);
+  EXPECT_EQ(sampler.sample(Logits{1, kNan, 2, 9, 3}, GlobalPosition(0)).value(), 4);
+  sampler.set_known_tokens(4, holes);
+  EXPECT_EQ(sampler.sample(Logits{1, 9, 2, kInfinity, 3}, GlobalPosition(0)).value(), 2);
+  // Hot enough that every id is drawn where it may be: 0, 2 and 4 with a third each.
+  Sampler hot({.temperature = 1e6f, .seed = 11}, 5);
+  hot.set_known_tokens(5, holes);
+  std::vector<int> drawn(5, 0);
+  for (int i = 0; i < 3'000; ++i) ++drawn[hot.sample(Logits{1, 9, 2, 9, 3}, GlobalPosition(i)).index()];
+  EXPECT_EQ(drawn[1] + drawn[3], 0);
+  EXPECT_GT(std::min({drawn[0], drawn[2], drawn[4]}), 800);
+}
+
 TEST(Sampler, TemperatureOneDrawsEachTokenWithItsProbability) {
   expect_shares({.temperature = 1.0f, .seed = 1}, kFour, {0.1, 0.4, 0.2, 0.3});
 }
@@ -106,6 +122,55 @@ TEST(Sampler, TopPLeavesTheSmallestSetThatReachesP) {
 TEST(Sampler, TopPIsTakenOfWhatTopKLeft) {
   // Of the two best, 4/7 and 3/7, the first alone reaches 0.55; of all four it has 0.4 only.
   expect_shares({.temperature = 1.0f, .top_k = 2, .top_p = 0.55f, .seed = 8}, kFour, {0, 1, 0, 0});
+}
+
+TEST(Sampler, MinPLeavesTokensThatHaveThisShareOfTheBest) {
+  // Shares of the best: 1/4, 1, 1/2, 3/4.
+  expect_shares({.temperature = 1.0f, .min_p = 0.24f, .seed = 12}, kFour, {0.1, 0.4, 0.2, 0.3});
+  expect_shares({.temperature = 1.0f, .min_p = 0.26f, .seed = 12}, kFour, {0, 4.0 / 9, 2.0 / 9, 3.0 / 9});
+  expect_shares({.temperature = 1.0f, .min_p = 0.51f, .seed = 12}, kFour, {0, 4.0 / 7, 0, 3.0 / 7});
+  expect_shares({.temperature = 1.0f, .min_p = 1.0f, .seed = 12}, kFour, {0, 1, 0, 0});
+  expect_shares({.temperature = 1.0f, .min_p = 1.0f, .seed = 12}, {1, 1, 0}, {0.5, 0.5, 0});
+}
+
+TEST(Sampler, MinPLooksAtProbabilitiesOfTemperatureOne) {
+  // As in llama.cpp, where temperature comes last: at temperature 2 the shares are 1/2, 1, 0.71 and 0.87.
+  expect_shares({.temperature = 2.0f, .min_p = 0.6f, .seed = 13}, kFour, {0, 0.5359, 0, 0.4641});
+}
+
+TEST(Sampler, MinPIsTakenOfWhatTopPLeft) {
+  // 0.4 + 0.3 + 0.2 of 1 reach 0.75; of the 0.9 that min-p would leave first, 0.4 + 0.3 did already.
+  expect_shares({.temperature = 1.0f, .top_p = 0.75f, .min_p = 0.49f, .seed = 14}, kFour,
+                {0, 4.0 / 9, 2.0 / 9, 3.0 / 9});
+}
+
+TEST(Sampler, PenaltiesCountForGreedyChoices) {
+  Sampler sampler({.penalties = {.repeat = 2.0f}}, 3);
+  const Logits logits = {5, 4, 2};
+  EXPECT_EQ(sampler.sample(logits, GlobalPosition(0)).value(), 0) << "nothing was said";
+  sampler.accept(std::vector{TokenId(0)});
+  EXPECT_EQ(sampler.sample(logits, GlobalPosition(1)).value(), 1) << "2.5 4 2";
+  sampler.accept(std::vector{TokenId(1)});
+  EXPECT_EQ(sampler.sample(logits, GlobalPosition(2)).value(), 0) << "2.5 2 2";
+}
+
+TEST(Sampler, PenaltiesComeBeforeTopKAndMinP) {
+  const SamplingOptions options{.temperature = 1.0f, .top_k = 2, .min_p = 0.5f, .penalties = {.presence = 100.0f}};
+  Sampler sampler(options, 4);
+  sampler.accept(std::vector{TokenId(1)});  // leaves 0.1, 0.2, 0.3: the two best are 2 and 3
+  std::vector<double> got(4, 0.0);
+  for (int i = 0; i < kDraws; ++i) got[sampler.sample(kFour, GlobalPosition(i)).index()] += 1.0 / kDraws;
+  EXPECT_EQ(got[0] + got[1], 0.0);
+  EXPECT_NEAR(got[2], 0.4, 0.012);
+}
+
+TEST(Sampler, PenaltiesOfNothingChangeNoBit) {
+  Sampler plain({.temperature = 0.8f, .top_p = 0.9f, .seed = 3}, 4);
+  Sampler idle({.temperature = 0.8f, .top_p = 0.9f, .penalties = {.frequency = 1.0f, .last_n = 0}, .seed = 3}, 4);
+  idle.accept(std::vector{TokenId(1), TokenId(2)});
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(plain.sample(kFour, GlobalPosition(i)), idle.sample(kFour, GlobalPosition(i))) << i;
+  }
 }
 
 TEST(Sampler, ANucleusOfManyTokensIsExact) {
@@ -168,7 +233,17 @@ TEST(SamplingOptions, OutOfRangeIsAUsageError) {
   for (float temperature : {-1.0f, kInfinity, kNan}) expect_usage_error({.temperature = temperature}, "--temperature");
   expect_usage_error({.top_k = -1}, "--top-k");
   for (float top_p : {0.0f, -0.5f, 1.01f, kInfinity, kNan}) expect_usage_error({.top_p = top_p}, "--top-p");
+  for (float min_p : {-0.1f, 1.01f, kInfinity, kNan}) expect_usage_error({.min_p = min_p}, "--min-p");
+  for (float repeat : {0.0f, -1.0f, 101.0f, kInfinity, kNan}) {
+    expect_usage_error({.penalties = {.repeat = repeat}}, "--repeat-penalty");
+  }
+  for (float penalty : {-101.0f, 101.0f, -kInfinity, kNan}) {
+    expect_usage_error({.penalties = {.presence = penalty}}, "--presence-penalty");
+    expect_usage_error({.penalties = {.frequency = penalty}}, "--frequency-penalty");
+  }
+  expect_usage_error({.penalties = {.last_n = -2}}, "--repeat-last-n");
   EXPECT_NO_THROW(validate({.temperature = 0.0f, .top_k = 0, .top_p = 1.0f}));
+  EXPECT_NO_THROW(validate({.min_p = 1.0f, .penalties = {.repeat = 0.01f, .presence = -100, .last_n = -1}}));
   EXPECT_THROW(Sampler({.top_k = -1}, 4), UsageError);
 }
 
