@@ -204,5 +204,36 @@ TEST_F(Requests, SayEveryTokenAndTheirEndOnce) {
   EXPECT_EQ(ends, std::vector<int>(requests.size(), 1));
 }
 
+TEST_F(Requests, EndInAStopStringAndPayForWhatTheyRepeat) {
+  Session session = this->session(default_plan(world().size(), Method::full, config_.layers));
+  GenerationRequest request = mixed_requests().front();
+  request.stop.max_new_tokens = 6;
+  std::vector<TokenId> text;
+  request.stop.ends_text = [&text](TokenId id) { return text.push_back(id), text.size() == 4; };
+  const GenerationResult stopped = session.generate(request);
+  request.stop.ends_text = {};
+  const GenerationResult free = session.generate(request);
+  const TokenId first = first_rank() ? free.generated_ids.front() : TokenId(0);
+  request.unknown_tokens = {first};
+  const GenerationResult with_hole = session.generate(request);
+  request.unknown_tokens = {};
+  request.prompt.push_back(first);  // what the prompt ends in is penalised from the first token on
+  request.sampling.penalties = {.presence = 100.0f, .last_n = -1};
+  const GenerationResult penalised = session.generate(request);
+  if (!first_rank()) return;
+  EXPECT_EQ(stopped.stop_reason, StopReason::stop_string);
+  EXPECT_EQ(stopped.generated_ids, text) << "the token that completes it is the last";
+  EXPECT_EQ(text, std::vector(free.generated_ids.begin(), free.generated_ids.begin() + 4));
+  EXPECT_EQ(free.stop_reason, StopReason::length);
+  const auto& other = with_hole.generated_ids;
+  EXPECT_EQ(std::count(other.begin(), other.end(), first), 0);
+  std::vector<TokenId> all = request.prompt;
+  all.insert(all.end(), penalised.generated_ids.begin(), penalised.generated_ids.end());
+  for (std::size_t i = request.prompt.size(); i < all.size(); ++i) {
+    const auto before = all.begin() + static_cast<std::ptrdiff_t>(i);
+    EXPECT_EQ(std::count(all.begin(), before, all[i]), 0) << "token " << i << " was said before";
+  }
+}
+
 }  // namespace
 }  // namespace gemring
