@@ -5,6 +5,7 @@
 #include "distributed/session/filter.h"
 #include "engine/base/place.h"
 #include "engine/base/trace.h"
+#include "engine/selection/selector.h"
 
 namespace gemring {
 
@@ -70,7 +71,7 @@ void Worker::filter(const OwnWork& own) {
   CompressedPrompt compressed;
   {
     const TraceSpan span("select", SpanKind::other, prompt.size());
-    compressed = compress(prompt, select_positions(scores, request->selection));
+    compressed = compress(prompt, make_selector(request->selection)->select({.scores = scores}));
   }
   coordinator_->filtered(own.work.sequence, std::move(scores), std::move(compressed));
 }

@@ -9,6 +9,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
+#include "engine/selection/pooling.h"
 
 namespace gemring {
 
@@ -59,6 +60,10 @@ ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_t
     throw UsageError({"--pool", fmt::format("width {} is not odd and positive", resolved.pool_width),
                       "5 is the paper's, 1 turns pooling off"});
   }
+  if (resolved.pool_width > kWidestPool) {
+    throw UsageError({"--pool", fmt::format("width {} is more than {}", resolved.pool_width, kWidestPool),
+                      "5 is the paper's, 1 turns pooling off"});
+  }
   refuse_negative(options.keep_first, "--keep-first");
   refuse_negative(options.keep_last.value_or(0), "--keep-last");
   if (options.policy == SelectionPolicy::paper) return resolved;
@@ -73,20 +78,6 @@ ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_t
                       "raise --keep, or lower --keep-first or --keep-last"});
   }
   return resolved;
-}
-
-std::vector<float> average_pool(std::span<const float> scores, std::int32_t width) {
-  GEMRING_CHECK(width >= 1 && width % 2 == 1, "width {}", width);
-  const auto half = static_cast<std::size_t>(width / 2);
-  std::vector<float> pooled(scores.size());
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    // Added in order of position, in f32, as the reference: other orders round differently and could change a tie.
-    float sum = 0.0f;
-    const std::size_t end = std::min(scores.size(), i + half + 1);
-    for (std::size_t j = i - std::min(i, half); j < end; ++j) sum += scores[j];
-    pooled[i] = sum / static_cast<float>(width);
-  }
-  return pooled;
 }
 
 std::vector<OriginalPosition> select_positions(std::span<const float> scores, const ResolvedSelection& selection) {

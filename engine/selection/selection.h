@@ -18,7 +18,7 @@ enum class SelectionPolicy {
 struct SelectionOptions {
   SelectionPolicy policy = SelectionPolicy::forced;
   std::optional<std::int32_t> keep;  // tokens of the compressed prompt, forced ones included; unset: max(1024, n/16)
-  std::int32_t pool_width = 5;       // odd; neighbours of a strong token come along; 1 turns pooling off
+  std::int32_t pool_width = 5;       // odd, up to kWidestPool; neighbours of a strong token come along; 1: no pooling
   std::int32_t keep_first = 4;       // tokens kept at the beginning (attention sinks)
   std::optional<std::int32_t> keep_last;  // tokens kept at the end; unset: the question's tokens where known, else 64
 };
@@ -33,14 +33,10 @@ struct ResolvedSelection {
 };
 
 /// `question_tokens`: tokens of --question at the end of the prompt, where known. Throws UsageError: keep < 1,
-/// pool_width even or < 1, a negative number, keep_first + keep_last > keep. The last is no error where everything is
-/// kept anyway.
+/// pool_width even, < 1 or > kWidestPool, a negative number, keep_first + keep_last > keep. The last is no error where
+/// everything is kept anyway.
 ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_tokens,
                           std::optional<std::int32_t> question_tokens);
-
-/// Average pooling, stride 1, zero padding, always divided by `width` (torch.nn.functional.avg_pool1d with
-/// count_include_pad). scores: [n], in order of position. Returns [n].
-std::vector<float> average_pool(std::span<const float> scores, std::int32_t width);
 
 /// The kept positions, ascending. scores: [n] before pooling, one per prompt token, in order of position. Ties go to
 /// the lower position; forced tokens first, then the best of the rest by pooled score. NaN scores throw InternalError.

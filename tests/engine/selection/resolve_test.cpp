@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/base/error.h"
+#include "engine/selection/pooling.h"
 #include "engine/selection/selection.h"
 
 namespace gemring {
@@ -63,6 +64,16 @@ TEST(ResolveSelection, AnEvenOrNonPositivePoolWidthIsAnError) {
     options.pool_width = width;
     expect_usage_error(options, 5000, "--pool");
   }
+}
+
+TEST(ResolveSelection, APoolWiderThanTheWidestIsAnError) {
+  SelectionOptions options;
+  options.pool_width = 1'000'001;
+  expect_usage_error(options, 5000, "--pool");
+  options.pool_width = kWidestPool + 2;
+  expect_usage_error(options, 5000, "--pool");
+  options.pool_width = kWidestPool;
+  EXPECT_EQ(resolve(options, 5000, {}).pool_width, kWidestPool);
 }
 
 TEST(ResolveSelection, NegativeForcedCountsAreErrors) {

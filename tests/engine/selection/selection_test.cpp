@@ -25,24 +25,6 @@ std::vector<int> select(const std::vector<float>& scores, const ResolvedSelectio
 using Scores = std::vector<float>;
 using Positions = std::vector<int>;
 
-TEST(AveragePool, CountsThePaddingAsZerosAndAlwaysDividesByTheWidth) {
-  EXPECT_EQ(average_pool(Scores{5, 10, 15, 20, 25, 30}, 5), (Scores{6, 10, 15, 20, 18, 15}));
-  EXPECT_EQ(average_pool(Scores{3, 6}, 3), (Scores{3, 3}));
-}
-
-TEST(AveragePool, WidthOneChangesNothing) {
-  EXPECT_EQ(average_pool(Scores{1, -2, 3}, 1), (Scores{1, -2, 3}));
-}
-
-TEST(AveragePool, AWindowWiderThanTheTextTakesAllOfIt) {
-  EXPECT_EQ(average_pool(Scores{7, 14}, 7), (Scores{3, 3}));
-  EXPECT_EQ(average_pool(Scores{}, 5), Scores{});
-}
-
-TEST(AveragePool, AnEvenWidthIsABug) {
-  EXPECT_THROW(average_pool(Scores{1}, 4), InternalError);
-}
-
 TEST(SelectPositions, TakesTheBestInOrderOfPosition) {
   EXPECT_EQ(select({1, 9, 3, 8, 2, 7}, {.keep = 3, .pool_width = 1}), (Positions{1, 3, 5}));
 }
