@@ -43,7 +43,7 @@ ModelParts load_parts(const TensorSource& weights, const ModelConfig& config, co
     for (LayerIndex layer = plan.stages[*stage].first_layer; layer < plan.stages[*stage].end_layer; ++layer) {
       layers.emplace_back(config, layer, shelf.whole(layer));
     }
-    parts.stage_layers.emplace(plan.stages[*stage].first_layer, std::move(layers));
+    parts.stage_layers.emplace(std::move(layers));
     if (*stage + 1 == plan.stages.size()) {
       parts.head.emplace(config, weights, parts.embedding ? &*parts.embedding : nullptr);
     }

@@ -46,9 +46,9 @@ std::size_t KvCache::offset(LayerIndex layer, std::size_t token) const {
   return (static_cast<std::size_t>(slot) * capacity_ + token) * shape_.bytes_per_token();
 }
 
-KeysValues KvCache::range(LayerIndex layer, std::size_t begin, std::size_t end) const {
-  const std::size_t at = offset(layer, begin);
-  return {shape_.type, keys_.data() + at, values_.data() + at, end - begin, shape_.kv_heads, shape_.head_dim};
+KeysValues KvCache::all(LayerIndex layer) const {
+  const std::size_t at = offset(layer, 0);
+  return {shape_.type, keys_.data() + at, values_.data() + at, positions_.size(), shape_.kv_heads, shape_.head_dim};
 }
 
 }  // namespace gemring

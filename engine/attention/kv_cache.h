@@ -34,21 +34,16 @@ class KvCache {
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v);
 
   /// All tokens so far, the current step's included.
-  KeysValues all(LayerIndex layer) const { return range(layer, 0, positions_.size()); }
-  /// The current step's tokens only.
-  KeysValues step(LayerIndex layer) const { return range(layer, step_begin_, positions_.size()); }
+  KeysValues all(LayerIndex layer) const;
 
   std::span<const GlobalPosition> positions() const { return positions_; }
-  std::span<const GlobalPosition> step_positions() const { return positions().subspan(step_begin_); }
   const KvShape& shape() const { return shape_; }
-  bool empty_before_step() const { return step_begin_ == 0; }
 
   /// A cache of one layer goes on to another one with the same tokens (the filter pass keeps one layer alive at a
   /// time).
   void move_to(LayerIndex layer);
 
  private:
-  KeysValues range(LayerIndex layer, std::size_t begin, std::size_t end) const;
   std::size_t offset(LayerIndex layer, std::size_t token) const;  // bytes into keys_ and values_
 
   KvShape shape_;

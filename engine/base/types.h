@@ -1,5 +1,4 @@
-// Index types that cannot be mixed: a rank is no layer, a position of the prompt is no position of the compressed
-// prompt.
+// Index types that cannot be mixed: a rank is no layer, a position of the prompt is no position of a pass.
 #pragma once
 
 #include <compare>
@@ -37,8 +36,7 @@ using RankId = StrongInt<struct RankTag>;       // rank of the whole job (MPI_CO
 using LayerIndex = StrongInt<struct LayerTag>;  // 0-based decoder layer
 using TokenId = StrongInt<struct TokenTag>;     // row of the embedding table
 
-using OriginalPosition = StrongInt<struct OriginalTag>;      // place of a token in the prompt as the user gave it
-using CompressedPosition = StrongInt<struct CompressedTag>;  // place of a kept token in the compressed prompt
+using OriginalPosition = StrongInt<struct OriginalTag>;  // place of a token in the prompt as the user gave it
 using GlobalPosition =
     StrongInt<struct GlobalTag>;  // place in the sequence a pass runs over; what RoPE and causality see
 using LocalPosition = StrongInt<struct LocalTag>;  // row of a rank's own shard of that sequence

@@ -1,4 +1,4 @@
-// Consecutive decoder layers [first, end) and the step that runs through them.
+// Consecutive decoder layers and the step that runs through them.
 #pragma once
 
 #include <cstdint>
@@ -12,10 +12,8 @@ namespace gemring {
 
 class LayerStack {
  public:
-  /// `layers` consecutive ones, the first of them `first`.
-  LayerStack(LayerIndex first, std::vector<DecoderLayer> layers) : first_(first), layers_(std::move(layers)) {}
+  explicit LayerStack(std::vector<DecoderLayer> layers) : layers_(std::move(layers)) {}
 
-  LayerIndex first() const { return first_; }
   std::int32_t size() const { return static_cast<std::int32_t>(layers_.size()); }
 
   /// Called after each layer with the number of layers done; may be empty.
@@ -27,7 +25,6 @@ class LayerStack {
                LayerWorkspace& work, const LayerCallback& after_layer = {}) const;
 
  private:
-  LayerIndex first_;
   std::vector<DecoderLayer> layers_;
 };
 

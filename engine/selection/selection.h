@@ -42,7 +42,7 @@ ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_t
 /// the lower position; forced tokens first, then the best of the rest by pooled score. NaN scores throw InternalError.
 std::vector<OriginalPosition> select_positions(std::span<const float> scores, const ResolvedSelection& selection);
 
-/// What the second pass runs on: token i stands at CompressedPosition(i) and came from kept[i].
+/// What prefill runs on: token i stands at GlobalPosition(i) of the pass and came from kept[i].
 struct CompressedPrompt {
   std::vector<OriginalPosition> kept;
   std::vector<TokenId> ids;

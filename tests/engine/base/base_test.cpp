@@ -24,7 +24,7 @@ TEST(StrongInt, DifferentIndicesDoNotMix) {
   EXPECT_TRUE((Comparable<RankId, RankId>));
   EXPECT_FALSE((Comparable<RankId, LayerIndex>));
   EXPECT_FALSE((Comparable<GlobalPosition, LocalPosition>));
-  EXPECT_FALSE((Subtractable<OriginalPosition, CompressedPosition>));
+  EXPECT_FALSE((Subtractable<OriginalPosition, GlobalPosition>));
   EXPECT_FALSE((std::is_convertible_v<int, RankId>));
   EXPECT_FALSE((std::is_convertible_v<RankId, int>));
 }

@@ -135,8 +135,7 @@ TEST(LayerStack, AllLayersAtGivenPositions) {
   const std::vector<int> positions = {0, 1, 5, 6, 100};
   const auto x = plain.embed(some_ids(5));
   Engine engine(tiny_config(), tensors, positions);
-  const LayerStack stack(LayerIndex(0), engine.layers);
-  EXPECT_EQ(stack.first(), LayerIndex(0));
+  const LayerStack stack(engine.layers);
   EXPECT_EQ(stack.size(), 3);
   std::vector<float> got = to_floats(x);
   std::vector<std::int32_t> calls;
@@ -156,8 +155,7 @@ TEST(LayerStack, WantedRowsAreTheLastOnes) {
     Engine engine(tiny_config(), tensors, counted(9));
     std::vector<float> got = to_floats(x);
     engine.cache.begin_step(engine.positions);
-    LayerStack(LayerIndex(0), engine.layers)
-        .forward(view(got), engine.rows(0, 9), wanted, engine.attention, engine.work);
+    LayerStack(engine.layers).forward(view(got), engine.rows(0, 9), wanted, engine.attention, engine.work);
     const auto skipped = static_cast<std::ptrdiff_t>((9 - wanted) * 20);
     EXPECT_LT(largest_difference(std::vector<float>(got.begin() + skipped, got.end()),
                                  std::vector<double>(expected.begin() + skipped, expected.end())),
@@ -173,7 +171,7 @@ TEST(LayerStack, ChunksAndSingleTokensEqualOnePass) {
   const auto x = plain.embed(some_ids(20));
   const auto expected = flat(through_all(plain, x, counted(20)));
   Engine engine(tiny_config(), tensors, counted(20));
-  const LayerStack stack(LayerIndex(0), engine.layers);
+  const LayerStack stack(engine.layers);
   std::vector<float> got = to_floats(x);
   std::size_t begin = 0;
   for (const std::size_t length : {13u, 5u, 1u, 1u}) {
@@ -190,7 +188,7 @@ TEST(LayerStack, MoreWantedRowsThanThereAreIsABug) {
   Engine engine(tiny_config(), tensors, counted(2));
   std::vector<float> x(40);
   engine.cache.begin_step(engine.positions);
-  const LayerStack stack(LayerIndex(0), engine.layers);
+  const LayerStack stack(engine.layers);
   EXPECT_THROW(stack.forward(view(x), engine.rows(0, 2), 3, engine.attention, engine.work), InternalError);
   EXPECT_THROW(stack.forward(view(x), engine.rows(0, 1), 1, engine.attention, engine.work), InternalError);
 }
