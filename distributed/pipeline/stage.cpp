@@ -19,8 +19,7 @@ Stage::Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, 
       parts_(parts),
       options_(options),
       max_batch_(max_batch),
-      batch_cos_(max_batch * static_cast<std::size_t>(config.head_dim) / 2),
-      batch_sin_(max_batch * static_cast<std::size_t>(config.head_dim) / 2) {}
+      batch_ropes_(config, max_batch) {}
 
 void Stage::make_room(const StageSequence& sequence) {
   const std::size_t rows = std::max(sequence.largest_step(), max_batch_);
@@ -107,17 +106,13 @@ void Stage::put_or_send_logits(MatrixView<float> rows, std::span<float> target) 
 }
 
 StepRows Stage::batch_rows(std::span<const DecodeRow> rows) {
-  const auto half = static_cast<std::size_t>(config_.head_dim) / 2;
-  const MatrixView<float> cos(batch_cos_.data(), rows.size(), half);
-  const MatrixView<float> sin(batch_sin_.data(), rows.size(), half);
   batch_positions_.clear();
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const StepRows one = sequences_.at(rows[i].sequence).token_row(rows[i].position);
     batch_positions_.push_back(rows[i].position);
-    std::copy_n(one.rope.cos.row(0), half, cos.row(i));
-    std::copy_n(one.rope.sin.row(0), half, sin.row(i));
+    batch_ropes_.copy_row(i, *one.ropes, one.first_row);
   }
-  return {batch_positions_, {cos, sin}};
+  return {batch_positions_, &batch_ropes_, 0};
 }
 
 void Stage::decode(std::span<const DecodeRow> rows, std::span<float> logits) {

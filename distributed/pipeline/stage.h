@@ -38,7 +38,8 @@ struct DecodeRow {
 /// Every rank of a job makes the same calls in the same order, for it has a part in each of them or none.
 class Stage {
  public:
-  /// `world` and `group` (this stage's ranks) outlive the stage. max_batch: rows of one decode() at most.
+  /// `world`, `group` (this stage's ranks), `plan` and `config` outlive the stage. max_batch: rows of one decode() at
+  /// most.
   Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, std::size_t index, const ModelConfig& config,
         const StageParts& parts, const StageOptions& options, std::size_t max_batch);
 
@@ -71,14 +72,14 @@ class Stage {
   Communicator& group_;
   const ClusterPlan& plan_;
   std::size_t index_;
-  ModelConfig config_;
+  const ModelConfig& config_;
   StageParts parts_;
   StageOptions options_;
   std::size_t max_batch_;
   std::map<SequenceId, StageSequence> sequences_;
   BatchAttention batch_;
   std::vector<GlobalPosition> batch_positions_;
-  Buffer<float> batch_cos_, batch_sin_;  // [max_batch, head_dim / 2]
+  RopeTables batch_ropes_;  // [max_batch] rows
 
   std::size_t max_rows_ = 0;  // of this rank in any step so far; the following are made for it
   std::optional<LayerWorkspace> work_;

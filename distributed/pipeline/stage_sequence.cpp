@@ -24,8 +24,7 @@ StageSequence::StageSequence(Communicator& group, const ClusterPlan& plan, std::
   const std::size_t prompt_rows = positions_.size();
   for (std::int32_t i = 0; i < options.max_new_tokens; ++i) positions_.emplace_back(options.prompt_tokens + i);
   const std::int32_t pass_tokens = options.prompt_tokens + options.max_new_tokens;
-  rope_ = RopeTable(inverse_frequencies(config.rope, config.head_dim, pass_tokens), positions_,
-                    static_cast<float>(config.rope.attention_factor));
+  ropes_ = RopeTables(config, pass_tokens, positions_);
 
   const auto new_tokens = static_cast<std::size_t>(options.max_new_tokens);
   const auto members = static_cast<std::size_t>(group.size());
@@ -35,21 +34,21 @@ StageSequence::StageSequence(Communicator& group, const ClusterPlan& plan, std::
       *cache_, group, chunks_,
       StageAttentionOptions{.heads = static_cast<std::size_t>(config.heads),
                             .ring = on_links(stage_options.ring, plan.group_links(plan.stages[stage].ranks)),
-                            .last = {LayerIndex(last ? config.layers - 1 : kNone), options.wanted_from},
+                            .last = {LayerIndex(last ? config.layer_count() - 1 : kNone), options.wanted_from},
                             .decodes = options.max_new_tokens > 0});
 }
 
 StepRows StageSequence::chunk_rows(std::size_t index) const {
   const std::size_t begin = first_rows_[index];
   const std::size_t end = begin + static_cast<std::size_t>(chunks_[index].size(member_));
-  return {std::span(positions_).subspan(begin, end - begin), rope_.rows(begin, end)};
+  return {std::span(positions_).subspan(begin, end - begin), &ropes_, begin};
 }
 
 StepRows StageSequence::token_row(GlobalPosition position) const {
   const std::size_t at = positions_.size() - static_cast<std::size_t>(options_.max_new_tokens) +
                          static_cast<std::size_t>(position.value() - options_.prompt_tokens);
   GEMRING_CHECK(at < positions_.size() && positions_[at] == position, "position {} at row {}", position.value(), at);
-  return {std::span(positions_).subspan(at, 1), rope_.rows(at, at + 1)};
+  return {std::span(positions_).subspan(at, 1), &ropes_, at};
 }
 
 std::vector<LinkMessage> StageSequence::messages_from(std::size_t chunk) const {

@@ -57,7 +57,7 @@ class StageSequence {
   std::vector<std::size_t> first_rows_;                              // of each chunk in positions_
   std::vector<GlobalPosition> positions_;  // of this rank's prompt rows, chunk after chunk, then of decoded tokens
   std::size_t largest_step_ = 1;
-  RopeTable rope_;  // of positions_
+  RopeTables ropes_;  // of positions_
   std::optional<KvCache> cache_;
   std::optional<StageAttention> attention_;
 };

@@ -172,10 +172,10 @@ void Coster::stage_chunk(const StagePlan& stage, const ZigzagShards& shards, int
   if (last_stage()) {
     cost_.prefill_flop += 2.0 * own * flop_.keys;
     if (last_token_here) {
-      cost_.prefill_flop +=
-          flop_.query + flop_.output + flop_.mlp +
-          flop_.pair * keys_of_one(model_, shards.range().end.value(), LayerIndex(model_.layers - 1), stage.end_layer) +
-          flop_.logits;
+      cost_.prefill_flop += flop_.query + flop_.output + flop_.mlp +
+                            flop_.pair * keys_of_one(model_, shards.range().end.value(),
+                                                     LayerIndex(model_.layer_count() - 1), stage.end_layer) +
+                            flop_.logits;
     }
   }
 
@@ -252,8 +252,8 @@ void Coster::decode(const StagePlan& stage, int member) {
 }  // namespace
 
 std::vector<RankCost> rank_costs(const ClusterPlan& plan, const PlanInputs& inputs) {
-  GEMRING_CHECK(inputs.model.layers == plan.layers && inputs.prompt_tokens >= 0 && inputs.max_new_tokens >= 0,
-                "{} and {} layers, {} + {} tokens", inputs.model.layers, plan.layers, inputs.prompt_tokens,
+  GEMRING_CHECK(inputs.model.layer_count() == plan.layers && inputs.prompt_tokens >= 0 && inputs.max_new_tokens >= 0,
+                "{} and {} layers, {} + {} tokens", inputs.model.layer_count(), plan.layers, inputs.prompt_tokens,
                 inputs.max_new_tokens);
   const GroupChoices choices = choices_of(plan, inputs);
   std::vector<RankCost> costs;

@@ -47,7 +47,7 @@ std::uint64_t MemoryTerms::keys_values(std::int64_t tokens, DataType type) const
 }
 
 std::uint64_t MemoryTerms::rotations(std::int64_t positions) const {
-  return matrix(positions, model_.head_dim);
+  return model_.ropes.size() * matrix(positions, model_.head_dim);
 }
 
 std::uint64_t MemoryTerms::partials(std::int64_t queries) const {

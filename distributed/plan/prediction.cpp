@@ -147,11 +147,11 @@ PhaseSeconds Predictor::group_layers(const std::vector<RankId>& group, const Zig
   PhaseSeconds sum;
   std::map<std::int32_t, std::pair<PhaseSeconds, std::vector<double>>> of_window;
   for (LayerIndex layer = begin; layer < end; ++layer) {
-    const auto [found, first] = of_window.try_emplace(model_.window(layer));
+    const auto [found, first] = of_window.try_emplace(model_.layer(layer).window);
     auto& [seconds, own] = found->second;
     if (first) {
       own.resize(group.size());
-      seconds = group_layer(group, shards, cached, model_.window(layer), working, own);
+      seconds = group_layer(group, shards, cached, model_.layer(layer).window, working, own);
     }
     add(sum, seconds);
     for (std::size_t i = 0; i < own.size(); ++i) compute[i] += own[i];
@@ -202,9 +202,9 @@ void Predictor::select() {
 
 /// What only the last token goes through: of the last layer all but keys and values, and the logits.
 double Predictor::last_row(RankId rank, double context, double busy_threads) const {
-  const LayerIndex last(model_.layers - 1);
+  const LayerIndex last(model_.layer_count() - 1);
   return linear(rank, 1, flop_.query + flop_.output + flop_.mlp + flop_.logits, busy_threads) +
-         attention(rank, 1, std::min(context, double{1} * model_.window(last)), busy_threads);
+         attention(rank, 1, std::min(context, double{1} * model_.layer(last).window), busy_threads);
 }
 
 /// Of every chunk of a stage.
@@ -297,7 +297,7 @@ void Predictor::decode() {
     for (const RankId rank : stage.ranks) {
       double attend = 0;
       for (LayerIndex layer = stage.first_layer; layer < stage.end_layer; ++layer) {
-        const double keys = std::min(context, double{1} * model_.window(layer)) / members;
+        const double keys = std::min(context, double{1} * model_.layer(layer).window) / members;
         attend += attention(rank, 1, keys, busy(rank, together));
       }
       of(rank).decode_per_token += attend;

@@ -65,7 +65,7 @@ PlannedRun plan_run(const SearchInputs& search, const ClusterSpec& spec, int ran
   run.spec = spec;
   run.spec.machines.reset();
   run.machines = machines_of(search.machines, ranks, wishes, search.file);
-  run.plan = resolve(run.spec, ranks, search.method, search.inputs.model.layers);
+  run.plan = resolve(run.spec, ranks, search.method, search.inputs.model.layer_count());
   balance_by_speed(run.plan, run.machines);
   run.inputs = search.inputs;
   for (const PlacedRank& rank : run.machines.ranks) run.threads = std::max(run.threads, rank.threads);
@@ -97,7 +97,7 @@ PlannedRun recommend(const SearchInputs& search, int ranks, const std::vector<Ma
     const GroupSpec all = first_ranks(count, count);
     std::optional<PlannedRun> of_wish;
     int best_filter = 1;
-    const std::int32_t layers = search.inputs.model.layers;
+    const std::int32_t layers = search.inputs.model.layer_count();
     for (const int filter : powers(search.method == Method::gemfilter ? count : 1)) {
       PlannedRun run = plan_run(search, spec_of(filter, all, std::min(count, layers)), count, wish);
       if (!of_wish || is_better(run, *of_wish)) best_filter = filter;

@@ -100,7 +100,7 @@ std::uint64_t WeightReads::read_by_stage(const ModelTensor& tensor, std::uint64_
   if (tensor.role == TensorRole::embedding)
     return logits && model.tied_embeddings ? bytes : rows_read(bytes, model.vocab, tokens_of_stage());
   if (!is_of_layer(tensor.role)) return logits ? bytes : 0;
-  if (tensor.layer.value() + 1 < model.layers || logits) return bytes;
+  if (tensor.layer.value() + 1 < model.layer_count() || logits) return bytes;
   if (tensor.role != TensorRole::qkv) return is_for_keys_and_values(tensor.role) ? bytes : 0;
   const std::int64_t kv = 2 * std::int64_t{model.kv_width()};
   return bytes * static_cast<std::uint64_t>(kv) / static_cast<std::uint64_t>(kv + model.query_width());

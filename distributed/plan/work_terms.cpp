@@ -22,13 +22,13 @@ double keys_seen(const std::vector<PositionRange>& ranges, std::int32_t window) 
 
 double keys_seen(const ModelConfig& model, const std::vector<PositionRange>& ranges, LayerIndex begin, LayerIndex end) {
   double sum = 0;
-  for (LayerIndex layer = begin; layer < end; ++layer) sum += keys_seen(ranges, model.window(layer));
+  for (LayerIndex layer = begin; layer < end; ++layer) sum += keys_seen(ranges, model.layer(layer).window);
   return sum;
 }
 
 double keys_of_one(const ModelConfig& model, double context, LayerIndex begin, LayerIndex end) {
   double sum = 0;
-  for (LayerIndex layer = begin; layer < end; ++layer) sum += std::min(context, double{1} * model.window(layer));
+  for (LayerIndex layer = begin; layer < end; ++layer) sum += std::min(context, double{1} * model.layer(layer).window);
   return sum;
 }
 

@@ -80,9 +80,8 @@ std::vector<float> filter(Communicator& group, const ModelConfig& config, const 
   const std::vector<GlobalPosition> positions = shards.positions(group.member());
 
   std::optional<TraceSpan> set_up(std::in_place, "set up filter", SpanKind::set_up, positions.size());
-  const RopeTable rope(inverse_frequencies(config.rope, config.head_dim, shards.range().size()), positions,
-                       static_cast<float>(config.rope.attention_factor));
-  const StepRows rows{positions, rope.rows(0, positions.size())};
+  const RopeTables ropes(config, shards.range().size(), positions);
+  const StepRows rows{positions, &ropes, 0};
   const std::size_t max_queries = queries_at_once(positions.size(), group.size());
   LayerWorkspace work(config, positions.size(), max_queries);
   Buffer<float> activations(positions.size() * static_cast<std::size_t>(config.hidden));

@@ -52,7 +52,7 @@ ModelParts load_parts(const TensorSource& weights, const ModelConfig& config, co
     for (LayerIndex layer(0); layer < filter_layer; ++layer) {
       parts.filter_layers.emplace_back(config, layer, shelf.whole(layer));
     }
-    parts.scoring.emplace(config, shelf.scoring(filter_layer));
+    parts.scoring.emplace(config, filter_layer, shelf.scoring(filter_layer));
   }
   return parts;
 }

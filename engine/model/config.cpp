@@ -43,29 +43,35 @@ const Family& read_family(const JsonFields& config) {
 
 /// What the decoder would have to compute differently, by name.
 void refuse_other_features(const JsonFields& config) {
-  if (const auto act = config.text("hidden_act"); act && *act != "silu") {
-    refuse_feature(config, fmt::format("hidden_act {} is not supported; known: silu", *act));
-  }
   if (config.find("quantization_config") != nullptr) {
     refuse_feature(config, "quantised safetensors (quantization_config) are not supported");
   }
 }
 
-void read_projections(const JsonFields& config, const Family& family, ModelConfig& model) {
+Activation read_activation(const JsonFields& config) {
+  const std::string name = config.text("hidden_act").value_or("silu");
+  if (name != "silu") refuse_feature(config, fmt::format("hidden_act {} is not supported; known: silu", name));
+  return Activation::silu;
+}
+
+/// All but the window, which may differ from layer to layer.
+LayerShape read_layer_shape(const JsonFields& config, const Family& family) {
+  LayerShape layer;
   const bool biases = config.boolean("attention_bias", false);  // of q, k, v and o, in every family that has the field
-  model.fused_projections = family.fused;
-  model.qk_norm = family.qk_norm;
-  model.qkv_bias = family.qkv_bias || biases;
-  model.o_bias = biases;
-  model.mlp_bias = config.boolean("mlp_bias", false);
-  if (family.fused && (biases || model.mlp_bias)) {
+  layer.activation = read_activation(config);
+  layer.qk_norm = family.qk_norm;
+  layer.qkv_bias = family.qkv_bias || biases;
+  layer.o_bias = biases;
+  layer.mlp_bias = config.boolean("mlp_bias", false);
+  if (family.fused && (biases || layer.mlp_bias)) {
     refuse_feature(config, fmt::format("biases are not supported for family {}", family.model_type));
   }
+  return layer;
 }
 
 /// One entry per layer: does it look back at a window only?
-std::vector<bool> windowed_layers(const JsonFields& config, const Family& family, std::int32_t layers) {
-  std::vector<bool> windowed(static_cast<std::size_t>(layers), family.window == WindowRule::stated);
+std::vector<bool> windowed_layers(const JsonFields& config, const Family& family, std::size_t layers) {
+  std::vector<bool> windowed(layers, family.window == WindowRule::stated);
   if (const nlohmann::json* kinds = config.find("layer_types"); kinds != nullptr) {
     if (!kinds->is_array() || kinds->size() != windowed.size()) {
       config.refuse("layer_types", fmt::format("a list of {} kinds of layers is needed", layers));
@@ -86,7 +92,7 @@ std::vector<bool> windowed_layers(const JsonFields& config, const Family& family
 }
 
 void read_windows(const JsonFields& config, const Family& family, ModelConfig& model) {
-  const std::vector<bool> windowed = windowed_layers(config, family, model.layers);
+  const std::vector<bool> windowed = windowed_layers(config, family, model.layers.size());
   const bool any = std::find(windowed.begin(), windowed.end(), true) != windowed.end();
   if (config.find("sliding_window") == nullptr) {
     if (any && config.find("layer_types") != nullptr) config.refuse("sliding_window", "layer_types needs it");
@@ -97,11 +103,12 @@ void read_windows(const JsonFields& config, const Family& family, ModelConfig& m
     refuse_feature(config, fmt::format("sliding_window of {} is not supported for {}", window, family.model_type));
   }
   if (!any || window >= model.max_positions) return;
-  for (const bool layer : windowed) model.windows.push_back(layer ? window : kNoWindow);
+  for (std::size_t layer = 0; layer < windowed.size(); ++layer) {
+    if (windowed[layer]) model.layers[layer].window = window;
+  }
 }
 
-void read_shape(const JsonFields& config, ModelConfig& model) {
-  model.layers = config.positive("num_hidden_layers");
+void read_widths(const JsonFields& config, ModelConfig& model) {
   model.hidden = config.positive("hidden_size");
   model.heads = config.positive("num_attention_heads");
   model.kv_heads = config.positive("num_key_value_heads", model.heads);
@@ -137,7 +144,8 @@ void add_end_tokens(const JsonFields& fields, ModelConfig& model) {
 }  // namespace
 
 LayerIndex ModelConfig::rule_of_thumb_filter_layer() const {
-  return LayerIndex(std::clamp(static_cast<std::int32_t>(std::lround(0.45 * layers)), 0, std::max(0, layers - 1)));
+  return LayerIndex(
+      std::clamp(static_cast<std::int32_t>(std::lround(0.45 * layer_count())), 0, std::max(0, layer_count() - 1)));
 }
 
 ModelConfig load_model_config_file(const std::string& config_json) {
@@ -147,13 +155,14 @@ ModelConfig load_model_config_file(const std::string& config_json) {
   refuse_other_features(config);
   ModelConfig model;
   model.family = family.model_type;
-  read_shape(config, model);
-  read_projections(config, family, model);
+  model.layers = layers_alike(config.positive("num_hidden_layers"), read_layer_shape(config, family), config_json);
+  model.fused_projections = family.fused;
+  read_widths(config, model);
   model.norm_epsilon = static_cast<float>(config.positive_real("rms_norm_eps").value_or(1e-6));
   model.tied_embeddings = config.boolean("tie_word_embeddings", false);
   model.weight_type = read_weight_type(config);
-  model.rope = read_rope(config, model);
-  model.max_positions = stretched_positions(model.rope, model.max_positions);
+  model.ropes = {read_rope(config, model)};
+  model.max_positions = stretched_positions(model.ropes.front(), model.max_positions);
   check_numbers(model, config_json);
   read_windows(config, family, model);
   add_end_tokens(config, model);

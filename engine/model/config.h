@@ -1,4 +1,4 @@
-// What config.json says of a decoder, checked and with its defaults resolved.
+// What a model's files say of a decoder, checked and with its defaults resolved.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/types.h"
+#include "engine/model/layer_shape.h"
 #include "engine/tensor/data_type.h"
 
 namespace gemring {
@@ -45,8 +46,8 @@ struct RopeConfig {
 enum class TensorNaming { hugging_face, gguf };
 
 struct ModelConfig {
-  std::string family;  // config.json's model_type, GGUF's general.architecture
-  std::int32_t layers = 0;
+  std::string family;              // config.json's model_type, GGUF's general.architecture
+  std::vector<LayerShape> layers;  // what each computes; the widths are those of every layer
   std::int32_t hidden = 0;
   std::int32_t heads = 0;     // query heads
   std::int32_t kv_heads = 0;  // divides heads
@@ -55,20 +56,16 @@ struct ModelConfig {
   std::int32_t vocab = 0;
   std::int32_t max_positions = 0;  // what the model was made for, its RoPE scaling included
   float norm_epsilon = 1e-6f;
-  bool tied_embeddings = false;    // the output matrix is the embedding table
-  bool fused_projections = false;  // q, k, v rows in one tensor, and gate, up
-  bool qkv_bias = false;
-  bool o_bias = false;
-  bool mlp_bias = false;              // of gate, up and down
-  bool qk_norm = false;               // RMSNorm of each head of q and k before RoPE
-  std::vector<std::int32_t> windows;  // by layer: keys a query sees, its own included, or kNoWindow; empty: no windows
+  bool tied_embeddings = false;          // the output matrix is the embedding table
+  bool fused_projections = false;        // q, k, v rows in one tensor, and gate, up
   DataType weight_type = DataType::f32;  // torch_dtype / dtype; files may differ per tensor
   TensorNaming naming = TensorNaming::hugging_face;
-  RopeConfig rope;
-  std::vector<TokenId>
-      end_tokens;  // without repeats: the eos of the files, and what their tokenizer names so (end_tokens.h)
+  std::vector<RopeConfig> ropes{1};  // one or more; LayerShape::rope chooses
+  // without repeats: the eos of the files, and what their tokenizer names so (end_tokens.h)
+  std::vector<TokenId> end_tokens;
 
-  std::int32_t window(LayerIndex layer) const { return windows.empty() ? kNoWindow : windows.at(layer.index()); }
+  std::int32_t layer_count() const { return static_cast<std::int32_t>(layers.size()); }
+  const LayerShape& layer(LayerIndex index) const { return layers.at(index.index()); }
   std::int32_t query_width() const { return heads * head_dim; }
   std::int32_t kv_width() const { return kv_heads * head_dim; }
 
@@ -94,5 +91,6 @@ std::optional<LayerIndex> load_profile_filter_layer(const std::string& model);
 /// One line of the figures that decide what a model computes; equal for equal models.
 std::string describe(const ModelConfig& config);
 std::string describe(const RopeConfig& rope);
+std::string describe(const std::vector<RopeConfig>& ropes);
 
 }  // namespace gemring

@@ -16,13 +16,19 @@ namespace {
 constexpr std::int32_t kMaxLayers = 10'000;   // published models have up to a few hundred
 constexpr std::int32_t kMaxHeadDim = 65'536;  // and heads of up to 256
 
+[[noreturn]] void refuse_figures(const std::string& file, const std::string& problem) {
+  throw ModelFileError({file, problem, "the file is damaged or another program's; download it again"});
+}
+
 }  // namespace
 
+std::vector<LayerShape> layers_alike(std::int32_t count, const LayerShape& shape, const std::string& file) {
+  if (count > kMaxLayers) refuse_figures(file, fmt::format("{} layers; at most {} are accepted", count, kMaxLayers));
+  return std::vector<LayerShape>(static_cast<std::size_t>(count), shape);
+}
+
 void check_shape(const ModelConfig& model, const std::string& file, bool head_dim_is_derived) {
-  const auto refuse = [&](const std::string& problem) {
-    throw ModelFileError({file, problem, "the file is damaged or another program's; download it again"});
-  };
-  if (model.layers > kMaxLayers) refuse(fmt::format("{} layers; at most {} are accepted", model.layers, kMaxLayers));
+  const auto refuse = [&](const std::string& problem) { refuse_figures(file, problem); };
   if (model.heads % model.kv_heads != 0) {
     refuse(fmt::format("{} key and value heads; they must divide the {} query heads", model.kv_heads, model.heads));
   }
@@ -41,19 +47,18 @@ void check_shape(const ModelConfig& model, const std::string& file, bool head_di
 }
 
 void check_numbers(const ModelConfig& model, const std::string& file) {
-  const auto refuse = [&](const std::string& problem) {
-    throw ModelFileError({file, problem, "the file is damaged or another program's; download it again"});
-  };
+  const auto refuse = [&](const std::string& problem) { refuse_figures(file, problem); };
   if (model.head_dim > kMaxHeadDim)
     refuse(fmt::format("heads are {} wide; at most {} are accepted", model.head_dim, kMaxHeadDim));
   if (!std::isfinite(model.norm_epsilon)) refuse("the epsilon of the norms is beyond f32");
-  bool finite = std::isfinite(static_cast<float>(model.rope.attention_factor));
-  for (const std::int32_t pass_tokens : {1, std::numeric_limits<std::int32_t>::max()}) {  // both lists of longrope
-    for (const float frequency : inverse_frequencies(model.rope, model.head_dim, pass_tokens))
-      finite = finite && std::isfinite(frequency * static_cast<float>(model.max_positions));
+  for (const RopeConfig& rope : model.ropes) {
+    bool finite = std::isfinite(static_cast<float>(rope.attention_factor));
+    for (const std::int32_t pass_tokens : {1, std::numeric_limits<std::int32_t>::max()}) {  // both lists of longrope
+      for (const float frequency : inverse_frequencies(rope, model.head_dim, pass_tokens))
+        finite = finite && std::isfinite(frequency * static_cast<float>(model.max_positions));
+    }
+    if (!finite) refuse(fmt::format("the rotary embedding, {}, gives angles or factors beyond f32", describe(rope)));
   }
-  if (!finite)
-    refuse(fmt::format("the rotary embedding, {}, gives angles or factors beyond f32", describe(model.rope)));
 }
 
 void add_end_token(std::uint64_t id, const std::string& file, ModelConfig& model) {

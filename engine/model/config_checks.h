@@ -3,12 +3,16 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "engine/model/config.h"
 
 namespace gemring {
 
-/// Throws ModelFileError naming `file` where layers, heads and widths do not go together. `head_dim_is_derived`: the
+/// So many layers, all alike. Throws ModelFileError naming `file` where no model has so many.
+std::vector<LayerShape> layers_alike(std::int32_t count, const LayerShape& shape, const std::string& file);
+
+/// Throws ModelFileError naming `file` where heads and widths do not go together. `head_dim_is_derived`: the
 /// file gives none, it is hidden / heads.
 void check_shape(const ModelConfig& model, const std::string& file, bool head_dim_is_derived);
 

@@ -32,22 +32,22 @@ void project(const char* name, LinearInput& x, const Projection& projection, Mat
   if (!projection.bias.empty()) add_bias(out, projection.bias);
 }
 
-/// heads <- rotate(norm(normed W^T + bias)); `head_norm` of each head where the family has one.
-/// normed: [tokens, hidden], heads: [tokens, heads, head_dim]
+/// heads <- rotate(norm(normed W^T + bias)); `head_norm` of each head where the layer has one.
+/// normed: [tokens, hidden], heads: [tokens, heads, head_dim], rotations: of these tokens
 void project_rotated(const char* name, LinearInput& normed, const Projection& projection,
-                     std::span<const float> head_norm, const ModelConfig& config, const RopeRows& rope,
-                     std::size_t begin, HeadsView<float> heads, LayerWorkspace& work) {
+                     std::span<const float> head_norm, float epsilon, const RopeRows& rotations, HeadsView<float> heads,
+                     LayerWorkspace& work) {
   project(name, normed, projection, heads.matrix(), Output::overwrite, work);
   if (!head_norm.empty()) {
     const MatrixView<float> each(heads.data(), heads.tokens() * heads.heads(), heads.head_dim());
-    rms_norm(each, head_norm, config.norm_epsilon, each);
+    rms_norm(each, head_norm, epsilon, each);
   }
-  const auto cos = rope.cos.rows(begin, begin + heads.tokens());
-  const auto sin = rope.sin.rows(begin, begin + heads.tokens());
-  if (config.rope.pairs == RopeConfig::Pairs::interleaved)
-    rotate_interleaved(heads, cos, sin);
-  else
-    rotate(heads, cos, sin);
+  switch (rotations.pairs) {
+    case RopeConfig::Pairs::half_split:
+      return rotate(heads, rotations.cos, rotations.sin);
+    case RopeConfig::Pairs::interleaved:
+      return rotate_interleaved(heads, rotations.cos, rotations.sin);
+  }
 }
 
 }  // namespace
@@ -69,11 +69,12 @@ LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows, 
       linear_({block_, std::max(hidden_, heads_ * head_dim_), static_cast<std::size_t>(config.ffn), max_alone}) {}
 
 DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
-    : config_(config), layer_(layer), weights_(std::move(weights)) {}
+    : shape_(config.layer(layer)), epsilon_(config.norm_epsilon), layer_(layer), weights_(std::move(weights)) {}
 
 void DecoderLayer::project_queries(LinearInput& normed, const StepRows& rows, std::size_t begin, HeadsView<float> q,
                                    LayerWorkspace& work) const {
-  project_rotated("q", normed, weights_->q, weights_->q_norm, config_, rows.rope, begin, q, work);
+  project_rotated("q", normed, weights_->q, weights_->q_norm, epsilon_,
+                  rows.rotations(shape_, begin, begin + q.tokens()), q, work);
 }
 
 void DecoderLayer::forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
@@ -83,8 +84,8 @@ void DecoderLayer::forward(MatrixView<float> x, const StepRows& rows, std::size_
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto k = work.keys(end - begin);
     const auto v = work.values(end - begin);
-    LinearInput input = work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
-    project_rotated("k", input, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
+    LinearInput input = work.normed(x.rows(begin, end), weights_->input_norm, epsilon_);
+    project_rotated("k", input, weights_->k, weights_->k_norm, epsilon_, rows.rotations(shape_, begin, end), k, work);
     project("v", input, weights_->v, v.matrix(), Output::overwrite, work);
     attention.write(layer_, begin, k, v);
     if (with_queries) project_queries(input, rows, begin, work.queries(wanted).tokens(begin, end), work);
@@ -102,13 +103,13 @@ void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, bool has
   const auto q = work.queries(x.rows());  // becomes the attention's result in place
   if (!has_queries) {
     for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
-      LinearInput input = work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
+      LinearInput input = work.normed(x.rows(begin, end), weights_->input_norm, epsilon_);
       project_queries(input, rows, begin, q.tokens(begin, end), work);
     });
   }
   {
     const TraceSpan span("attention", SpanKind::attention, x.rows());
-    attention.attend(layer_, q, rows.positions, config_.window(layer_));
+    attention.attend(layer_, q, rows.positions, shape_.window);
   }
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto block = x.rows(begin, end);
@@ -118,36 +119,48 @@ void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, bool has
   });
 }
 
-/// x <- x + down(silu(gate(norm(x))) * up(norm(x)))
 void DecoderLayer::add_mlp(MatrixView<float> x, LayerWorkspace& work) const {
+  switch (shape_.mlp) {
+    case Mlp::gated:
+      return add_gated_mlp(x, work);
+  }
+}
+
+/// x <- x + down(activation(gate(norm(x))) * up(norm(x)))
+void DecoderLayer::add_gated_mlp(MatrixView<float> x, LayerWorkspace& work) const {
   const GatedWeights first{weights_->gate.weight.matrix, weights_->up.weight.matrix, weights_->gate.bias,
                            weights_->up.bias};
-  LinearInput input = work.normed(x, weights_->mlp_norm, config_.norm_epsilon);
+  LinearInput input = work.normed(x, weights_->mlp_norm, epsilon_);
   LinearInput wide = [&] {
     const TraceSpan span("gate, up", SpanKind::product, x.rows());
-    return gated(input, first, weights_->down.weight.matrix.type, work.linear());
+    switch (shape_.activation) {
+      case Activation::silu:
+        return gated(input, first, weights_->down.weight.matrix.type, work.linear());
+    }
+    GEMRING_CHECK(false, "activation {}", static_cast<int>(shape_.activation));
   }();
   project("down", wide, weights_->down, x, Output::add, work);
 }
 
-ScoringLayer::ScoringLayer(const ModelConfig& config, std::shared_ptr<const LayerWeights> weights)
-    : config_(config), weights_(std::move(weights)) {}
+ScoringLayer::ScoringLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
+    : shape_(config.layer(layer)), epsilon_(config.norm_epsilon), weights_(std::move(weights)) {}
 
 void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::span<float> query,
                          LayerWorkspace& work) const {
   GEMRING_CHECK(x.rows() == 1, "{} rows", x.rows());
-  LinearInput normed = work.normed(x, weights_->input_norm, config_.norm_epsilon);
-  const HeadsView<float> heads(query.data(), 1, static_cast<std::size_t>(config_.heads),
-                               static_cast<std::size_t>(config_.head_dim));
-  project_rotated("q", normed, weights_->q, weights_->q_norm, config_, row.rope, 0, heads, work);
+  LinearInput normed = work.normed(x, weights_->input_norm, epsilon_);
+  const auto heads = work.queries(1);
+  project_rotated("q", normed, weights_->q, weights_->q_norm, epsilon_, row.rotations(shape_, 0, 1), heads, work);
+  GEMRING_CHECK(query.size() == heads.size(), "{} of {} elements", query.size(), heads.size());
+  std::copy_n(heads.data(), heads.size(), query.data());
 }
 
 void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
                          std::span<float> scores, LayerWorkspace& work) const {
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto k = work.keys(end - begin);
-    LinearInput normed = work.normed(x.rows(begin, end), weights_->input_norm, config_.norm_epsilon);
-    project_rotated("k", normed, weights_->k, weights_->k_norm, config_, rows.rope, begin, k, work);
+    LinearInput normed = work.normed(x.rows(begin, end), weights_->input_norm, epsilon_);
+    project_rotated("k", normed, weights_->k, weights_->k_norm, epsilon_, rows.rotations(shape_, begin, end), k, work);
     score_keys(query, k, scores.subspan(begin, end - begin));
   });
 }

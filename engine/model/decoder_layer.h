@@ -1,5 +1,5 @@
-// One decoder layer of every family that the config describes, and the filter layer of which only keys and one query
-// are needed.
+// One decoder layer, which computes what its LayerShape describes, and the filter layer of which only keys and one
+// query are needed.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +29,7 @@ constexpr std::size_t token_block(Compute compute) {
 }
 
 /// Queries of a step that exist at a time where every key is at hand: enough tasks for the threads of a large node, and
-/// a long first pass does not hold as many queries as activations.
+/// a long filter pass does not hold as many queries as activations.
 inline constexpr std::size_t kQueryBlock = 2048;
 
 /// Queries of a step of `rows` rows: all where other members of a group hold keys, which travel once.
@@ -69,13 +69,18 @@ class LayerWorkspace {
   LinearScratch linear_;
 };
 
-/// Rows of a step on this rank: their positions in the sequence, and the rotations of these.
+/// Rows of a step on this rank: their positions in their sequence, and the rotations of these.
 struct StepRows {
-  std::span<const GlobalPosition> positions;  // [rows], ascending
-  RopeRows rope;                              // of the same rows
+  std::span<const GlobalPosition> positions;  // [rows], ascending within each sequence
+  const RopeTables* ropes = nullptr;          // row i here is row first_row + i there; the caller's, outlives the step
+  std::size_t first_row = 0;
 
+  /// Of rows [begin, end).
+  RopeRows rotations(const LayerShape& layer, std::size_t begin, std::size_t end) const {
+    return ropes->rows(layer.rope, first_row + begin, first_row + end);
+  }
   StepRows part(std::size_t begin, std::size_t end) const {
-    return {positions.subspan(begin, end - begin), {rope.cos.rows(begin, end), rope.sin.rows(begin, end)}};
+    return {positions.subspan(begin, end - begin), ropes, first_row + begin};
   }
   StepRows from(std::size_t row) const { return part(row, positions.size()); }
 };
@@ -97,8 +102,10 @@ class DecoderLayer {
   void transform(MatrixView<float> x, const StepRows& rows, bool has_queries, Attention& attention,
                  LayerWorkspace& work) const;
   void add_mlp(MatrixView<float> x, LayerWorkspace& work) const;  // of one token block
+  void add_gated_mlp(MatrixView<float> x, LayerWorkspace& work) const;
 
-  ModelConfig config_;
+  LayerShape shape_;
+  float epsilon_;
   LayerIndex layer_;
   std::shared_ptr<const LayerWeights> weights_;
 };
@@ -106,7 +113,7 @@ class DecoderLayer {
 /// GemFilter's layer r: keys of every token and the query of the last one, both after RoPE, give one score per token.
 class ScoringLayer {
  public:
-  ScoringLayer(const ModelConfig& config, std::shared_ptr<const LayerWeights> weights);
+  ScoringLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights);
 
   /// Query heads of one row.   x: [1, hidden], query: [heads * head_dim]
   void query(MatrixView<const float> x, const StepRows& row, std::span<float> query, LayerWorkspace& work) const;
@@ -116,7 +123,8 @@ class ScoringLayer {
              LayerWorkspace& work) const;
 
  private:
-  ModelConfig config_;
+  LayerShape shape_;
+  float epsilon_;
   std::shared_ptr<const LayerWeights> weights_;  // LayerPart::scoring is enough
 };
 

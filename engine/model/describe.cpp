@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <functional>
+#include <set>
 
 #include "engine/model/config.h"
 
@@ -36,19 +37,39 @@ std::string scaling_text(const RopeConfig& rope) {
                      rope.original_max_positions, list_text(rope.long_divisors), rope.attention_factor);
 }
 
-std::string window_text(const ModelConfig& config) {
-  if (config.windows.empty()) return "";
-  const auto windowed = std::count_if(config.windows.begin(), config.windows.end(),
-                                      [](std::int32_t window) { return window != kNoWindow; });
-  std::size_t first = 0;
+/// ", WHAT", with the layers that have it where not all do; nothing where none does.
+std::string of_layers(const ModelConfig& config, const std::string& what,
+                      const std::function<bool(const LayerShape&)>& has) {
   std::string layers;
-  for (std::size_t i = 0; i < config.windows.size(); ++i) {
-    if (config.windows[i] == kNoWindow) continue;
-    if (layers.empty()) first = i;
-    layers += fmt::format("{}{}", layers.empty() ? "" : " ", i);
+  bool all = true;
+  for (std::int32_t i = 0; i < config.layer_count(); ++i) {
+    if (has(config.layer(LayerIndex(i))))
+      layers += fmt::format(" {}", i);
+    else
+      all = false;
   }
-  const bool all = static_cast<std::size_t>(windowed) == config.windows.size();
-  return fmt::format(", window of {} tokens in {}", config.windows[first], all ? "every layer" : "layers " + layers);
+  if (layers.empty()) return "";
+  return all ? ", " + what : fmt::format(", {} in layers{}", what, layers);
+}
+
+std::string layers_text(const ModelConfig& config) {
+  std::string text =
+      of_layers(config, "biases on q, k, v", [](const LayerShape& layer) { return layer.qkv_bias; }) +
+      of_layers(config, "bias on o", [](const LayerShape& layer) { return layer.o_bias; }) +
+      of_layers(config, "biases on gate, up, down", [](const LayerShape& layer) { return layer.mlp_bias; }) +
+      of_layers(config, "q and k norms", [](const LayerShape& layer) { return layer.qk_norm; });
+  std::set<std::int32_t> windows;
+  for (const LayerShape& layer : config.layers) windows.insert(layer.window);
+  windows.erase(kNoWindow);
+  for (const std::int32_t window : windows) {
+    text += of_layers(config, fmt::format("window of {} tokens", window),
+                      [&](const LayerShape& layer) { return layer.window == window; });
+  }
+  for (std::size_t rope = 0; rope < config.ropes.size(); ++rope) {
+    text += of_layers(config, fmt::format("rope {}", describe(config.ropes[rope])),
+                      [&](const LayerShape& layer) { return layer.rope == rope; });
+  }
+  return text;
 }
 
 }  // namespace
@@ -58,15 +79,19 @@ std::string describe(const RopeConfig& rope) {
                      rope.pairs == RopeConfig::Pairs::interleaved ? ", interleaved pairs" : "");
 }
 
+std::string describe(const std::vector<RopeConfig>& ropes) {
+  std::string text;
+  for (const RopeConfig& rope : ropes) text += (text.empty() ? "" : "; ") + describe(rope);
+  return text;
+}
+
 std::string describe(const ModelConfig& config) {
   std::string text = fmt::format(
       "{}, {} layers, hidden {}, {} query heads, {} KV heads of {}, ffn {}, vocabulary {}, {} positions, epsilon {}, "
-      "{} embeddings{}{}{}{}{}, rope {}, end tokens",
-      config.family, config.layers, config.hidden, config.heads, config.kv_heads, config.head_dim, config.ffn,
+      "{} embeddings{}, end tokens",
+      config.family, config.layer_count(), config.hidden, config.heads, config.kv_heads, config.head_dim, config.ffn,
       config.vocab, config.max_positions, config.norm_epsilon, config.tied_embeddings ? "tied" : "untied",
-      config.qkv_bias ? ", biases on q, k, v" : "", config.o_bias ? ", on o" : "",
-      config.mlp_bias ? ", on gate, up, down" : "", config.qk_norm ? ", q and k norms" : "", window_text(config),
-      describe(config.rope));
+      layers_text(config));
   for (const TokenId id : config.end_tokens) text += fmt::format(" {}", id.value());
   return text;
 }

@@ -28,7 +28,7 @@ constexpr std::array kPublished = {
 
 std::optional<PublishedFilterLayer> published_filter_layer(const ModelConfig& config) {
   for (const auto& [shape, published] : kPublished) {
-    if (config.layers == shape.layers && config.hidden == shape.hidden && config.ffn == shape.ffn &&
+    if (config.layer_count() == shape.layers && config.hidden == shape.hidden && config.ffn == shape.ffn &&
         config.heads == shape.heads && config.kv_heads == shape.kv_heads && config.vocab == shape.vocab) {
       return published;
     }

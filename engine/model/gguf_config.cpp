@@ -106,8 +106,7 @@ const Family& read_architecture(const GgufMetadata& metadata) {
        "use a checkpoint of a supported family"});
 }
 
-void read_shape(const Keys& keys, const TensorSource& tensors, ModelConfig& model) {
-  model.layers = keys.positive("block_count");
+void read_widths(const Keys& keys, const TensorSource& tensors, ModelConfig& model) {
   model.hidden = keys.positive("embedding_length");
   model.heads = keys.positive("attention.head_count");
   model.kv_heads = keys.positive_or_none("attention.head_count_kv").value_or(model.heads);
@@ -132,17 +131,19 @@ void read_shape(const Keys& keys, const TensorSource& tensors, ModelConfig& mode
   check_shape(model, keys.file(), !stated_head_dim);
 }
 
-/// What the files of llama.cpp leave to the tensors: biases, norms, tied embeddings.
-void read_projections(const Family& family, const TensorSource& tensors, ModelConfig& model) {
-  const auto has = [&](TensorRole role) {
-    return tensors.find(tensor_name(TensorNaming::gguf, role, LayerIndex(0))) != nullptr;
-  };
-  model.fused_projections = family.fused;
-  model.qkv_bias = family.qkv_bias || has(TensorRole::q_bias);
-  model.o_bias = has(TensorRole::o_bias);
-  model.mlp_bias = has(TensorRole::up_bias);
-  model.qk_norm = family.qk_norm;
-  model.tied_embeddings = !has(TensorRole::output);
+/// Whether the file has it, of a layer in the first one.
+bool has_tensor(const TensorSource& tensors, TensorRole role) {
+  return tensors.find(tensor_name(TensorNaming::gguf, role, LayerIndex(0))) != nullptr;
+}
+
+/// All but the window. llama.cpp's files tell of biases by having them.
+LayerShape read_layer_shape(const Family& family, const TensorSource& tensors) {
+  LayerShape layer;
+  layer.qkv_bias = family.qkv_bias || has_tensor(tensors, TensorRole::q_bias);
+  layer.o_bias = has_tensor(tensors, TensorRole::o_bias);
+  layer.mlp_bias = has_tensor(tensors, TensorRole::up_bias);
+  layer.qk_norm = family.qk_norm;
+  return layer;
 }
 
 std::vector<float> read_divisors(const TensorSource& tensors, const char* name, const ModelConfig& model) {
@@ -165,7 +166,7 @@ std::vector<float> read_divisors(const TensorSource& tensors, const char* name, 
 
 /// rope_factors_short and _long, which only longrope has.
 void read_longrope(const Keys& keys, const TensorSource& tensors, ModelConfig& model) {
-  RopeConfig& rope = model.rope;
+  RopeConfig& rope = model.ropes.front();
   rope.kind = RopeConfig::Kind::divisors;
   rope.divisors = read_divisors(tensors, "rope_factors_short.weight", model);
   rope.long_divisors = read_divisors(tensors, "rope_factors_long.weight", model);
@@ -206,7 +207,7 @@ void refuse_other_scalings(const Keys& keys, const std::string& type) {
 }
 
 void read_scaling(const Keys& keys, const std::string& type, double factor, ModelConfig& model) {
-  RopeConfig& rope = model.rope;
+  RopeConfig& rope = model.ropes.front();
   rope.factor = factor;
   rope.original_max_positions =
       keys.positive_or_none("rope.scaling.original_context_length").value_or(model.max_positions);
@@ -225,7 +226,7 @@ void read_scaling(const Keys& keys, const std::string& type, double factor, Mode
 }
 
 void read_rope(const Keys& keys, const Family& family, const TensorSource& tensors, ModelConfig& model) {
-  RopeConfig& rope = model.rope;
+  RopeConfig& rope = model.ropes.front();
   rope.theta = keys.positive_real("rope.freq_base").value_or(10000);
   // llama.cpp's converter permutes the rows of q and k of this architecture.
   if (family.gguf_architecture == "llama") rope.pairs = RopeConfig::Pairs::interleaved;
@@ -268,8 +269,10 @@ ModelConfig read_gguf_config(const GgufMetadata& metadata, const TensorSource& t
   ModelConfig model;
   model.family = family.model_type;
   model.naming = TensorNaming::gguf;
-  read_shape(keys, tensors, model);
-  read_projections(family, tensors, model);
+  model.layers = layers_alike(keys.positive("block_count"), read_layer_shape(family, tensors), keys.file());
+  model.fused_projections = family.fused;
+  model.tied_embeddings = !has_tensor(tensors, TensorRole::output);
+  read_widths(keys, tensors, model);
   model.norm_epsilon = static_cast<float>(keys.positive_real("attention.layer_norm_rms_epsilon").value_or(1e-6));
   read_rope(keys, family, tensors, model);
   const auto window = keys.positive_or_none("attention.sliding_window");
@@ -278,9 +281,9 @@ ModelConfig read_gguf_config(const GgufMetadata& metadata, const TensorSource& t
       refuse_feature(keys, fmt::format("attention.sliding_window of {} is not supported for {}", *window,
                                        family.gguf_architecture));
     }
-    model.windows.assign(static_cast<std::size_t>(model.layers), *window);
+    for (LayerShape& layer : model.layers) layer.window = *window;
   }
-  model.max_positions = stretched_positions(model.rope, model.max_positions);
+  model.max_positions = stretched_positions(model.ropes.front(), model.max_positions);
   check_numbers(model, metadata.file());
   read_end_tokens(metadata, model);
   return model;

@@ -93,8 +93,13 @@ std::vector<float> inverse_frequencies(const RopeConfig& rope, std::int32_t head
   return frequencies;
 }
 
-RopeTable::RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions, float scale)
-    : rows_(positions.size()), half_(inverse_frequencies.size()), cos_(rows_ * half_), sin_(rows_ * half_) {
+RopeTable::RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions, float scale,
+                     RopeConfig::Pairs pairs)
+    : pairs_(pairs),
+      rows_(positions.size()),
+      half_(inverse_frequencies.size()),
+      cos_(rows_ * half_),
+      sin_(rows_ * half_) {
 #pragma omp parallel for schedule(static)
   for (std::size_t t = 0; t < rows_; ++t) {
     const auto position = static_cast<float>(positions[t].value());
@@ -104,6 +109,37 @@ RopeTable::RopeTable(std::span<const float> inverse_frequencies, std::span<const
       sin_[t * half_ + i] = static_cast<float>(std::sin(static_cast<double>(angle))) * scale;
     }
   }
+}
+
+RopeTable::RopeTable(std::size_t rows, std::int32_t head_dim, RopeConfig::Pairs pairs)
+    : pairs_(pairs),
+      rows_(rows),
+      half_(static_cast<std::size_t>(head_dim) / 2),
+      cos_(rows * half_),
+      sin_(rows * half_) {}
+
+void RopeTable::copy_row(std::size_t row, const RopeRows& from) {
+  GEMRING_CHECK(row < rows_ && from.cos.rows() == 1 && from.cos.cols() == half_, "row {} of {}, from {} rows of {}",
+                row, rows_, from.cos.rows(), from.cos.cols());
+  std::copy_n(from.cos.row(0), half_, cos_.data() + row * half_);
+  std::copy_n(from.sin.row(0), half_, sin_.data() + row * half_);
+}
+
+RopeTables::RopeTables(const ModelConfig& config, std::int32_t pass_tokens, std::span<const GlobalPosition> positions) {
+  for (const RopeConfig& rope : config.ropes) {
+    tables_.emplace_back(inverse_frequencies(rope, config.head_dim, pass_tokens), positions,
+                         static_cast<float>(rope.attention_factor), rope.pairs);
+  }
+}
+
+RopeTables::RopeTables(const ModelConfig& config, std::size_t rows) {
+  for (const RopeConfig& rope : config.ropes) tables_.emplace_back(rows, config.head_dim, rope.pairs);
+}
+
+void RopeTables::copy_row(std::size_t row, const RopeTables& from, std::size_t from_row) {
+  GEMRING_CHECK(tables_.size() == from.tables_.size(), "{} ropes and {}", tables_.size(), from.tables_.size());
+  for (std::size_t rope = 0; rope < tables_.size(); ++rope)
+    tables_[rope].copy_row(row, from.rows(rope, from_row, from_row + 1));
 }
 
 }  // namespace gemring

@@ -20,6 +20,7 @@ std::vector<float> inverse_frequencies(const RopeConfig& rope, std::int32_t head
 struct RopeRows {
   MatrixView<const float> cos;
   MatrixView<const float> sin;
+  RopeConfig::Pairs pairs = RopeConfig::Pairs::half_split;
 };
 
 /// cos and sin of position x frequency for all positions that a rank works on in a phase. Angles are rounded to f32 as
@@ -28,18 +29,42 @@ class RopeTable {
  public:
   RopeTable() = default;
   /// `scale`: of cosines and sines (RopeConfig::attention_factor).
-  RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions, float scale = 1.0f);
+  RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions, float scale = 1.0f,
+            RopeConfig::Pairs pairs = RopeConfig::Pairs::half_split);
+  /// Of rows that copy_row() fills.
+  RopeTable(std::size_t rows, std::int32_t head_dim, RopeConfig::Pairs pairs);
 
   RopeRows rows(std::size_t begin, std::size_t end) const {
     return {MatrixView<const float>(cos_.data(), rows_, half_).rows(begin, end),
-            MatrixView<const float>(sin_.data(), rows_, half_).rows(begin, end)};
+            MatrixView<const float>(sin_.data(), rows_, half_).rows(begin, end), pairs_};
   }
+  void copy_row(std::size_t row, const RopeRows& from);  // `from` has one row
 
  private:
+  RopeConfig::Pairs pairs_ = RopeConfig::Pairs::half_split;
   std::size_t rows_ = 0;
   std::size_t half_ = 0;
   Buffer<float> cos_;  // [rows, head_dim / 2]
   Buffer<float> sin_;  // [rows, head_dim / 2]
+};
+
+/// The rotations of the same positions by each of a model's ropes: a layer takes those of its own (LayerShape::rope).
+class RopeTables {
+ public:
+  RopeTables() = default;
+  /// `pass_tokens` as for inverse_frequencies().
+  RopeTables(const ModelConfig& config, std::int32_t pass_tokens, std::span<const GlobalPosition> positions);
+  /// Of rows that copy_row() fills.
+  RopeTables(const ModelConfig& config, std::size_t rows);
+
+  RopeRows rows(std::size_t rope, std::size_t begin, std::size_t end) const {
+    return tables_.at(rope).rows(begin, end);
+  }
+  /// Requires: `from` is of the same model.
+  void copy_row(std::size_t row, const RopeTables& from, std::size_t from_row);
+
+ private:
+  std::vector<RopeTable> tables_;  // [ropes]
 };
 
 }  // namespace gemring

@@ -64,7 +64,7 @@ class TensorList {
   std::vector<ModelTensor>& out_;
 };
 
-void add_attention(const ModelConfig& config, TensorList& list) {
+void add_attention(const ModelConfig& config, const LayerShape& layer, TensorList& list) {
   const std::int64_t q = config.query_width();
   const std::int64_t kv = config.kv_width();
   list.vector(TensorRole::input_norm, config.hidden);
@@ -75,20 +75,20 @@ void add_attention(const ModelConfig& config, TensorList& list) {
     list.matrix(TensorRole::k, kv, config.hidden);
     list.matrix(TensorRole::v, kv, config.hidden);
   }
-  if (config.qkv_bias) {
+  if (layer.qkv_bias) {
     list.vector(TensorRole::q_bias, q);
     list.vector(TensorRole::k_bias, kv);
     list.vector(TensorRole::v_bias, kv);
   }
-  if (config.qk_norm) {
+  if (layer.qk_norm) {
     list.vector(TensorRole::q_norm, config.head_dim);
     list.vector(TensorRole::k_norm, config.head_dim);
   }
   list.matrix(TensorRole::o, config.hidden, q);
-  if (config.o_bias) list.vector(TensorRole::o_bias, config.hidden);
+  if (layer.o_bias) list.vector(TensorRole::o_bias, config.hidden);
 }
 
-void add_mlp(const ModelConfig& config, TensorList& list) {
+void add_gated_mlp(const ModelConfig& config, const LayerShape& layer, TensorList& list) {
   list.vector(TensorRole::mlp_norm, config.hidden);
   if (config.fused_projections) {
     list.matrix(TensorRole::gate_up, 2 * std::int64_t{config.ffn}, config.hidden);
@@ -97,7 +97,7 @@ void add_mlp(const ModelConfig& config, TensorList& list) {
     list.matrix(TensorRole::up, config.ffn, config.hidden);
   }
   list.matrix(TensorRole::down, config.hidden, config.ffn);
-  if (!config.mlp_bias) return;
+  if (!layer.mlp_bias) return;
   list.vector(TensorRole::gate_bias, config.ffn);
   list.vector(TensorRole::up_bias, config.ffn);
   list.vector(TensorRole::down_bias, config.hidden);
@@ -121,8 +121,17 @@ std::string tensor_name(TensorNaming naming, TensorRole role, LayerIndex layer) 
 std::vector<ModelTensor> layer_tensors(const ModelConfig& config, LayerIndex layer) {
   std::vector<ModelTensor> tensors;
   TensorList list(config, layer, tensors);
-  add_attention(config, list);
-  add_mlp(config, list);
+  const LayerShape& shape = config.layer(layer);
+  switch (shape.mixer) {
+    case Mixer::attention:
+      add_attention(config, shape, list);
+      break;
+  }
+  switch (shape.mlp) {
+    case Mlp::gated:
+      add_gated_mlp(config, shape, list);
+      break;
+  }
   return tensors;
 }
 
@@ -130,7 +139,7 @@ std::vector<ModelTensor> model_tensors(const ModelConfig& config) {
   std::vector<ModelTensor> tensors;
   TensorList outside(config, LayerIndex(0), tensors);
   outside.matrix(TensorRole::embedding, config.vocab, config.hidden);
-  for (LayerIndex layer(0); layer < LayerIndex(config.layers); ++layer) {
+  for (LayerIndex layer(0); layer < LayerIndex(config.layer_count()); ++layer) {
     for (ModelTensor& tensor : layer_tensors(config, layer)) tensors.push_back(std::move(tensor));
   }
   outside.vector(TensorRole::output_norm, config.hidden);

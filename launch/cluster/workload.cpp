@@ -91,7 +91,7 @@ std::vector<HostMemory> gather_memory(const Job& job) {
 PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model,
                             const Workload& workload) {
   PlannedSession planned;
-  planned.plan = agree_on_plan(job, options, workload.method, model.config.layers, job.world.size());
+  planned.plan = agree_on_plan(job, options, workload.method, model.config.layer_count(), job.world.size());
   const std::vector<std::int32_t> threads = all_gather_control(job.world, std::int32_t{omp_get_max_threads()});
   planned.inputs = plan_inputs(options, model, workload, *std::max_element(threads.begin(), threads.end()));
   planned.memory = gather_memory(job);

@@ -133,8 +133,8 @@ void set_against_limit(const Job& job, const Options& options, const OpenModel& 
                        const LimitsBefore& before, BenchResult& result) {
   const bool decode = options.bench.benchmark == Benchmark::decode;
   const PlanInputs inputs = plan_inputs(options.run, model, workload, 1);
-  const std::vector<RankCost> costs =
-      rank_costs(agree_on_plan(job, options.run, workload.method, model.config.layers, job.world.size()), inputs);
+  const std::vector<RankCost> costs = rank_costs(
+      agree_on_plan(job, options.run, workload.method, model.config.layer_count(), job.world.size()), inputs);
   result.weights = prevailing_type(inputs.tensors);
   result.kv_type = inputs.kv_type;
   const bool in_blocks = is_block_type(result.weights);

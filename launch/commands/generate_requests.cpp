@@ -141,7 +141,7 @@ int run_generate_requests(const Job& job, const Options& options) {
     if (options.prompt.chat.on) chat.emplace(open_chat_template(options.model_directory, options.prompt.chat));
   });
   const ClusterPlan plan =
-      agree_on_plan(job, options.run, options.filter.method, model.config.layers, job.world.size());
+      agree_on_plan(job, options.run, options.filter.method, model.config.layer_count(), job.world.size());
   const auto stages = static_cast<std::int32_t>(plan.stages.size());
   const std::int32_t parallel = options.requests.parallel.value_or(stages + 1);
   const PlannedSession planned = plan_session(job, options.run, model, least_workload(options, parallel, filter_layer));

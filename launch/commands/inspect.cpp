@@ -46,8 +46,8 @@ std::string config_lines(const ModelConfig& config) {
       "positions      {}\n"
       "RoPE           {}\n"
       "end tokens    {}\n",
-      config.family, config.layers, config.hidden, config.heads, config.kv_heads, config.head_dim, config.ffn,
-      config.vocab, config.tied_embeddings ? "tied" : "untied", config.max_positions, describe(config.rope),
+      config.family, config.layer_count(), config.hidden, config.heads, config.kv_heads, config.head_dim, config.ffn,
+      config.vocab, config.tied_embeddings ? "tied" : "untied", config.max_positions, describe(config.ropes),
       end_tokens.empty() ? " none" : end_tokens);
 }
 

@@ -61,8 +61,9 @@ int run_launch(const Job& job, const Options& options) {
     const std::string file = cluster ? read_cluster_file(*cluster) : "";
     const auto plan_job = [&](std::int32_t ranks, std::int32_t threads) {
       PlannedJob planned;
-      planned.plan = cluster ? resolve(parse_cluster(file, *cluster), ranks, workload.method, model.config.layers)
-                             : default_plan(ranks, workload.method, model.config.layers);
+      planned.plan = cluster
+                         ? resolve(parse_cluster(file, *cluster), ranks, workload.method, model.config.layer_count())
+                         : default_plan(ranks, workload.method, model.config.layer_count());
       planned.inputs = plan_inputs(options.run, model, workload, threads);
       planned.costs = workload_costs(planned.plan, planned.inputs, workload);
       return planned;

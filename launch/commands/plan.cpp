@@ -68,7 +68,7 @@ PlannedRun plan_here(const Job& job, const Options& options, const OpenModel& mo
   run.spec = groups_of(spec);
   run.threads = placement.threads;
   run.inputs = plan_inputs(options.run, model, workload, placement.threads);
-  run.plan = resolve(run.spec, ranks, workload.method, model.config.layers);
+  run.plan = resolve(run.spec, ranks, workload.method, model.config.layer_count());
   return run;
 }
 

@@ -24,7 +24,7 @@ namespace {
 ModelConfig usual_shape() {
   ModelConfig config;
   config.family = "llama";
-  config.layers = 4;
+  config.layers.resize(4);
   config.hidden = 2048;
   config.heads = 32;
   config.kv_heads = 8;

@@ -28,8 +28,8 @@ double decode_bytes(const ModelConfig& model, const std::vector<TensorInfo>& ten
     weights += rows_by_token ? bytes / model.vocab : bytes;
   }
   double keys = 0;
-  for (LayerIndex layer(0); layer < LayerIndex(model.layers); ++layer) {
-    for (std::int32_t step = 1; step <= steps; ++step) keys += std::min(prompt + step, model.window(layer));
+  for (LayerIndex layer(0); layer < LayerIndex(model.layer_count()); ++layer) {
+    for (std::int32_t step = 1; step <= steps; ++step) keys += std::min(prompt + step, model.layer(layer).window);
   }
   return steps * weights + 2.0 * keys * model.kv_width() * static_cast<double>(bytes_per_element(kv_type));
 }

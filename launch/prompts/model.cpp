@@ -96,9 +96,10 @@ std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model
 FilterLayer choose_filter_layer(std::optional<std::int32_t> option, std::optional<LayerIndex> profile,
                                 const ModelConfig& config) {
   const auto problem = [&](std::int32_t layer) {
-    return fmt::format("layer {} is outside 0..{}: the model has {} layers", layer, config.layers - 1, config.layers);
+    return fmt::format("layer {} is outside 0..{}: the model has {} layers", layer, config.layer_count() - 1,
+                       config.layer_count());
   };
-  const auto outside = [&](std::int32_t layer) { return layer < 0 || layer >= config.layers; };
+  const auto outside = [&](std::int32_t layer) { return layer < 0 || layer >= config.layer_count(); };
   if (option) {
     if (outside(*option)) throw UsageError({"--filter-layer", problem(*option), "layers count from 0"});
     return {LayerIndex(*option), "--filter-layer"};
@@ -126,9 +127,9 @@ LayerIndex agree_on_filter_layer(const Job& job, const Options& options, const M
       log_warn(
           "filter layer {} is only a rule of thumb (0.45 x {} layers): give --filter-layer, or put "
           "{{\"filter_layer\": R}} into the model's gemring.json; a layer too early misses the answer",
-          choice.layer.value(), config.layers);
+          choice.layer.value(), config.layer_count());
     } else {
-      log_info("filter layer {} of {} ({})", choice.layer.value(), config.layers, choice.source);
+      log_info("filter layer {} of {} ({})", choice.layer.value(), config.layer_count(), choice.source);
     }
   });
   std::int32_t layer = choice.layer.value();

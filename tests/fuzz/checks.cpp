@@ -42,18 +42,20 @@ void check_tokenizer(const Tokenizer& tokenizer, std::string_view text) {
 }
 
 void check_config(const ModelConfig& config) {
-  GEMRING_CHECK(config.layers > 0 && config.heads > 0 && config.kv_heads > 0 && config.head_dim > 0, "{}",
+  GEMRING_CHECK(!config.layers.empty() && config.heads > 0 && config.kv_heads > 0 && config.head_dim > 0, "{}",
                 describe(config));
   GEMRING_CHECK(config.heads % config.kv_heads == 0 && config.head_dim % 2 == 0, "{}", describe(config));
-  GEMRING_CHECK(config.windows.empty() || config.windows.size() == static_cast<std::size_t>(config.layers),
-                "{} windows", config.windows.size());
+  for (const LayerShape& layer : config.layers)
+    GEMRING_CHECK(layer.rope < config.ropes.size() && layer.window > 0, "{}", describe(config));
   for (const TokenId id : config.end_tokens)
     GEMRING_CHECK(id.value() >= 0 && id.value() < config.vocab, "end {}", id.value());
   config.rule_of_thumb_filter_layer();
-  if (config.layers <= 16) expected_tensors(config, config.weight_type);
+  if (config.layers.size() <= 16) expected_tensors(config, config.weight_type);
   for (const std::int32_t tokens : {1, 100'000}) {
-    for (const float frequency : inverse_frequencies(config.rope, config.head_dim, tokens))
-      GEMRING_CHECK(std::isfinite(frequency), "{}", describe(config.rope));
+    for (const RopeConfig& rope : config.ropes) {
+      for (const float frequency : inverse_frequencies(rope, config.head_dim, tokens))
+        GEMRING_CHECK(std::isfinite(frequency), "{}", describe(rope));
+    }
   }
 }
 

@@ -31,7 +31,6 @@ ModelConfig slice_of(ModelConfig config) {
   const std::int64_t attention = 2 * hidden * (config.query_width() + config.kv_width());
   const std::int64_t most_ffn = std::max<std::int64_t>((LayerSlice::kMostWeights - attention) / (3 * hidden), 256);
   if (config.ffn > most_ffn) config.ffn = static_cast<std::int32_t>(most_ffn / 256 * 256);
-  config.windows.clear();
   return config;
 }
 
@@ -78,7 +77,7 @@ LayerSlice::LayerSlice(const ModelConfig& shape, DataType type, DataType kv_type
       ones_(static_cast<std::size_t>(std::max(config_.hidden, config_.head_dim)), 1.0f) {
   const auto weights = static_cast<std::size_t>(flop_per_token() / 2);
   const std::size_t bytes_of_layer = weights / block_elements(type_) * block_bytes(type_);
-  const auto wanted = std::clamp<std::size_t>(bytes / bytes_of_layer, 1, static_cast<std::size_t>(config_.layers));
+  const auto wanted = std::clamp<std::size_t>(bytes / bytes_of_layer, 1, config_.layers.size());
   for (std::size_t layer = 0; layer < wanted; ++layer) layers_.emplace_back(config_, LayerIndex(0), make_layer());
 }
 
@@ -98,7 +97,7 @@ std::shared_ptr<const LayerWeights> LayerSlice::make_layer() {
   auto layer = std::make_shared<LayerWeights>();
   layer->input_norm = ones(config_.hidden);
   layer->mlp_norm = ones(config_.hidden);
-  if (config_.qk_norm) layer->q_norm = layer->k_norm = ones(config_.head_dim);
+  if (config_.layer(LayerIndex(0)).qk_norm) layer->q_norm = layer->k_norm = ones(config_.head_dim);
   layer->q = projection(config_.query_width(), config_.hidden);
   layer->k = projection(config_.kv_width(), config_.hidden);
   layer->v = projection(config_.kv_width(), config_.hidden);
@@ -115,8 +114,8 @@ double LayerSlice::flop_per_token() const {
 
 double LayerSlice::seconds(std::size_t tokens, int runs) {
   const auto positions = first_positions(tokens);
-  const RopeTable rope(inverse_frequencies({}, config_.head_dim, static_cast<std::int32_t>(tokens)), positions, 1.0f);
-  const StepRows rows{positions, rope.rows(0, tokens)};
+  const RopeTables ropes(config_, static_cast<std::int32_t>(tokens), positions);
+  const StepRows rows{positions, &ropes, 0};
   LayerWorkspace work(config_, tokens, tokens);
   KvCache cache(kv_shape(config_, kv_type_), LayerIndex(0), 1, tokens);
   cache.begin_step(positions);

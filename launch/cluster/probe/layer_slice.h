@@ -12,9 +12,9 @@ namespace gemring {
 
 class LayerSlice {
  public:
-  /// Layers whose matrices are stored as `type` (bf16 where a row is no whole number of its blocks), as many as `bytes`
-  /// hold, one at least and no more than the model has. Wide MLPs are cut to kMostWeights weights a layer: rates are
-  /// those of the whole one.
+  /// Layers like the model's first, whose matrices are stored as `type` (bf16 where a row is no whole number of its
+  /// blocks), as many as `bytes` hold, one at least and no more than the model has. Wide MLPs are cut to kMostWeights
+  /// weights a layer: rates are those of the whole one.
   LayerSlice(const ModelConfig& shape, DataType type, DataType kv_type, std::size_t bytes);
 
   /// Seconds of the next layers, one after the other, on so many tokens, attention left out, keys and values written:

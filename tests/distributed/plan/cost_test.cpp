@@ -24,7 +24,7 @@ std::uint64_t attention_scratch() {
 }
 
 std::vector<RankCost> costs_of_default(int ranks, const PlanInputs& inputs, Method method = Method::gemfilter) {
-  return rank_costs(default_plan(ranks, method, inputs.model.layers), inputs);
+  return rank_costs(default_plan(ranks, method, inputs.model.layer_count()), inputs);
 }
 
 /// All ranks filter, and are one stage; keys and values go round.
@@ -32,7 +32,7 @@ std::vector<RankCost> costs_of_shared(int ranks, PlanInputs inputs) {
   inputs.ring_variant = RingVariant::pass_kv;
   const GroupSpec all = symbol(GroupSpec::Symbol::all);
   return rank_costs(resolve({.name = "shared.json", .filter = all, .stages = {{all, 1, 0}}}, ranks, Method::gemfilter,
-                            inputs.model.layers),
+                            inputs.model.layer_count()),
                     inputs);
 }
 
@@ -79,7 +79,8 @@ TEST(Cost, OneRanksWork) {
 
 TEST(Cost, AWindowBoundsTheKeysOfItsLayersOnly) {
   PlanInputs inputs = small_inputs();
-  inputs.model.windows = {2, kNoWindow, 3};
+  inputs.model.layers[0].window = 2;
+  inputs.model.layers[2].window = 3;
   const RankCost cost = costs_of_default(1, inputs).at(0);
   // 11 queries with a window of 2 see 1 + 10 x 2 = 21 keys; 4 see 7; the last of layer 2 sees 3 of 4.
   EXPECT_EQ(cost.filter_flop, 13728 + 64 * 21 + 1760 + 256);

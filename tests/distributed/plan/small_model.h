@@ -10,7 +10,7 @@ namespace gemring {
 /// Prompt 11, keep 4, 3 new tokens, filter layer 1, token blocks of 5.
 inline PlanInputs small_inputs() {
   PlanInputs inputs;
-  inputs.model.layers = 3;
+  inputs.model.layers.resize(3);
   inputs.model.hidden = 8;
   inputs.model.heads = 4;
   inputs.model.kv_heads = 2;

@@ -41,12 +41,12 @@ class ComputeGolden : public testing::TestWithParam<Case> {
 
   /// Of the last four tokens, known to rank 0. A step takes `chunk` tokens (0: by the prompt's length).
   double mean_divergence(std::int32_t chunk, const ComputeOptions& options = {}) {
-    const int stages = world().size() <= files_.config.layers ? 0 : 2;  // 0: one of each rank
+    const int stages = world().size() <= files_.config.layer_count() ? 0 : 2;  // 0: one of each rank
     const ClusterSpec spec{.name = "stages",
                            .filter = test::all_ranks(),
                            .stages = {{.group = test::all_ranks(), .cut = stages}},
                            .chunk_length = chunk};
-    const ClusterPlan plan = resolve(spec, world().size(), Method::full, files_.config.layers);
+    const ClusterPlan plan = resolve(spec, world().size(), Method::full, files_.config.layer_count());
     Session session(world(), files_.config, *files_.weights, plan, LayerIndex(0), options);
     const auto vocab = static_cast<std::size_t>(files_.config.vocab);
     std::vector<float> expected = read_f32_tensor(golden_, GetParam().logits + GetParam().tokens);

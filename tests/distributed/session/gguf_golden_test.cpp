@@ -38,7 +38,7 @@ class GgufGolden : public testing::TestWithParam<std::string> {
 TEST_P(GgufGolden, LogitsAreThoseOfTheDequantisedWeights) {
   const ModelFiles files = open_model_files(folder() + GetParam() + ".gguf");
   check_tensors(*files.weights, files.config);
-  for (const auto& [name, plan, isa] : test::settings(world().size(), Method::full, files.config.layers)) {
+  for (const auto& [name, plan, isa] : test::settings(world().size(), Method::full, files.config.layer_count())) {
     const test::UseIsa use(isa);
     Session session(world(), files.config, *files.weights, plan, LayerIndex(0), {});
     expect_golden_logits(session, files.config.vocab, name);

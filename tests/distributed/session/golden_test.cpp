@@ -55,7 +55,7 @@ GenerationRequest request_of(std::vector<TokenId> prompt, std::int32_t tokens, c
 
 TEST_P(Golden, LogitsAreThoseOfTheReference) {
   const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
-  for (const auto& [name, plan, isa] : settings(world().size(), Method::full, config_.layers)) {
+  for (const auto& [name, plan, isa] : settings(world().size(), Method::full, config_.layer_count())) {
     const test::UseIsa use(isa);
     Session session = this->session(plan, LayerIndex(0));
     for (const int n : {1, 7, 40, 131, 600}) {
@@ -76,7 +76,7 @@ TEST_P(Golden, LogitsAreThoseOfTheReference) {
 TEST_P(Golden, GreedyTokensAreThoseOfTheReference) {
   const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
   const json cases = read_json(folder(GetParam()) + "/golden.json")["cases"];
-  for (const auto& [name, plan, isa] : settings(world().size(), Method::full, config_.layers)) {
+  for (const auto& [name, plan, isa] : settings(world().size(), Method::full, config_.layer_count())) {
     const test::UseIsa use(isa);
     Session session = this->session(plan, LayerIndex(0));
     for (const json& golden_case : cases) {
@@ -92,7 +92,7 @@ TEST_P(Golden, GreedyTokensAreThoseOfTheReference) {
 TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
   const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/gemfilter.safetensors");
   const json cases = read_json(folder(GetParam()) + "/gemfilter.json")["cases"];
-  for (const auto& [name, plan, isa] : settings(world().size(), Method::gemfilter, config_.layers)) {
+  for (const auto& [name, plan, isa] : settings(world().size(), Method::gemfilter, config_.layer_count())) {
     const test::UseIsa use(isa);
     for (const json& golden_case : cases) {
       const std::string key = golden_case["key"];
@@ -128,7 +128,7 @@ TEST_P(Golden, Bf16CacheAndMessagesStayCloseToTheReference) {
   const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
   const auto vocab = static_cast<std::size_t>(config_.vocab);
   const std::vector<float> expected = read_f32_tensor(golden, "logits.131");
-  for (const auto& [name, plan] : plans(world().size(), Method::full, config_.layers)) {
+  for (const auto& [name, plan] : plans(world().size(), Method::full, config_.layer_count())) {
     Session session(world(), config_, *weights_, plan, LayerIndex(0), stored_as(DataType::bf16, DataType::bf16));
     const std::vector<float> logits = session.logits(ids_of(golden, "ids.131"), 131);
     if (!first_rank()) continue;
@@ -149,8 +149,8 @@ TEST_P(Golden, EveryPlanDrawsTheSameText) {
   request.sampling = {.temperature = 0.8f, .top_k = 40, .top_p = 0.9f, .seed = 7};
   request.stop.ignore_end_tokens = true;
   const auto generate = [&](const ClusterPlan& plan) { return session(plan, LayerIndex(2)).generate(request); };
-  const auto expected = generate(resolve(alone, world().size(), Method::gemfilter, config_.layers));
-  for (const auto& [name, plan] : plans(world().size(), Method::gemfilter, config_.layers)) {
+  const auto expected = generate(resolve(alone, world().size(), Method::gemfilter, config_.layer_count()));
+  for (const auto& [name, plan] : plans(world().size(), Method::gemfilter, config_.layer_count())) {
     const auto result = generate(plan);
     if (!first_rank()) continue;
     EXPECT_EQ(result.generated_ids.size(), 24u);
@@ -168,7 +168,7 @@ TEST_P(Golden, EveryRingVariantDrawsTheSameText) {
   request.stop.ignore_end_tokens = true;
   for (const std::int32_t cut : {1, 2}) {  // one chunk; chunks that meet a cached prefix
     const ClusterSpec spec{.name = "shared", .filter = all, .stages = {{.group = all, .cut = cut}}, .chunk_length = 20};
-    const ClusterPlan plan = resolve(spec, world().size(), Method::gemfilter, config_.layers);
+    const ClusterPlan plan = resolve(spec, world().size(), Method::gemfilter, config_.layer_count());
     std::optional<GenerationResult> first;
     for (const RingVariant variant : kRingVariants) {
       Session session(world(), config_, *weights_, plan, LayerIndex(2),

@@ -69,7 +69,7 @@ class Requests : public testing::Test {
   }
 
   void expect_answers_of_each_alone(Method method) {
-    for (const auto& [name, plan] : test::plans(world().size(), method, config_.layers)) {
+    for (const auto& [name, plan] : test::plans(world().size(), method, config_.layer_count())) {
       Session session = this->session(plan);
       std::vector<GenerationRequest> requests = mixed_requests();
       // A token that the first request is about to say ends it, and others where they say it.
@@ -161,7 +161,7 @@ class SlowSource : public RequestSource {
 };
 
 TEST_F(Requests, MayComeWhileOthersRunOrNoneDoes) {
-  const ClusterPlan plan = default_plan(world().size(), Method::gemfilter, config_.layers);
+  const ClusterPlan plan = default_plan(world().size(), Method::gemfilter, config_.layer_count());
   Session session = this->session(plan);
   const std::vector<GenerationRequest> requests = mixed_requests();
   const std::vector<GenerationResult> expected = alone(session, requests);
@@ -181,12 +181,12 @@ TEST_F(Requests, MayComeWhileOthersRunOrNoneDoes) {
 }
 
 TEST_F(Requests, OfWhichThereAreNoneGiveNoResults) {
-  Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layers));
+  Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layer_count()));
   EXPECT_TRUE(session.generate(std::span<const GenerationRequest>(), 3).empty());
 }
 
 TEST_F(Requests, SayEveryTokenAndTheirEndOnce) {
-  Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layers));
+  Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layer_count()));
   std::vector<GenerationRequest> requests = mixed_requests();
   std::vector<std::vector<TokenId>> said(requests.size());
   std::vector<int> ends(requests.size());

@@ -5,6 +5,7 @@
 #include "engine/model/tensors.h"
 #include "engine/weights/made/random_tensors.h"
 #include "engine/weights/safetensors/checkpoint.h"
+#include "tests/engine/model/memory_tensors.h"
 #include "tests/support/files.h"
 
 namespace gemring {
@@ -13,6 +14,7 @@ namespace {
 using test::contains;
 using test::error_of;
 using test::TemporaryDirectory;
+using test::windows;
 
 const std::string kGolden = std::string(GEMRING_TEST_DATA) + "/golden/";
 
@@ -34,7 +36,7 @@ ModelConfig load(const std::string& json) {
 TEST(ModelConfig, DefaultsAreThoseOfTheFamily) {
   const ModelConfig model = load(config());
   EXPECT_EQ(model.family, "llama");
-  EXPECT_EQ(model.layers, 2);
+  EXPECT_EQ(model.layer_count(), 2);
   EXPECT_EQ(model.hidden, 64);
   EXPECT_EQ(model.heads, 4);
   EXPECT_EQ(model.kv_heads, 4);
@@ -45,7 +47,7 @@ TEST(ModelConfig, DefaultsAreThoseOfTheFamily) {
   EXPECT_FLOAT_EQ(model.norm_epsilon, 1e-6f);
   EXPECT_FALSE(model.tied_embeddings);
   EXPECT_EQ(model.weight_type, DataType::f32);
-  EXPECT_EQ(model.rope, RopeConfig{});
+  EXPECT_EQ(model.ropes, std::vector{RopeConfig()});
   EXPECT_TRUE(model.end_tokens.empty());
 }
 
@@ -72,7 +74,7 @@ TEST(ModelConfig, BothSpellingsOfTheGoldenConfigsAreTheSameModel) {
 
 TEST(ModelConfig, TheGoldenLlama31IsReadWhole) {
   const ModelConfig model = load_model_config(kGolden + "llama-3.1");
-  EXPECT_EQ(model.layers, 5);
+  EXPECT_EQ(model.layer_count(), 5);
   EXPECT_EQ(model.hidden, 96);
   EXPECT_EQ(model.heads, 6);
   EXPECT_EQ(model.kv_heads, 2);
@@ -81,38 +83,38 @@ TEST(ModelConfig, TheGoldenLlama31IsReadWhole) {
   EXPECT_EQ(model.vocab, 320);
   EXPECT_FLOAT_EQ(model.norm_epsilon, 1e-5f);
   EXPECT_EQ(model.weight_type, DataType::bf16);
-  EXPECT_EQ(model.rope.kind, RopeConfig::Kind::llama3);
-  EXPECT_EQ(model.rope.theta, 500000);
-  EXPECT_EQ(model.rope.factor, 8);
-  EXPECT_EQ(model.rope.low_frequency_factor, 1);
-  EXPECT_EQ(model.rope.high_frequency_factor, 4);
-  EXPECT_EQ(model.rope.original_max_positions, 128);
+  EXPECT_EQ(model.ropes.front().kind, RopeConfig::Kind::llama3);
+  EXPECT_EQ(model.ropes.front().theta, 500000);
+  EXPECT_EQ(model.ropes.front().factor, 8);
+  EXPECT_EQ(model.ropes.front().low_frequency_factor, 1);
+  EXPECT_EQ(model.ropes.front().high_frequency_factor, 4);
+  EXPECT_EQ(model.ropes.front().original_max_positions, 128);
   EXPECT_EQ(model.end_tokens, (std::vector<TokenId>{TokenId(2)}));
 }
 
 TEST(ModelConfig, FamiliesDifferInTheirProjections) {
   const ModelConfig qwen2 = load_model_config(kGolden + "qwen2");
-  EXPECT_TRUE(qwen2.qkv_bias);
-  EXPECT_FALSE(qwen2.o_bias || qwen2.mlp_bias || qwen2.qk_norm || qwen2.fused_projections);
+  EXPECT_EQ(qwen2.layers, std::vector(qwen2.layers.size(), LayerShape{.qkv_bias = true}));
+  EXPECT_FALSE(qwen2.fused_projections);
   const ModelConfig qwen3 = load_model_config(kGolden + "qwen3");
-  EXPECT_TRUE(qwen3.qk_norm);
-  EXPECT_FALSE(qwen3.qkv_bias);
+  EXPECT_EQ(qwen3.layers, std::vector(qwen3.layers.size(), LayerShape{.qk_norm = true}));
   EXPECT_TRUE(load_model_config(kGolden + "phi-3.5").fused_projections);
   const ModelConfig biased = load(config(R"("attention_bias":true,"mlp_bias":true)"));
-  EXPECT_TRUE(biased.qkv_bias && biased.o_bias && biased.mlp_bias);
+  EXPECT_EQ(biased.layers, std::vector(2, LayerShape{.qkv_bias = true, .o_bias = true, .mlp_bias = true}));
 }
 
 TEST(ModelConfig, WindowsAreOfTheLayersThatTheFamilySays) {
-  EXPECT_EQ(load_model_config(kGolden + "mistral-sliding").windows, (std::vector<std::int32_t>(4, 24)));
-  EXPECT_TRUE(load_model_config(kGolden + "mistral-nemo").windows.empty());
+  EXPECT_EQ(windows(load_model_config(kGolden + "mistral-sliding")), (std::vector<std::int32_t>(4, 24)));
+  EXPECT_EQ(windows(load_model_config(kGolden + "mistral-nemo")), (std::vector<std::int32_t>(4, kNoWindow)));
   const std::string qwen = R"("model_type":"qwen2","sliding_window":40)";
-  EXPECT_TRUE(load(config(qwen + R"(,"use_sliding_window":false,"max_window_layers":1)")).windows.empty());
-  EXPECT_EQ(load(config(qwen + R"(,"use_sliding_window":true,"max_window_layers":1)")).windows,
+  const std::vector<std::int32_t> none(2, kNoWindow);
+  EXPECT_EQ(windows(load(config(qwen + R"(,"use_sliding_window":false,"max_window_layers":1)"))), none);
+  EXPECT_EQ(windows(load(config(qwen + R"(,"use_sliding_window":true,"max_window_layers":1)"))),
             (std::vector<std::int32_t>{kNoWindow, 40}));
-  EXPECT_EQ(load(config(qwen + R"(,"layer_types":["sliding_attention","full_attention"])")).windows,
+  EXPECT_EQ(windows(load(config(qwen + R"(,"layer_types":["sliding_attention","full_attention"])"))),
             (std::vector<std::int32_t>{40, kNoWindow}));
   // A window as long as the model's range leaves nothing out (Phi-3.5 states 262,144).
-  EXPECT_TRUE(load(config(R"("model_type":"mistral","sliding_window":2048)")).windows.empty());
+  EXPECT_EQ(windows(load(config(R"("model_type":"mistral","sliding_window":2048)"))), none);
 }
 
 TEST(ModelConfig, ARangeThatRopeStretchesIsTheStretchedOne) {
@@ -157,7 +159,7 @@ TEST(ModelConfig, TheRuleOfThumbIs45PercentOfTheLayers) {
   const std::pair<std::int32_t, std::int32_t> table[] = {{32, 14}, {16, 7}, {8, 4}, {2, 1}, {1, 0}};
   for (const auto& [layers, expected] : table) {
     ModelConfig model;
-    model.layers = layers;
+    model.layers.resize(static_cast<std::size_t>(layers));
     EXPECT_EQ(model.rule_of_thumb_filter_layer(), LayerIndex(expected)) << layers;
   }
 }

@@ -34,12 +34,12 @@ std::vector<float> to_floats(const PlainDecoder::Rows& rows) {
 struct Engine {
   Engine(const ModelConfig& config, const MemoryTensors& tensors, const std::vector<int>& at, std::size_t queries = 0)
       : positions(at.begin(), at.end()),
-        rope(inverse_frequencies(config.rope, config.head_dim, 1), positions),
+        ropes(config, 1, positions),
         cache({static_cast<std::size_t>(config.kv_heads), static_cast<std::size_t>(config.head_dim), DataType::f32},
-              LayerIndex(0), config.layers, at.size()),
+              LayerIndex(0), config.layer_count(), at.size()),
         attention(cache, static_cast<std::size_t>(config.heads), at.size()),
         work(config, at.size(), queries == 0 ? at.size() : queries) {
-    for (int i = 0; i < config.layers; ++i) {
+    for (int i = 0; i < config.layer_count(); ++i) {
       const LayerIndex layer(i);
       layers.emplace_back(config, layer,
                           std::make_shared<LayerWeights>(load_layer(tensors, config, layer, LayerPart::whole)));
@@ -47,11 +47,11 @@ struct Engine {
   }
 
   StepRows rows(std::size_t begin, std::size_t end) const {
-    return {std::span(positions).subspan(begin, end - begin), rope.rows(begin, end)};
+    return {std::span(positions).subspan(begin, end - begin), &ropes, begin};
   }
 
   std::vector<GlobalPosition> positions;
-  RopeTable rope;
+  RopeTables ropes;
   KvCache cache;
   LocalAttention attention;
   LayerWorkspace work;
@@ -146,6 +146,48 @@ TEST(LayerStack, AllLayersAtGivenPositions) {
   EXPECT_EQ(calls, (std::vector<std::int32_t>{1, 2, 3}));
 }
 
+/// Three layers of which two have what the bits of `fields` say, each bit by itself in a prefill and in decode.
+ModelConfig mixed_config(unsigned fields) {
+  ModelConfig config = tiny_config();
+  config.ropes.push_back(config.ropes.front());
+  config.ropes.back().theta = 7;
+  for (const std::size_t i : {0u, 2u}) {
+    LayerShape& layer = config.layers[i];
+    if (fields & 1u) layer.window = 3;
+    if (fields & 2u) layer.rope = 1;
+    layer.qkv_bias = fields & 4u;
+    layer.o_bias = fields & 8u;
+    layer.qk_norm = fields & 16u;
+    layer.mlp_bias = fields & 32u;
+  }
+  return config;
+}
+
+TEST(LayerStack, EveryMixtureOfLayerShapesLikeDouble) {
+  for (unsigned fields = 0; fields < 64; ++fields) {
+    const ModelConfig config = mixed_config(fields);
+    const MemoryTensors tensors(config, DataType::f32);
+    const PlainDecoder plain(config, tensors);
+    const auto x = plain.embed(some_ids(11));
+    const auto expected = flat(through_all(plain, x, counted(11)));
+    Engine engine(config, tensors, counted(11));
+    const LayerStack stack(engine.layers);
+    std::vector<float> got = to_floats(x);
+    std::size_t begin = 0;
+    for (const std::size_t length : {6u, 4u, 1u}) {
+      engine.cache.begin_step(std::span(engine.positions).subspan(begin, length));
+      stack.forward(view(got).rows(begin, begin + length), engine.rows(begin, begin + length), length, engine.attention,
+                    engine.work);
+      begin += length;
+    }
+    EXPECT_LT(largest_difference(got, expected), 5 * kTolerance) << "fields " << fields << ": " << describe(config);
+    if (fields == 0) continue;
+    const ModelConfig uniform = mixed_config(0);
+    EXPECT_GT(largest_difference(flat(through_all(PlainDecoder(uniform, tensors), x, counted(11))), expected), 1e-3)
+        << "field " << fields << " does not matter";
+  }
+}
+
 TEST(LayerStack, WantedRowsAreTheLastOnes) {
   const MemoryTensors tensors(tiny_config(), DataType::f32);
   const PlainDecoder plain(tiny_config(), tensors);
@@ -205,8 +247,9 @@ TEST(ScoringLayer, RawProductsOfTheLastQueryWithEveryKey) {
     for (std::size_t i = 0; i < 60; ++i) expected[t] += q[i] * k[t][i / 30 * 10 + i % 10];  // 3 heads of 10 a key head
   }
   Engine engine(tiny_config(), tensors, counted(tokens));
-  const ScoringLayer scoring(tiny_config(), std::make_shared<LayerWeights>(
-                                                load_layer(tensors, tiny_config(), LayerIndex(2), LayerPart::scoring)));
+  const ScoringLayer scoring(
+      tiny_config(), LayerIndex(2),
+      std::make_shared<LayerWeights>(load_layer(tensors, tiny_config(), LayerIndex(2), LayerPart::scoring)));
   std::vector<float> rows = to_floats(x);
   std::vector<float> query(60);
   std::vector<float> scores(tokens);
@@ -215,6 +258,23 @@ TEST(ScoringLayer, RawProductsOfTheLastQueryWithEveryKey) {
   scoring.score(view(rows), engine.rows(0, tokens), query, scores, engine.work);
   EXPECT_LT(largest_difference(scores, expected), 2e-4);
   EXPECT_THROW(scoring.query(view(rows), engine.rows(0, tokens), query, engine.work), InternalError);
+}
+
+TEST(ScoringLayer, TurnsByTheRopeOfItsLayer) {
+  const ModelConfig config = mixed_config(2 + 4 + 16);
+  const MemoryTensors tensors(config, DataType::f32);
+  const PlainDecoder plain(config, tensors);
+  const auto x = plain.embed(some_ids(9));
+  for (const int layer : {1, 2}) {
+    Engine engine(config, tensors, counted(9));
+    const ScoringLayer scoring(
+        config, LayerIndex(layer),
+        std::make_shared<LayerWeights>(load_layer(tensors, config, LayerIndex(layer), LayerPart::scoring)));
+    std::vector<float> rows = to_floats(x);
+    std::vector<float> query(60);
+    scoring.query(view(rows).rows(8, 9), engine.rows(8, 9), query, engine.work);
+    EXPECT_LT(largest_difference(query, plain.projected(layer, "q", x, counted(9)).back()), kTolerance) << layer;
+  }
 }
 
 TEST(OutputHead, TiedAndUntied) {

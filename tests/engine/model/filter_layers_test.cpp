@@ -10,7 +10,7 @@ namespace {
 ModelConfig shaped(std::int32_t layers, std::int32_t hidden, std::int32_t ffn, std::int32_t kv_heads,
                    std::int32_t vocab) {
   ModelConfig config;
-  config.layers = layers;
+  config.layers.resize(static_cast<std::size_t>(layers));
   config.hidden = hidden;
   config.ffn = ffn;
   config.heads = 32;

@@ -6,6 +6,7 @@
 
 #include "engine/base/error.h"
 #include "engine/model/model_files.h"
+#include "tests/engine/model/memory_tensors.h"
 #include "tests/support/gguf.h"
 
 namespace gemring {
@@ -16,6 +17,7 @@ using test::contains;
 using test::error_of;
 using test::GgufBuilder;
 using test::TemporaryDirectory;
+using test::windows;
 
 /// The pairs and the one tensor that a config is read from: 2 layers of 4 heads of 4, vocabulary of 5.
 GgufBuilder smallest(const std::string& architecture = "llama") {
@@ -54,15 +56,15 @@ TEST(GgufConfig, TheSmallestFileHasTheDefaults) {
   const ModelConfig model = load(smallest());
   EXPECT_EQ(model.family, "llama");
   EXPECT_EQ(model.naming, TensorNaming::gguf);
-  EXPECT_EQ(model.layers, 2);
+  EXPECT_EQ(model.layer_count(), 2);
   EXPECT_EQ(model.kv_heads, 4);
   EXPECT_EQ(model.head_dim, 4);
   EXPECT_EQ(model.vocab, 5);
   EXPECT_EQ(model.max_positions, 64);
   EXPECT_TRUE(model.tied_embeddings);  // no output.weight
-  EXPECT_EQ(model.rope.theta, 10000);
-  EXPECT_EQ(model.rope.pairs, RopeConfig::Pairs::interleaved);
-  EXPECT_EQ(load(smallest("qwen2")).rope.pairs, RopeConfig::Pairs::half_split);
+  EXPECT_EQ(model.ropes.front().theta, 10000);
+  EXPECT_EQ(model.ropes.front().pairs, RopeConfig::Pairs::interleaved);
+  EXPECT_EQ(load(smallest("qwen2")).ropes.front().pairs, RopeConfig::Pairs::half_split);
 }
 
 TEST(GgufConfig, TensorsTellBiasesAndTheOutput) {
@@ -71,10 +73,10 @@ TEST(GgufConfig, TensorsTellBiasesAndTheOutput) {
       .tensor("blk.0.attn_q.bias", {16}, 0, std::string(16 * 4, '\0'));
   const ModelConfig model = load(file);
   EXPECT_FALSE(model.tied_embeddings);
-  EXPECT_TRUE(model.qkv_bias);
-  EXPECT_FALSE(model.o_bias);
-  EXPECT_TRUE(load(smallest("qwen2")).qkv_bias);
-  EXPECT_TRUE(load(smallest("qwen3")).qk_norm);
+  EXPECT_TRUE(model.layers[0].qkv_bias);
+  EXPECT_FALSE(model.layers[0].o_bias);
+  EXPECT_TRUE(load(smallest("qwen2")).layers[1].qkv_bias);
+  EXPECT_TRUE(load(smallest("qwen3")).layers[1].qk_norm);
 }
 
 TEST(GgufConfig, EndTokensAreThoseOfTheTokenizer) {
@@ -89,26 +91,26 @@ TEST(GgufConfig, EndTokensAreThoseOfTheTokenizer) {
 TEST(GgufConfig, RopeScalings) {
   GgufBuilder freqs = smallest();
   freqs.tensor("rope_freqs.weight", {2}, 0, floats({1, 8}));
-  EXPECT_EQ(load(freqs).rope.divisors, (std::vector<float>{1, 8}));
+  EXPECT_EQ(load(freqs).ropes.front().divisors, (std::vector<float>{1, 8}));
 
   GgufBuilder linear = smallest();
   linear.text("llama.rope.scaling.type", "linear").pair("llama.rope.scaling.factor", test::kF32, floats({4}));
-  EXPECT_EQ(load(linear).rope.kind, RopeConfig::Kind::linear);
+  EXPECT_EQ(load(linear).ropes.front().kind, RopeConfig::Kind::linear);
   EXPECT_EQ(load(linear).max_positions, 256);
 
   GgufBuilder yarn = smallest();
   yarn.text("llama.rope.scaling.type", "yarn")
       .pair("llama.rope.scaling.factor", test::kF32, floats({4}))
       .count("llama.rope.scaling.original_context_length", 16);
-  EXPECT_EQ(load(yarn).rope.kind, RopeConfig::Kind::yarn);
-  EXPECT_NEAR(load(yarn).rope.attention_factor, 1.138629, 1e-6);
+  EXPECT_EQ(load(yarn).ropes.front().kind, RopeConfig::Kind::yarn);
+  EXPECT_NEAR(load(yarn).ropes.front().attention_factor, 1.138629, 1e-6);
   EXPECT_EQ(load(yarn).max_positions, 64);
 
   GgufBuilder longrope = smallest("phi3");
   longrope.count("phi3.rope.scaling.original_context_length", 16)
       .tensor("rope_factors_short.weight", {2}, 0, floats({1, 1.5f}))
       .tensor("rope_factors_long.weight", {2}, 0, floats({2, 30}));
-  const RopeConfig rope = load(longrope).rope;
+  const RopeConfig rope = load(longrope).ropes.front();
   EXPECT_EQ(rope.long_divisors, (std::vector<float>{2, 30}));
   EXPECT_EQ(rope.original_max_positions, 16);
   EXPECT_NEAR(rope.attention_factor, std::sqrt(1.5), 1e-6);  // sqrt(1 + ln 4 / ln 16)
@@ -190,10 +192,10 @@ TEST(GgufConfig, ANumberPerLayerIsThatNumberWhereAllAreEqual) {
 TEST(GgufConfig, ASlidingWindowIsOfEveryLayer) {
   GgufBuilder file = smallest("phi3");
   file.count("phi3.attention.sliding_window", 20);
-  EXPECT_EQ(load(file).windows, (std::vector<std::int32_t>{20, 20}));
+  EXPECT_EQ(windows(load(file)), (std::vector<std::int32_t>{20, 20}));
   GgufBuilder beyond = smallest("phi3");
   beyond.count("phi3.attention.sliding_window", 64);
-  EXPECT_TRUE(load(beyond).windows.empty());
+  EXPECT_EQ(windows(load(beyond)), std::vector<std::int32_t>(2, kNoWindow));
 }
 
 TEST(GgufConfig, WhatIsNotSupportedIsNamed) {

@@ -75,7 +75,7 @@ class MemoryTensors final : public TensorSource {
 inline ModelConfig tiny_config() {
   ModelConfig config;
   config.family = "llama";
-  config.layers = 3;
+  config.layers.resize(3);
   config.hidden = 20;
   config.heads = 6;
   config.kv_heads = 2;
@@ -84,8 +84,15 @@ inline ModelConfig tiny_config() {
   config.vocab = 17;
   config.max_positions = 4096;
   config.norm_epsilon = 1e-3f;
-  config.rope.theta = 100;
+  config.ropes.front().theta = 100;
   return config;
+}
+
+/// Of each layer.
+inline std::vector<std::int32_t> windows(const ModelConfig& config) {
+  std::vector<std::int32_t> windows;
+  for (const LayerShape& layer : config.layers) windows.push_back(layer.window);
+  return windows;
 }
 
 }  // namespace gemring::test

@@ -1,5 +1,6 @@
 #include "tests/engine/model/plain_decoder.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace gemring::test {
@@ -26,13 +27,29 @@ Row PlainDecoder::times(const std::string& weight, const Row& x) const {
   return out;
 }
 
+Row PlainDecoder::project(const std::string& projection, const Row& x, bool has_bias) const {
+  Row out = times(projection + ".weight", x);
+  if (!has_bias) return out;
+  const auto& bias = tensors_.values(projection + ".bias");
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] += static_cast<double>(bias[i]);
+  return out;
+}
+
+void PlainDecoder::norm_heads(Row& heads, const std::string& weight) const {
+  const auto head_dim = static_cast<std::ptrdiff_t>(config_.head_dim);
+  for (auto head = heads.begin(); head != heads.end(); head += head_dim) {
+    const Row normed = norm(Row(head, head + head_dim), weight);
+    std::copy(normed.begin(), normed.end(), head);
+  }
+}
+
 /// RoFormer, equation 34, with the pairs half a head apart: pair i turns by position * theta^(-2i / head_dim).
-void PlainDecoder::rotate(Row& heads, int position) const {
+void PlainDecoder::rotate(Row& heads, double theta, int position) const {
   const auto head_dim = static_cast<std::size_t>(config_.head_dim);
   for (std::size_t begin = 0; begin < heads.size(); begin += head_dim) {
     for (std::size_t i = 0; i < head_dim / 2; ++i) {
       const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(head_dim);
-      const double angle = position * std::pow(config_.rope.theta, exponent);
+      const double angle = position * std::pow(theta, exponent);
       const double a = heads[begin + i];
       const double b = heads[begin + i + head_dim / 2];
       heads[begin + i] = a * std::cos(angle) - b * std::sin(angle);
@@ -41,20 +58,20 @@ void PlainDecoder::rotate(Row& heads, int position) const {
   }
 }
 
-Row PlainDecoder::attend(const Row& q, const Rows& k, const Rows& v, std::size_t visible) const {
+Row PlainDecoder::attend(const Row& q, const Rows& k, const Rows& v, std::size_t begin, std::size_t end) const {
   const auto head_dim = static_cast<std::size_t>(config_.head_dim);
   const auto group = static_cast<std::size_t>(config_.heads / config_.kv_heads);
   Row out(q.size());
   for (std::size_t h = 0; h < q.size() / head_dim; ++h) {
     const std::size_t shared = h / group * head_dim;  // of the key head
-    std::vector<double> weights(visible);
+    std::vector<double> weights(end);
     double sum = 0;
-    for (std::size_t t = 0; t < visible; ++t) {
+    for (std::size_t t = begin; t < end; ++t) {
       double score = 0;
       for (std::size_t d = 0; d < head_dim; ++d) score += q[h * head_dim + d] * k[t][shared + d];
       sum += weights[t] = std::exp(score / std::sqrt(static_cast<double>(head_dim)));
     }
-    for (std::size_t t = 0; t < visible; ++t) {
+    for (std::size_t t = begin; t < end; ++t) {
       for (std::size_t d = 0; d < head_dim; ++d) out[h * head_dim + d] += weights[t] / sum * v[t][shared + d];
     }
   }
@@ -64,10 +81,14 @@ Row PlainDecoder::attend(const Row& q, const Rows& k, const Rows& v, std::size_t
 Rows PlainDecoder::projected(int index, const std::string& kind, const Rows& x,
                              const std::vector<int>& positions) const {
   const std::string prefix = "model.layers." + std::to_string(index) + ".";
+  const LayerShape& shape = config_.layer(LayerIndex(index));
   Rows out;
   for (std::size_t t = 0; t < x.size(); ++t) {
-    out.push_back(times(prefix + "self_attn." + kind + "_proj.weight", norm(x[t], prefix + "input_layernorm.weight")));
-    if (kind != "v") rotate(out.back(), positions[t]);
+    out.push_back(
+        project(prefix + "self_attn." + kind + "_proj", norm(x[t], prefix + "input_layernorm.weight"), shape.qkv_bias));
+    if (kind == "v") continue;
+    if (shape.qk_norm) norm_heads(out.back(), prefix + "self_attn." + kind + "_norm.weight");
+    rotate(out.back(), config_.ropes[shape.rope].theta, positions[t]);
   }
   return out;
 }
@@ -77,16 +98,19 @@ Rows PlainDecoder::layer(int index, const Rows& x, const std::vector<int>& posit
   const Rows q = projected(index, "q", x, positions);
   const Rows k = projected(index, "k", x, positions);
   const Rows v = projected(index, "v", x, positions);
+  const LayerShape& shape = config_.layer(LayerIndex(index));
   Rows out = x;
+  std::size_t begin = 0;
   for (std::size_t t = 0; t < x.size(); ++t) {
     Row& row = out[t];
-    const Row attended = times(prefix + "self_attn.o_proj.weight", attend(q[t], k, v, t + 1));
+    while (positions[t] - positions[begin] >= shape.window) ++begin;
+    const Row attended = project(prefix + "self_attn.o_proj", attend(q[t], k, v, begin, t + 1), shape.o_bias);
     for (std::size_t i = 0; i < row.size(); ++i) row[i] += attended[i];
     const Row normed = norm(row, prefix + "post_attention_layernorm.weight");
-    Row gate = times(prefix + "mlp.gate_proj.weight", normed);
-    const Row up = times(prefix + "mlp.up_proj.weight", normed);
+    Row gate = project(prefix + "mlp.gate_proj", normed, shape.mlp_bias);
+    const Row up = project(prefix + "mlp.up_proj", normed, shape.mlp_bias);
     for (std::size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1 + std::exp(-gate[i]));
-    const Row down = times(prefix + "mlp.down_proj.weight", gate);
+    const Row down = project(prefix + "mlp.down_proj", gate, shape.mlp_bias);
     for (std::size_t i = 0; i < row.size(); ++i) row[i] += down[i];
   }
   return out;

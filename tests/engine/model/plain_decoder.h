@@ -1,4 +1,5 @@
-// A decoder of the Llama family in double, token by token and without any cache: the reference of the engine's.
+// A decoder in double, token by token and without any cache: what a LayerShape means, and the reference of the
+// engine's.
 #pragma once
 
 #include <string>
@@ -18,10 +19,10 @@ class PlainDecoder {
   /// Rows of the embedding table.
   Rows embed(const std::vector<int>& ids) const;
 
-  /// One decoder layer; row i stands at positions[i], and sees rows 0..i.
+  /// One decoder layer; row i stands at positions[i], and sees of rows 0..i those in the layer's window.
   Rows layer(int index, const Rows& x, const std::vector<int>& positions) const;
 
-  /// The same rows' queries or keys ("q" or "k") in that layer, rotated.
+  /// The same rows' queries, keys or values ("q", "k", "v") in that layer: queries and keys normed and rotated.
   Rows projected(int index, const std::string& kind, const Rows& x, const std::vector<int>& positions) const;
 
   /// Of one row.
@@ -29,9 +30,11 @@ class PlainDecoder {
 
  private:
   Row norm(const Row& x, const std::string& weight) const;
-  Row times(const std::string& weight, const Row& x) const;  // W x
-  void rotate(Row& heads, int position) const;
-  Row attend(const Row& q, const Rows& k, const Rows& v, std::size_t visible) const;
+  Row times(const std::string& weight, const Row& x) const;                       // W x
+  Row project(const std::string& projection, const Row& x, bool has_bias) const;  // W x + b
+  void norm_heads(Row& heads, const std::string& weight) const;
+  void rotate(Row& heads, double theta, int position) const;
+  Row attend(const Row& q, const Rows& k, const Rows& v, std::size_t begin, std::size_t end) const;
 
   ModelConfig config_;
   const MemoryTensors& tensors_;

@@ -88,7 +88,7 @@ TEST(MachinesFrom, ASlowerRankOfTheSameKindHasALowerSpeed) {
 
 TEST(LayerSlice, TimesLayersOfTheModelsShape) {
   ModelConfig config;
-  config.layers = 3;
+  config.layers.resize(3);
   config.hidden = 64;
   config.heads = 4;
   config.kv_heads = 2;

@@ -12,15 +12,15 @@ namespace {
 
 TEST(BenchWork, TheFirstTokenTakesTheFirstPassAndThePrefill) {
   const PlanInputs inputs = small_inputs();
-  const auto costs = rank_costs(default_plan(1, Method::gemfilter, inputs.model.layers), inputs);
+  const auto costs = rank_costs(default_plan(1, Method::gemfilter, inputs.model.layer_count()), inputs);
   // As in tests/distributed/plan/cost_test.cpp (OneRanksWork).
   EXPECT_EQ(flop_to_first_token(costs), (13728 + 4224 + 1760 + 256) + (2 * (4992 + 640) + 1024 + 992 + 256 + 320));
 }
 
 TEST(BenchWork, RanksShareTheWorkOfOne) {
   const PlanInputs inputs = small_inputs();
-  const auto one = rank_costs(default_plan(1, Method::full, inputs.model.layers), inputs);
-  const auto three = rank_costs(default_plan(3, Method::full, inputs.model.layers), inputs);
+  const auto one = rank_costs(default_plan(1, Method::full, inputs.model.layer_count()), inputs);
+  const auto three = rank_costs(default_plan(3, Method::full, inputs.model.layer_count()), inputs);
   EXPECT_EQ(flop_to_first_token(one), flop_to_first_token(three));
 }
 
@@ -33,7 +33,8 @@ TEST(BenchWork, EveryStepReadsAllWeightsButOfTheEmbeddingOneRow) {
 
 TEST(BenchWork, AWindowBoundsTheKeysThatAreRead) {
   PlanInputs inputs = small_inputs();
-  inputs.model.windows = {2, kNoWindow, 13};
+  inputs.model.layers[0].window = 2;
+  inputs.model.layers[2].window = 13;
   EXPECT_EQ(decode_bytes(inputs.model, inputs.tensors, DataType::f32, 11, 3),
             3 * 8384 + (3 * 2 + (12 + 13 + 14) + (12 + 13 + 13)) * 64);
 }

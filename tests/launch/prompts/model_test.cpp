@@ -9,7 +9,7 @@ namespace {
 
 ModelConfig with_layers(std::int32_t layers) {
   ModelConfig config;
-  config.layers = layers;
+  config.layers.resize(static_cast<std::size_t>(layers));
   return config;
 }
 
@@ -55,7 +55,7 @@ TEST(OpenModel, TheDemoModelOpensAndNamesItsFingerprint) {
   Options options;
   options.model_directory = GEMRING_DEMO_MODEL;
   const OpenModel model = open_model(job, options);
-  EXPECT_GT(model.config.layers, 0);
+  EXPECT_GT(model.config.layer_count(), 0);
   EXPECT_NE(model.weights->fingerprint(), 0u);
   EXPECT_EQ(fingerprint_text(0x12ab), "0x00000000000012ab");
 }
