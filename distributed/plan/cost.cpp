@@ -126,7 +126,9 @@ void Coster::filter() {
   const std::int32_t own = shards.size(member);
   const double layers = inputs_.filter_layer.value();  // whole ones; of layer r only keys, one query and scores
 
-  cost_.filter.kv_cache_bytes = terms_.keys_values(own, inputs_.kv_type);  // one layer's
+  cost_.filter.kv_cache_bytes = terms_.cache(LayerIndex(0), own);  // of one layer at a time, the largest
+  for (LayerIndex layer(1); layer < inputs_.filter_layer; ++layer)
+    cost_.filter.kv_cache_bytes = std::max(cost_.filter.kv_cache_bytes, terms_.cache(layer, own));
   const std::int64_t queries = queries_at_a_time(own, group);
   cost_.filter.activation_bytes = terms_.layers(own, queries) + terms_.rotations(own);
   if (group == 1) {
@@ -206,7 +208,8 @@ void Coster::stage_memory(const StagePlan& stage, const std::vector<ZigzagShards
   const std::int32_t cached = prompt + (inputs_.max_new_tokens + group - 1) / group;
 
   PhaseMemory& memory = cost_.stage;
-  memory.kv_cache_bytes = static_cast<std::uint64_t>(stage.layers()) * terms_.keys_values(cached, inputs_.kv_type);
+  for (LayerIndex layer = stage.first_layer; layer < stage.end_layer; ++layer)
+    memory.kv_cache_bytes += terms_.cache(layer, cached);
   memory.kv_cache_bytes *= static_cast<std::uint64_t>(std::max(inputs_.parallel, 1));
   const std::int64_t queries = queries_at_a_time(rows, group);
   memory.activation_bytes = terms_.layers(rows, queries) + terms_.rotations(prompt + inputs_.max_new_tokens);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "distributed/plan/message_types.h"
+#include "engine/base/check.h"
 #include "engine/kernels/attention.h"
 #include "engine/kernels/linear.h"
 #include "engine/kernels/normed_input.h"
@@ -44,6 +45,14 @@ std::uint64_t MemoryTerms::matrix(std::int64_t rows, std::int64_t cols, DataType
 
 std::uint64_t MemoryTerms::keys_values(std::int64_t tokens, DataType type) const {
   return 2 * matrix(tokens, model_.kv_width(), type);
+}
+
+std::uint64_t MemoryTerms::cache(LayerIndex layer, std::int64_t tokens) const {
+  switch (model_.layer(layer).mixer) {
+    case Mixer::attention:
+      return keys_values(tokens, inputs_.kv_type);
+  }
+  GEMRING_CHECK(false, "mixer {}", static_cast<int>(model_.layer(layer).mixer));
 }
 
 std::uint64_t MemoryTerms::rotations(std::int64_t positions) const {

@@ -17,6 +17,7 @@ class MemoryTerms {
   static std::uint64_t matrix(std::int64_t rows, std::int64_t cols, DataType type = DataType::f32);
 
   std::uint64_t keys_values(std::int64_t tokens, DataType type) const;  // of one layer
+  std::uint64_t cache(LayerIndex layer, std::int64_t tokens) const;     // KvCache of that layer
   std::uint64_t rotations(std::int64_t positions) const;                // RopeTables
   std::uint64_t partials(std::int64_t queries) const;  // o, m, l of softmax states that are not finished
 

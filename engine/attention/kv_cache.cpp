@@ -46,6 +46,11 @@ std::size_t KvCache::offset(LayerIndex layer, std::size_t token) const {
   return (static_cast<std::size_t>(slot) * capacity_ + token) * shape_.bytes_per_token();
 }
 
+KvSegment KvCache::segment(LayerIndex layer, std::size_t index) const {
+  GEMRING_CHECK(index == 0, "segment {} of one", index);
+  return {all(layer), positions_};
+}
+
 KeysValues KvCache::all(LayerIndex layer) const {
   const std::size_t at = offset(layer, 0);
   return {shape_.type, keys_.data() + at, values_.data() + at, positions_.size(), shape_.kv_heads, shape_.head_dim};

@@ -1,43 +1,32 @@
-// Keys and values of one rank's share of one sequence, for a range of layers.
+// Keys and values of one rank's share of one sequence, for a range of layers, in one segment a layer.
 #pragma once
 
 #include <cstddef>
 #include <span>
 #include <vector>
 
+#include "engine/attention/kv_segments.h"
 #include "engine/base/types.h"
-#include "engine/kernels/kernel_table.h"
 #include "engine/tensor/buffer.h"
 #include "engine/tensor/view.h"
 
 namespace gemring {
 
-struct KvShape {
-  std::size_t kv_heads = 0;
-  std::size_t head_dim = 0;
-  DataType type = DataType::f32;  // f32 or bf16 (round to nearest even)
-
-  std::size_t bytes_per_token() const {
-    return kv_heads * head_dim * bytes_per_element(type);
-  }  // of K or of V, one layer
-};
-
-/// The tokens' positions are the same in every layer and ascend. Memory is allocated once, for `capacity` tokens.
-class KvCache {
+/// Every layer holds the same positions. Memory is allocated once, for `capacity` tokens.
+class KvCache final : public KvSegments {
  public:
   KvCache(const KvShape& shape, LayerIndex first_layer, std::int32_t layers, std::size_t capacity);
 
-  /// Makes room for a step's tokens; their keys and values are undefined until written in each layer.
-  void begin_step(std::span<const GlobalPosition> positions);
+  const KvShape& shape() const override { return shape_; }
+  std::size_t most_segments() const override { return 1; }
+  std::size_t segment_count(LayerIndex) const override { return 1; }
+  KvSegment segment(LayerIndex layer, std::size_t index) const override;
+  void begin_step(std::span<const GlobalPosition> positions) override;
+  void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
 
-  /// Rows count from the beginning of the current step.   k, v: [tokens, kv_heads, head_dim]
-  void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v);
-
-  /// All tokens so far, the current step's included.
+  /// The one segment's parts, for those who send them whole.
   KeysValues all(LayerIndex layer) const;
-
   std::span<const GlobalPosition> positions() const { return positions_; }
-  const KvShape& shape() const { return shape_; }
 
   /// A cache of one layer goes on to another one with the same tokens (the filter pass keeps one layer alive at a
   /// time).

@@ -5,26 +5,30 @@
 #include <vector>
 
 #include "engine/attention/attention.h"
-#include "engine/attention/kv_cache.h"
+#include "engine/attention/kv_segments.h"
 #include "engine/kernels/attention.h"
 
 namespace gemring {
 
 class LocalAttention : public Attention {
  public:
-  /// `heads` query heads; at most `max_queries` in one call. The cache is the caller's and outlives this.
-  LocalAttention(KvCache& cache, std::size_t heads, std::size_t max_queries);
+  /// `heads` query heads; at most `max_queries` in one call. The keys are the caller's and outlive this.
+  LocalAttention(KvSegments& keys, std::size_t heads, std::size_t max_queries);
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
   void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
               std::int32_t window) override;
 
  private:
-  KvCache& cache_;
+  void attend_segments(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+                       std::int32_t window);
+
+  KvSegments& keys_;
   AttentionScratch scratch_;
   std::vector<KeyRange> seen_;  // [max_queries]
   Buffer<float> maxima_;        // [max_queries, heads]
   Buffer<float> sums_;          // [max_queries, heads]
+  Buffer<float> outputs_;       // [max_queries, heads, head_dim], where a layer can have several segments
 };
 
 }  // namespace gemring

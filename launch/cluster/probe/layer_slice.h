@@ -12,7 +12,7 @@ namespace gemring {
 
 class LayerSlice {
  public:
-  /// Layers like the model's first, whose matrices are stored as `type` (bf16 where a row is no whole number of its
+  /// Layers like the model's first, their matrices stored as `type` (bf16 where a row is no whole number of its
   /// blocks), as many as `bytes` hold, one at least and no more than the model has. Wide MLPs are cut to kMostWeights
   /// weights a layer: rates are those of the whole one.
   LayerSlice(const ModelConfig& shape, DataType type, DataType kv_type, std::size_t bytes);

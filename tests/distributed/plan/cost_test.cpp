@@ -88,6 +88,15 @@ TEST(Cost, AWindowBoundsTheKeysOfItsLayersOnly) {
   EXPECT_EQ(cost.decode_flop_per_token, 3 * 1248 + 64 * (2 + 5 + 3) + 320);
 }
 
+TEST(Cost, ARankHoldsTheRotationsOfEveryRope) {
+  PlanInputs inputs = small_inputs();
+  const RankCost one = costs_of_default(1, inputs).at(0);
+  inputs.model.ropes.resize(2);
+  const RankCost two = costs_of_default(1, inputs).at(0);
+  EXPECT_EQ(two.filter.activation_bytes, one.filter.activation_bytes + 11 * 4 * 4);  // cos and sin of 2 pairs
+  EXPECT_EQ(two.stage.activation_bytes, one.stage.activation_bytes + (4 + 3) * 4 * 4);
+}
+
 TEST(Cost, AFilteringRankAndStagesHoldTheirLayersOnly) {
   const auto costs = costs_of_default(3, small_inputs());
   EXPECT_EQ(costs[0].weights_bytes, 640u + 2560u + 32u + 512u + 256u);  // layer 1: input norm, q, k
