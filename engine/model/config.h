@@ -60,7 +60,7 @@ struct ModelConfig {
   bool fused_projections = false;        // q, k, v rows in one tensor, and gate, up
   DataType weight_type = DataType::f32;  // torch_dtype / dtype; files may differ per tensor
   TensorNaming naming = TensorNaming::hugging_face;
-  std::vector<RopeConfig> ropes{1};  // one or more; LayerShape::rope chooses
+  std::vector<RopeConfig> ropes = std::vector<RopeConfig>(1);  // one or more; LayerShape::rope chooses
   // without repeats: the eos of the files, and what their tokenizer names so (end_tokens.h)
   std::vector<TokenId> end_tokens;
 

@@ -80,6 +80,14 @@ void DecoderLayer::project_queries(LinearInput& normed, const StepRows& rows, st
 void DecoderLayer::forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
                            LayerWorkspace& work) const {
   const TraceSpan span("layer", SpanKind::other, x.rows(), layer_);
+  switch (shape_.mixer) {
+    case Mixer::attention:
+      return forward_attention(x, rows, wanted, attention, work);
+  }
+}
+
+void DecoderLayer::forward_attention(MatrixView<float> x, const StepRows& rows, std::size_t wanted,
+                                     Attention& attention, LayerWorkspace& work) const {
   const bool with_queries = wanted == x.rows() && wanted <= work.max_queries();  // made of the same normalised rows
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto k = work.keys(end - begin);

@@ -96,6 +96,9 @@ class DecoderLayer {
                LayerWorkspace& work) const;
 
  private:
+  /// forward() of a layer whose mixer is attention.
+  void forward_attention(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
+                         LayerWorkspace& work) const;
   void project_queries(LinearInput& normed, const StepRows& rows, std::size_t begin, HeadsView<float> q,
                        LayerWorkspace& work) const;
   /// The same for as many rows as the workspace has queries for; they are there already where `has_queries`.
