@@ -24,9 +24,7 @@ struct BlockTransfer {
 
 PassKv::PassKv(const RingParts& parts)
     : RingPass(parts),
-      o_(query_elements(parts.max_queries)),
-      m_(parts.max_queries * parts.heads),
-      l_(parts.max_queries * parts.heads),
+      state_(parts.max_queries, parts.heads, parts.cache.shape().head_dim),
       own_message_(key_elements(parts.max_keys), parts.cache.shape().type, parts.types.keys) {
   const DataType cached = parts.cache.shape().type;
   if (is_block_type(parts.types.keys))
@@ -62,9 +60,7 @@ KeysValues PassKv::readable(const Block& block) {
 // BEFORE  rank 0: K0   rank 1: K1   rank 2: K2
 // AFTER   rank 0: K2   rank 1: K0   rank 2: K1          (one step)
 void PassKv::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
-  const PartialSoftmax state{{o_.data(), q.tokens(), q.heads(), q.head_dim()},
-                             {m_.data(), q.tokens(), q.heads()},
-                             {l_.data(), q.tokens(), q.heads()}};
+  const PartialSoftmax state = state_.view(q.tokens());
   Block current = own_block(layer);
   for (int step = 0; step < schedule_.members; ++step) {
     const RingStepMark mark(step, schedule_.members);

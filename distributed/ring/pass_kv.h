@@ -25,7 +25,7 @@ class PassKv : public RingPass {
   KeysValues readable(const Block& block);  // by the kernels
   std::size_t block_bytes(std::size_t tokens) const { return row_bytes(parts_.types.keys, key_elements(tokens)); }
 
-  Buffer<float> o_, m_, l_;  // the open state of own queries
+  OwnState state_;
   KeyMessage own_message_;
   Buffer<std::byte> unpacked_;         // of another member, where no kernel reads the message's type
   std::vector<Buffer<std::byte>> in_;  // two blocks

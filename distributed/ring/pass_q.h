@@ -17,7 +17,8 @@ class PassQ : public RingPass {
   QueryMessage queries_out_;
   std::vector<QueryMessage> queries_in_;  // [member]
   Buffer<float> queries_;                 // of one member, where messages are not f32
-  std::vector<PartialMessage> partials_;  // [member]: of this rank's queries against that member's keys
+  OwnState state_;
+  std::vector<PartialMessage> incoming_;  // [member]: of this rank's queries against that member's keys
   std::vector<PartialMessage> outgoing_;  // [member]: of that member's queries against this rank's keys
 };
 

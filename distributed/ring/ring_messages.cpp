@@ -11,20 +11,20 @@ PartialMessage::PartialMessage(std::size_t max_tokens, std::size_t heads, std::s
     : heads_(heads),
       head_dim_(head_dim),
       type_(type),
-      state_(max_tokens * heads * (head_dim + 2)),
+      part_(max_tokens * heads * (head_dim + 2)),
       message_(type == DataType::f32 ? 0 : bytes(max_tokens)) {}
 
-PartialSoftmax PartialMessage::view(std::size_t tokens) {
-  float* m = state_.data() + elements(tokens);
-  return {{state_.data(), tokens, heads_, head_dim_}, {m, tokens, heads_}, {m + tokens * heads_, tokens, heads_}};
+PartialAttention PartialMessage::view(std::size_t tokens) {
+  float* m = part_.data() + elements(tokens);
+  return {{part_.data(), tokens, heads_, head_dim_}, {m, tokens, heads_}, {m + tokens * heads_, tokens, heads_}};
 }
 
 std::span<const std::byte> PartialMessage::packed(std::size_t tokens) {
   if (type_ != DataType::f32) {
     const TraceSpan span("pack message", SpanKind::convert, tokens);
     const std::size_t packed = row_bytes(type_, elements(tokens));
-    narrow(state_.data(), type_, message_.data(), elements(tokens));
-    std::memcpy(message_.data() + packed, state_.data() + elements(tokens), bytes(tokens) - packed);
+    narrow(part_.data(), type_, message_.data(), elements(tokens));
+    std::memcpy(message_.data() + packed, part_.data() + elements(tokens), bytes(tokens) - packed);
   }
   return {message(), bytes(tokens)};
 }
@@ -33,8 +33,8 @@ void PartialMessage::unpack(std::size_t tokens) {
   if (type_ == DataType::f32) return;
   const TraceSpan span("unpack message", SpanKind::convert, tokens);
   const std::size_t packed = row_bytes(type_, elements(tokens));
-  widen(type_, message_.data(), state_.data(), elements(tokens));
-  std::memcpy(state_.data() + elements(tokens), message_.data() + packed, bytes(tokens) - packed);
+  widen(type_, message_.data(), part_.data(), elements(tokens));
+  std::memcpy(part_.data() + elements(tokens), message_.data() + packed, bytes(tokens) - packed);
 }
 
 KeyMessage::KeyMessage(std::size_t max_elements, DataType cached, DataType type)

@@ -11,14 +11,35 @@
 
 namespace gemring {
 
-/// A softmax state whose o, m and l lie one behind the other in memory, and the message that it travels in.
+/// The open softmax state of a member's own queries: what others send is merged into it. It does not travel.
+class OwnState {
+ public:
+  OwnState() = default;
+  OwnState(std::size_t max_tokens, std::size_t heads, std::size_t head_dim)
+      : heads_(heads),
+        head_dim_(head_dim),
+        o_(max_tokens * heads * head_dim),
+        m_(max_tokens * heads),
+        l_(max_tokens * heads) {}
+
+  PartialSoftmax view(std::size_t tokens) {
+    return {{o_.data(), tokens, heads_, head_dim_}, {m_.data(), tokens, heads_}, {l_.data(), tokens, heads_}};
+  }
+
+ private:
+  std::size_t heads_ = 0;
+  std::size_t head_dim_ = 0;
+  Buffer<float> o_, m_, l_;
+};
+
+/// Attention over a part of the keys, whose o, m and l lie one behind the other in memory, and its message.
 class PartialMessage {
  public:
   PartialMessage() = default;
-  /// `type`: of o in the message.
+  /// `type`: of o in the message; m and l are f32.
   PartialMessage(std::size_t max_tokens, std::size_t heads, std::size_t head_dim, DataType type);
 
-  PartialSoftmax view(std::size_t tokens);
+  PartialAttention view(std::size_t tokens);
   /// To send what view() holds: packs it first.
   std::span<const std::byte> packed(std::size_t tokens);
   /// To receive into; unpack() then makes it what view() holds.
@@ -30,14 +51,12 @@ class PartialMessage {
   std::size_t bytes(std::size_t tokens) const {
     return row_bytes(type_, elements(tokens)) + 2 * tokens * heads_ * sizeof(float);
   }
-  std::byte* message() {
-    return type_ == DataType::f32 ? reinterpret_cast<std::byte*>(state_.data()) : message_.data();
-  }
+  std::byte* message() { return type_ == DataType::f32 ? reinterpret_cast<std::byte*>(part_.data()) : message_.data(); }
 
   std::size_t heads_ = 0;
   std::size_t head_dim_ = 0;
   DataType type_ = DataType::f32;
-  Buffer<float> state_;        // o, m, l
+  Buffer<float> part_;         // o, m, l
   Buffer<std::byte> message_;  // o packed, then m, l; none where o travels as f32
 };
 

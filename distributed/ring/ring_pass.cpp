@@ -10,13 +10,23 @@ RingPass::RingPass(const RingParts& parts)
       scratch_(parts.heads, parts.cache.shape().kv_heads, parts.cache.shape().head_dim),
       seen_(parts.max_queries) {}
 
+std::span<const KeyRange> RingPass::seen(const Meeting& meeting, std::size_t queries) {
+  const std::span seen(seen_.data(), queries);
+  find_seen(parts_.chunk.queries(meeting.asker, meeting.layer), parts_.chunk.keys(meeting.holder), meeting.window,
+            seen);
+  return seen;
+}
+
 void RingPass::attend_keys(const Meeting& meeting, HeadsView<const float> q, const KeysValues& kv,
                            const PartialSoftmax& state, StateUse use) {
   const TraceSpan span("attend", SpanKind::attention, q.tokens());
-  const std::span seen(seen_.data(), q.tokens());
-  find_seen(parts_.chunk.queries(meeting.asker, meeting.layer), parts_.chunk.keys(meeting.holder), meeting.window,
-            seen);
-  gemring::attend(q, kv, seen, state, use, scratch_);
+  gemring::attend(q, kv, seen(meeting, q.tokens()), state, use, scratch_);
+}
+
+void RingPass::attend_keys(const Meeting& meeting, HeadsView<const float> q, const KeysValues& kv,
+                           const PartialAttention& part) {
+  const TraceSpan span("attend", SpanKind::attention, q.tokens());
+  attend_part(q, kv, seen(meeting, q.tokens()), part, scratch_);
 }
 
 }  // namespace gemring

@@ -45,9 +45,14 @@ class RingPass {
     int holder = 0;
     std::int32_t window = 0;
   };
+  /// A member's own queries: into the state that is finished when all keys have been met.
   void attend_keys(const Meeting& meeting, HeadsView<const float> q, const KeysValues& kv, const PartialSoftmax& state,
                    StateUse use);
+  /// Another member's queries: what it is sent.
+  void attend_keys(const Meeting& meeting, HeadsView<const float> q, const KeysValues& kv,
+                   const PartialAttention& part);
 
+  std::span<const KeyRange> seen(const Meeting& meeting, std::size_t queries);
   std::size_t query_elements(std::size_t tokens) const { return tokens * parts_.heads * parts_.cache.shape().head_dim; }
   std::size_t key_elements(std::size_t tokens) const {
     return tokens * parts_.cache.shape().kv_heads * parts_.cache.shape().head_dim;

@@ -12,9 +12,14 @@ StripedDecodeAttention::StripedDecodeAttention(KvCache& cache, Communicator& gro
       group_(group),
       heads_(heads),
       scratch_(heads, cache.shape().kv_heads, cache.shape().head_dim),
-      message_((2 * cache.shape().kv_heads + heads) * cache.shape().head_dim) {
-  for (int member = 0; member < group.size(); ++member)
-    partials_.emplace_back(1, heads, cache.shape().head_dim, DataType::f32);
+      message_((2 * cache.shape().kv_heads + heads) * cache.shape().head_dim),
+      parts_(static_cast<std::size_t>(group.size())) {
+  const std::size_t head_dim = cache.shape().head_dim;
+  if (group.member() == 0) state_ = OwnState(1, heads, head_dim);
+  for (int member = 1; member < group.size(); ++member) {
+    if (group.member() == 0 || group.member() == member)
+      parts_[static_cast<std::size_t>(member)] = PartialMessage(1, heads, head_dim, DataType::f32);
+  }
 }
 
 void StripedDecodeAttention::begin_token(GlobalPosition position) {
@@ -53,31 +58,37 @@ void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q, std::int3
   for (int member = 1; member < group_.size(); ++member) {
     transfers.push_back(send<float>(group_, message_.span(), member, MessageKind::queries));
     transfers.push_back(
-        group_.receive(partials_[static_cast<std::size_t>(member)].incoming(1), member, MessageKind::partials));
+        group_.receive(parts_[static_cast<std::size_t>(member)].incoming(1), member, MessageKind::partials));
   }
   if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
-  attend_own_keys(layer, q, window, partials_[0].view(1));
+  const PartialSoftmax state = state_.view(1);
+  {
+    const TraceSpan span("attend", SpanKind::attention, 1);
+    const KeyRange seen = this->seen(window);
+    gemring::attend(q, cache_.all(layer), std::span(&seen, 1), state, StateUse::start, scratch_);
+  }
   wait_all(transfers);
-  for (std::size_t member = 1; member < partials_.size(); ++member)
-    merge(partials_[0].view(1), partials_[member].view(1));
-  finish(partials_[0].view(1), q);
+  for (std::size_t member = 1; member < parts_.size(); ++member) merge(state, parts_[member].view(1));
+  finish(state, q);
 }
 
 void StripedDecodeAttention::answer(LayerIndex layer, std::int32_t window) {
   const std::size_t kv_heads = cache_.shape().kv_heads;
   receive(group_, message_.span(), 0, MessageKind::queries).wait();
   if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
-  PartialMessage& own = partials_[static_cast<std::size_t>(group_.member())];
-  attend_own_keys(layer, message_heads(2 * kv_heads, heads_), window, own.view(1));
+  PartialMessage& own = parts_[static_cast<std::size_t>(group_.member())];
+  {
+    const TraceSpan span("attend", SpanKind::attention, 1);
+    const KeyRange seen = this->seen(window);
+    attend_part(message_heads(2 * kv_heads, heads_), cache_.all(layer), std::span(&seen, 1), own.view(1), scratch_);
+  }
   group_.send(own.packed(1), 0, MessageKind::partials).wait();
 }
 
-void StripedDecodeAttention::attend_own_keys(LayerIndex layer, HeadsView<const float> q, std::int32_t window,
-                                             const PartialSoftmax& state) {
-  const TraceSpan span("attend", SpanKind::attention, q.tokens());
+KeyRange StripedDecodeAttention::seen(std::int32_t window) const {
   KeyRange seen;
   find_seen(std::span(&position_, 1), cache_.positions(), window, std::span(&seen, 1));
-  gemring::attend(q, cache_.all(layer), std::span(&seen, 1), state, StateUse::start, scratch_);
+  return seen;
 }
 
 }  // namespace gemring

@@ -28,7 +28,7 @@ class StripedDecodeAttention : public Attention {
   bool owns_token() const { return position_.value() % group_.size() == group_.member(); }
   void ask(LayerIndex layer, HeadsView<float> q, std::int32_t window);  // the first member
   void answer(LayerIndex layer, std::int32_t window);                   // every other one
-  void attend_own_keys(LayerIndex layer, HeadsView<const float> q, std::int32_t window, const PartialSoftmax& state);
+  KeyRange seen(std::int32_t window) const;                             // of own keys
   HeadsView<float> message_heads(std::size_t offset, std::size_t heads);
 
   KvCache& cache_;
@@ -36,8 +36,9 @@ class StripedDecodeAttention : public Attention {
   std::size_t heads_;
   GlobalPosition position_;
   AttentionScratch scratch_;
-  Buffer<float> message_;                 // k, v [kv_heads, head_dim], then q [heads, head_dim]
-  std::vector<PartialMessage> partials_;  // [member]; elsewhere than on the first member only the own one
+  Buffer<float> message_;              // k, v [kv_heads, head_dim], then q [heads, head_dim]
+  OwnState state_;                     // on the first member
+  std::vector<PartialMessage> parts_;  // [member]; of the others on the first member, elsewhere the own one
 };
 
 }  // namespace gemring

@@ -7,10 +7,11 @@
 
 namespace gemring {
 
-TokenRing::TokenRing(const RingParts& parts) : RingPass(parts) {
-  const std::size_t head_dim = parts.cache.shape().head_dim;
-  const auto partial = [&] { return PartialMessage(parts.max_queries, parts.heads, head_dim, parts.types.outputs); };
-  state_ = PartialMessage(parts.max_queries, parts.heads, head_dim, DataType::f32);  // does not travel
+TokenRing::TokenRing(const RingParts& parts)
+    : RingPass(parts), state_(parts.max_queries, parts.heads, parts.cache.shape().head_dim) {
+  const auto part = [&] {
+    return PartialMessage(parts.max_queries, parts.heads, parts.cache.shape().head_dim, parts.types.outputs);
+  };
   if (parts.group.size() == 1) return;
   const std::size_t elements = query_elements(parts.max_queries);
   if (parts.types.queries != DataType::f32) {
@@ -19,17 +20,17 @@ TokenRing::TokenRing(const RingParts& parts) : RingPass(parts) {
   }
   for (std::size_t i = 0; i < 2; ++i) {
     queries_in_[i] = QueryMessage(elements, parts.types.queries);
-    incoming_[i] = partial();
-    outgoing_[i] = partial();
+    incoming_[i] = part();
+    outgoing_[i] = part();
   }
 }
 
 // Q(s): the queries of member (i - s) mod g.  C(s): attend Q(s) to own keys.  X(s): send Q(s) on, receive Q(s + 1).
-// H(s): send C(s)'s state home to member i - s, receive that of own queries from member i + s.
+// H(s): send C(s)'s part home to member i - s, receive that of own queries from member i + s.
 //     C(s) needs Q(s);  X(s) needs Q(s);  H(s) needs C(s);  so  C(s) || X(s) || H(s - 1),  then wait X(s), H(s - 1).
 // BEFORE  rank 0: Q0   rank 1: Q1   rank 2: Q2
-// AFTER   rank 0: Q2   rank 1: Q0   rank 2: Q1          (one step; from the second on states go home meanwhile)
-// States are merged in the order of steps: that of member i, of i + 1, i + 2, ...
+// AFTER   rank 0: Q2   rank 1: Q0   rank 2: Q1          (one step; from the second on parts go home meanwhile)
+// Parts are merged in the order of steps: that of member i, of i + 1, i + 2, ...
 void TokenRing::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
   const int self = schedule_.member;
   const int members = schedule_.members;
@@ -39,7 +40,7 @@ void TokenRing::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window
     Transfer in;
   };
   std::array<Home, 2> home;
-  const auto take = [&](int step) {  // the state that member i + step gave of own queries
+  const auto take = [&](int step) {  // what member i + step gave of own queries
     const auto slot = static_cast<std::size_t>(step % 2);
     home[slot].in.wait();
     home[slot].out.wait();
@@ -65,11 +66,13 @@ void TokenRing::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window
                                          MessageKind::queries);
       if (tokens > 0) sending = parts_.group.send(message, schedule_.next(), MessageKind::queries);
     }
-    PartialMessage& into = step == 0 ? state_ : outgoing_[slot];
-    attend_keys({layer, asker, self, window}, {current, tokens, q.heads(), q.head_dim()}, kv, into.view(tokens),
-                StateUse::start);
-    if (step > 0) {
-      if (tokens > 0) home[slot].out = parts_.group.send(into.packed(tokens), asker, MessageKind::partials);
+    const Meeting meeting{layer, asker, self, window};
+    const HeadsView<const float> asked{current, tokens, q.heads(), q.head_dim()};
+    if (step == 0) {
+      attend_keys(meeting, asked, kv, state_.view(tokens), StateUse::start);
+    } else {
+      attend_keys(meeting, asked, kv, outgoing_[slot].view(tokens));
+      if (tokens > 0) home[slot].out = parts_.group.send(outgoing_[slot].packed(tokens), asker, MessageKind::partials);
       if (q.tokens() > 0)
         home[slot].in =
             parts_.group.receive(incoming_[slot].incoming(q.tokens()), (self + step) % members, MessageKind::partials);

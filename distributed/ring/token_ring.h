@@ -19,7 +19,7 @@ class TokenRing : public RingPass {
   QueryMessage own_queries_;
   std::array<QueryMessage, 2> queries_in_;  // of the members behind, one step after the other
   Buffer<float> queries_;                   // of one member, where messages are not f32
-  PartialMessage state_;                    // of own queries, merged so far
+  OwnState state_;                          // merged so far
   std::array<PartialMessage, 2> incoming_;  // of own queries against another member's keys
   std::array<PartialMessage, 2> outgoing_;  // of another member's queries against own keys
 };

@@ -85,6 +85,31 @@ void start_empty(const PartialSoftmax& state) {
   std::fill_n(state.l.data(), state.l.rows() * state.l.cols(), 0.0f);
 }
 
+struct Merged {
+  PartialSoftmax state;
+  bool divided = false;  // o by l
+};
+
+void merge_rows(const PartialSoftmax& into, const Merged& other) {
+  const std::size_t heads = into.o.heads();
+  const std::size_t head_dim = into.o.head_dim();
+#pragma omp parallel for schedule(static) if (into.o.tokens() > 1)
+  for (std::size_t row = 0; row < into.o.tokens() * heads; ++row) {
+    float& m = into.m.data()[row];
+    const float their_m = other.state.m.data()[row];
+    const float their_l = other.state.l.data()[row];
+    const float highest = std::max(m, their_m);
+    const float ours = std::exp2(m - highest);
+    const float theirs = std::exp2(their_m - highest);
+    const float of_theirs = other.divided ? their_l * theirs : theirs;
+    float* o = into.o.data() + row * head_dim;
+    const float* p = other.state.o.data() + row * head_dim;
+    for (std::size_t d = 0; d < head_dim; ++d) o[d] = o[d] * ours + p[d] * of_theirs;
+    into.l.data()[row] = into.l.data()[row] * ours + their_l * theirs;
+    m = highest;
+  }
+}
+
 /// One query: its keys are cut into pieces for the threads, and the pieces' states are merged in order.
 void attend_one(HeadsView<const float> q, const KeysValues& all, KeyRange seen_keys, const PartialSoftmax& state,
                 StateUse use, AttentionScratch& scratch) {
@@ -173,21 +198,26 @@ void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyR
   }
 }
 
-void merge(const PartialSoftmax& into, const PartialSoftmax& other) {
-  const std::size_t heads = into.o.heads();
-  const std::size_t head_dim = into.o.head_dim();
-#pragma omp parallel for schedule(static) if (into.o.tokens() > 1)
-  for (std::size_t row = 0; row < into.o.tokens() * heads; ++row) {
-    float& m = into.m.data()[row];
-    const float highest = std::max(m, other.m.data()[row]);
-    const float ours = std::exp2(m - highest);
-    const float theirs = std::exp2(other.m.data()[row] - highest);
-    float* o = into.o.data() + row * head_dim;
-    const float* p = other.o.data() + row * head_dim;
-    for (std::size_t d = 0; d < head_dim; ++d) o[d] = o[d] * ours + p[d] * theirs;
-    into.l.data()[row] = into.l.data()[row] * ours + other.l.data()[row] * theirs;
-    m = highest;
+void attend_part(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyRange> seen,
+                 const PartialAttention& part, AttentionScratch& scratch) {
+  // Rows that see no key are divided by zero, or by the weights of keys that were masked: they are written again.
+  attend(q, kv, seen, {part.o, part.m, part.l}, StateUse::start_and_finish, scratch);
+  const std::size_t heads = part.o.heads();
+#pragma omp parallel for schedule(static) if (q.tokens() > 1)
+  for (std::size_t token = 0; token < q.tokens(); ++token) {
+    if (seen[token].begin < seen[token].end) continue;
+    std::fill_n(part.o.token(token), part.o.stride(), 0.0f);
+    std::fill_n(part.m.data() + token * heads, heads, kNothingSeen);
+    std::fill_n(part.l.data() + token * heads, heads, 0.0f);
   }
+}
+
+void merge(const PartialSoftmax& into, const PartialSoftmax& other) {
+  merge_rows(into, {other, false});
+}
+
+void merge(const PartialSoftmax& into, const PartialAttention& part) {
+  merge_rows(into, {{part.o, part.m, part.l}, true});
 }
 
 void finish(const PartialSoftmax& state, HeadsView<float> out) {

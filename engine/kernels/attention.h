@@ -1,4 +1,5 @@
-// Attention of queries against one shard of keys and values: the softmax state that can be carried on, and its merge.
+// Attention of queries against one shard of keys and values: the softmax state that can be carried on, what travels of
+// it, and their merge.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +16,23 @@
 namespace gemring {
 
 /// Partial softmax of some queries: o = sum of 2^(s - m) v, l = sum of 2^(s - m), where s is the score in units of log2
-/// and m the largest s, or (products of bf16) a whole number that keeps the sums in range. Two states of the same
-/// queries over different keys can be merged, of either kind. f32 always.
+/// and m the largest s, or (products of bf16) a whole number that keeps the sums in range: o and l may then be 2^64
+/// times larger or smaller than the values, so they are f32 always and never rounded. Two states of the same queries
+/// over different keys can be merged, of either kind. A row that has seen no key has m = kNothingSeen, and its o and l
+/// mean nothing.
 struct PartialSoftmax {
   HeadsView<float> o;   // [tokens, heads, head_dim]
   MatrixView<float> m;  // [tokens, heads], contiguous; kNothingSeen where no key was seen
+  MatrixView<float> l;  // [tokens, heads], contiguous
+};
+
+/// Attention of some queries over a part of their keys, in the form that can be rounded and sent: o is o / l of the
+/// state, a mean of values, so it is never larger than the largest value, whatever the scores are. Parts of the same
+/// queries over different keys are merged into a state. A row that has seen no key has o = 0, l = 0 and m =
+/// kNothingSeen, and merges as nothing.
+struct PartialAttention {
+  HeadsView<float> o;   // [tokens, heads, head_dim]
+  MatrixView<float> m;  // [tokens, heads], contiguous; m and l of the state that was divided
   MatrixView<float> l;  // [tokens, heads], contiguous
 };
 
@@ -60,8 +73,15 @@ enum class StateUse {
 void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyRange> seen, const PartialSoftmax& state,
             StateUse use, AttentionScratch& scratch);
 
+/// The same over a part of the keys, which some queries may see nothing of. part.o may not be the queries' memory.
+void attend_part(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyRange> seen,
+                 const PartialAttention& part, AttentionScratch& scratch);
+
 /// into <- merge(into, other), both open.
 void merge(const PartialSoftmax& into, const PartialSoftmax& other);
+
+/// into <- merge(into, part): o and l count 2^(m - the larger m) times, and o of the part l times that.
+void merge(const PartialSoftmax& into, const PartialAttention& part);
 
 /// state.o / l into out (may be state.o's memory).   out: [tokens, heads, head_dim]
 void finish(const PartialSoftmax& state, HeadsView<float> out);

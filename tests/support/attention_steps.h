@@ -18,6 +18,7 @@ struct SequenceShape {
   std::size_t kv_heads = 2;
   std::size_t head_dim = 10;
   std::int32_t window = kNoWindow;
+  float query_scale = 2;  // makes the softmax flat (2) or peaked (40)
 
   KvShape kv(DataType type) const { return {kv_heads, head_dim, type}; }
 };
@@ -28,7 +29,7 @@ class Sequence {
   Sequence(const SequenceShape& shape, LayerIndex layer)
       : shape_(shape),
         layer_(layer),
-        q_(numbers(shape.tokens * shape.heads * shape.head_dim, seed(1), 2)),
+        q_(numbers(shape.tokens * shape.heads * shape.head_dim, seed(1), shape.query_scale)),
         k_(numbers(shape.tokens * shape.kv_heads * shape.head_dim, seed(2))),
         v_(numbers(shape.tokens * shape.kv_heads * shape.head_dim, seed(3))) {}
 

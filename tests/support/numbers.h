@@ -18,15 +18,18 @@ inline std::vector<float> numbers(std::size_t count, std::uint32_t seed, float s
   return values;
 }
 
+/// The larger of two differences; NaN where either is, which std::max would lose.
+inline double larger(double a, double b) {
+  return std::isnan(a) || b <= a ? a : b;
+}
+
 /// The largest difference between two results; NaN where either holds one, so that no comparison with it holds.
 template <class A, class B>
 double largest_difference(const A& a, const B& b) {
   if (std::size(a) != std::size(b)) return std::nan("");
   double largest = 0;
   for (std::size_t i = 0; i < std::size(a); ++i) {
-    const double difference = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
-    if (!(difference <= largest)) largest = difference;
-    if (std::isnan(largest)) return largest;
+    largest = larger(largest, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
   }
   return largest;
 }

@@ -33,7 +33,7 @@ double largest_difference(const std::vector<std::size_t>& lengths, std::size_t n
   const auto run = [&](Attention& attention, const std::vector<GlobalPosition>& own) {
     sequence.write(attention, own);
     const auto expected = Sequence::rows({whole.data(), shape.tokens, shape.heads, shape.head_dim}, own);
-    largest = std::max(largest, test::largest_difference(sequence.attend(attention, own), expected));
+    largest = test::larger(largest, test::largest_difference(sequence.attend(attention, own), expected));
   };
   for (std::size_t c = 0; c < chunks.size(); ++c) run(stage.begin_chunk(c), chunks[c].positions(world().member()));
   for (std::size_t at = prompt; at < shape.tokens; ++at) {

@@ -1,5 +1,6 @@
 #include "distributed/ring/group_attention.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "tests/distributed/ring/whole_sequence.h"
+#include "tests/engine/kernels/use_compute.h"
 
 namespace gemring {
 namespace {
@@ -59,7 +61,7 @@ class Chunked {
   double difference() {
     double largest = 0;
     run([&](std::size_t layer, const std::vector<float>& got, const std::vector<GlobalPosition>& asked) {
-      largest = std::max(largest, largest_difference(got, test::rows_of(expected_[layer], shape_, asked)));
+      largest = test::larger(largest, largest_difference(got, test::rows_of(expected_[layer], shape_, asked)));
     });
     return largest;
   }
@@ -91,6 +93,36 @@ class Chunked {
 
 std::size_t sum(const Lengths& lengths) {
   return std::accumulate(lengths.begin(), lengths.end(), std::size_t{0});
+}
+
+/// Of all that can be combined: what the largest difference from one rank in f32 is asked of.
+struct Combination {
+  Types types;
+  ComputeType products = ComputeType::f32;
+  std::int32_t window = kNoWindow;
+  Lengths lengths;
+
+  std::string text() const {
+    return fmt::format("{} cache, {} messages, products of {}, window {}, {} tokens in {} chunks", name(types.kv),
+                       name(types.message), name(products), window, sum(lengths), lengths.size());
+  }
+};
+
+std::vector<Combination> combinations() {
+  std::vector<ComputeType> products = {ComputeType::f32};
+  if (kernels().attention_tile_bf16 != nullptr) products.push_back(ComputeType::bf16);
+  std::vector<Combination> all;
+  for (const DataType kv : {DataType::f32, DataType::bf16}) {
+    for (const DataType message : {DataType::f32, DataType::bf16, DataType::q8_0}) {
+      for (const ComputeType product : products) {
+        for (const std::int32_t window : {kNoWindow, 24}) {
+          for (const Lengths& lengths : {Lengths{1}, {5}, {64, 3}, {301}})
+            all.push_back({{kv, message}, product, window, lengths});
+        }
+      }
+    }
+  }
+  return all;
 }
 
 class GroupAttentionBy : public testing::TestWithParam<RingVariant> {
@@ -134,14 +166,21 @@ TEST_P(GroupAttentionBy, UnevenSharesAreTheSameAttention) {
   }
 }
 
-TEST_P(GroupAttentionBy, NarrowCachesAndMessagesCostTheirRoundingOnly) {
-  const SequenceShape shape{.heads = 8, .kv_heads = 2, .head_dim = 16};  // whole blocks of 8 bits
-  for (const Lengths& lengths : {Lengths{1}, {5}, {64, 3}, {301}}) {
-    for (const DataType kv : {DataType::f32, DataType::bf16}) {
-      for (const DataType message : {DataType::f32, DataType::bf16, DataType::q8_0})
-        EXPECT_LT(difference(lengths, {kv, message}, shape), test::kRounded)
-            << lengths.front() << " " << name(kv) << " cache, " << name(message) << " messages";
-    }
+TEST_P(GroupAttentionBy, NarrowTypesCostTheirRoundingOnly) {
+  for (const Combination& combination : combinations()) {
+    const SequenceShape shape{.heads = 8, .kv_heads = 2, .head_dim = 16, .window = combination.window};
+    const test::UseCompute use({.many = combination.products});
+    EXPECT_LT(difference(combination.lengths, combination.types, shape), test::kRounded) << combination.text();
+  }
+}
+
+TEST_P(GroupAttentionBy, ScoresOfAnySizeCostTheRoundingOfQueriesAndKeysOnly) {
+  // Scores up to 2^100 apart, which makes what is rounded of queries and keys count 20 times as much.
+  for (const Combination& combination : combinations()) {
+    const SequenceShape shape{
+        .heads = 8, .kv_heads = 2, .head_dim = 16, .window = combination.window, .query_scale = 40};
+    const test::UseCompute use({.many = combination.products});
+    EXPECT_LT(difference(combination.lengths, combination.types, shape), 20 * test::kRounded) << combination.text();
   }
 }
 

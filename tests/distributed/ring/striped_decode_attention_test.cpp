@@ -42,7 +42,7 @@ double decode_difference(const SequenceShape& shape, std::size_t prompt, DataTyp
     for (std::size_t layer = 0; layer < sequences.size(); ++layer) {
       sequences[layer].write(decode, token);
       const auto got = sequences[layer].attend(decode, token);
-      largest = std::max(largest, largest_difference(got, test::rows_of(expected[layer], shape, token)));
+      largest = test::larger(largest, largest_difference(got, test::rows_of(expected[layer], shape, token)));
     }
   }
   return largest;

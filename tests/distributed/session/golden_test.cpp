@@ -109,7 +109,7 @@ TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
                                                          [](float a, float b) { return std::abs(a) < std::abs(b); }));
         double difference = 0;
         for (std::size_t i = 0; i < expected.size(); ++i) {
-          difference = std::max(difference, static_cast<double>(std::abs(result.scores[i] - expected[i])));
+          difference = test::larger(difference, static_cast<double>(std::abs(result.scores[i] - expected[i])));
         }
         EXPECT_LT(difference, kScoreTolerance * largest) << name << ", " << key;
         if (golden_case["gap_at_k"] < kCloseScores * largest) continue;

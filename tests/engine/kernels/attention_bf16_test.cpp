@@ -95,6 +95,10 @@ class Bf16Data {
     attend(q(), kv(begin, end), test::seen_of(seen, begin, end), state.view(), use, scratch_);
   }
 
+  void attend_part(State& part, std::size_t begin, std::size_t end, const std::vector<KeyRange>& seen) {
+    gemring::attend_part(q(), kv(begin, end), test::seen_of(seen, begin, end), part.part(), scratch_);
+  }
+
   State state() const { return {shape_.tokens, shape_.heads(), shape_.head_dim}; }
   std::vector<float> finished(State& state) const {
     std::vector<float> out(state.o.size());
@@ -130,6 +134,28 @@ void expect_in_bounds(const AttentionShape& shape, const std::vector<KeyRange>& 
   Bf16Data data(shape, query_scale);
   const auto expected = data.expected(seen);
   with_every_bf16_kernel([&] { EXPECT_LE(worst(data.attended(seen), expected), 1) << shape.text(); });
+}
+
+TEST(AttentionBf16, PartsAreMeansOfValuesWhereverTheScoresLie) {
+  // Queries that put all scores of a row far above or below the reference of 0, which then stays where it is.
+  for (const float size : {-11.0f, -4.0f, 0.5f, 4.0f, 11.0f, 40.0f}) {
+    const AttentionShape shape{40, 2, 3, 64, 300, DataType::bf16};
+    std::vector<float> q(shape.tokens * shape.heads() * shape.head_dim);
+    for (std::size_t i = 0; i < q.size(); ++i) q[i] = size * (1 + 0.25f * static_cast<float>(i % 3));
+    std::vector<float> k = test::numbers(shape.keys * shape.kv_heads * shape.head_dim, 2);
+    for (float& value : k) value = 0.5f + 0.25f * value;
+    Bf16Data data(shape, q, k);
+    const auto seen = causal(shape.tokens, 260);
+    const auto expected = data.expected(seen);
+    with_every_bf16_kernel([&] {
+      State own = data.state(), part = data.state();
+      data.attend_piece(own, 0, 100, seen, StateUse::start);
+      data.attend_part(part, 100, 300, seen);
+      for (const float o : part.o) EXPECT_LE(std::abs(o), 1) << size;
+      merge(own.view(), part.part());
+      EXPECT_LE(worst(data.finished(own), expected), 1) << size;
+    });
+  }
 }
 
 TEST(AttentionBf16, SetsWithProductsOfBf16HaveAKernelAndComputeChoosesIt) {

@@ -54,6 +54,8 @@ struct State {
             {l.data(), shape.tokens(), shape.heads()}};
   }
 
+  PartialAttention part() { return {view().o, view().m, view().l}; }
+
   HeadsView<float> shape;
   std::vector<float> o, m, l;
 };
@@ -95,6 +97,11 @@ class AttentionData {
   /// Keys [begin, end) into an open state; `seen` counts from the first key of all.
   void attend_piece(State& state, std::size_t begin, std::size_t end, const std::vector<KeyRange>& seen, StateUse use) {
     attend(q(), kv(begin, end), seen_of(seen, begin, end), state.view(), use, scratch_);
+  }
+
+  /// The same by themselves.
+  void attend_part(State& part, std::size_t begin, std::size_t end, const std::vector<KeyRange>& seen) {
+    gemring::attend_part(q(), kv(begin, end), seen_of(seen, begin, end), part.part(), scratch_);
   }
 
   std::vector<float> finished(State& state) const {

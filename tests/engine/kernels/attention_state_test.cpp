@@ -110,6 +110,84 @@ TEST(AttentionState, AWorkedMerge) {
   EXPECT_EQ(into.o, (std::vector<float>{2, 1}));
 }
 
+TEST(AttentionState, AWorkedMergeOfAPart) {
+  // As above, with the outputs of the second one divided by its l: 3 / 1.5.
+  State into(1, 1, 2), other(1, 1, 2);
+  into.o = {4, 8}, into.m = {1}, into.l = {2};
+  other.o = {2, 0}, other.m = {3}, other.l = {1.5f};
+  merge(into.view(), other.part());
+  EXPECT_EQ(into.o, (std::vector<float>{4, 2}));
+  EXPECT_EQ(into.m, std::vector<float>{3});
+  EXPECT_EQ(into.l, std::vector<float>{2});
+}
+
+TEST(AttentionState, PartsMergedInAnyOrderEqualOneCall) {
+  for (const AttentionShape& shape : shapes()) {
+    AttentionData data(shape);
+    const auto seen = causal(shape.tokens, 300 - shape.tokens);
+    const std::vector<double> expected = data.expected(seen);
+    with_every_isa([&] {
+      const auto part = [&](std::size_t begin, std::size_t end) {
+        State part = data.state();
+        data.attend_part(part, begin, end, seen);
+        return part;
+      };
+      State first = part(0, 110), second = part(110, 270), third = part(270, 300), none = part(300, 300);
+      State own = data.state();
+      data.attend_piece(own, 270, 300, seen, StateUse::start);
+      for (State* other : {&none, &second, &first}) merge(own.view(), other->part());
+      EXPECT_LT(largest_difference(data.finished(own), expected), kAttentionTolerance) << shape.text();
+      State empty = data.state();
+      data.attend_piece(empty, 0, 0, seen, StateUse::start);
+      for (State* other : {&first, &third, &second, &none}) merge(empty.view(), other->part());
+      EXPECT_LT(largest_difference(data.finished(empty), expected), kAttentionTolerance) << shape.text();
+    });
+  }
+}
+
+TEST(AttentionState, APartsRowsWithoutAKeyAreZeros) {
+  for (const AttentionShape& shape : shapes()) {
+    AttentionData data(shape);
+    std::vector<KeyRange> seen = causal(shape.tokens, 100);  // the first of 100 or more keys in front of the part
+    with_every_isa([&] {
+      State part = data.state();
+      data.attend_part(part, 130, 300, seen);
+      const std::size_t heads = shape.heads();
+      for (std::size_t token = 0; token < shape.tokens; ++token) {
+        const bool sees = 100 + token + 1 > 130;
+        const auto largest = [&](const std::vector<float>& all, std::size_t of_token) {
+          double largest = 0;
+          for (std::size_t i = token * of_token; i < (token + 1) * of_token; ++i)
+            largest = test::larger(largest, static_cast<double>(std::abs(all[i])));
+          return largest;
+        };
+        EXPECT_EQ(largest(part.o, heads * shape.head_dim) > 0, sees);
+        EXPECT_LE(largest(part.o, heads * shape.head_dim), 1) << "a mean of values in [-1, 1)";
+        EXPECT_EQ(largest(part.l, heads) > 0, sees);
+        EXPECT_EQ(part.m[token * heads] == kNothingSeen, !sees);
+      }
+    });
+  }
+}
+
+TEST(AttentionState, WhereMLiesMakesNoDifferenceToAMerge) {
+  // 2^64 up or down, as kernels of bf16 may leave m: the same bits, for it moves by powers of two.
+  const float o[] = {0.25f, -0.75f};
+  const auto merged = [&](int ours, int theirs) {
+    State into(1, 1, 2), other(1, 1, 2);
+    into.o = {std::ldexp(3.0f, ours), std::ldexp(1.5f, ours)};
+    into.m = {static_cast<float>(20 - ours)}, into.l = {std::ldexp(7.0f, ours)};
+    other.o = {o[0], o[1]}, other.m = {static_cast<float>(21 - theirs)}, other.l = {std::ldexp(5.0f, theirs)};
+    merge(into.view(), other.part());
+    finish(into.view(), into.view().o);
+    return into.o;
+  };
+  const auto expected = merged(0, 0);
+  for (const int ours : {-60, 0, 60}) {
+    for (const int theirs : {-60, 0, 60}) EXPECT_EQ(merged(ours, theirs), expected) << ours << " " << theirs;
+  }
+}
+
 TEST(AttentionState, AStateThatSawNothingAddsNothing) {
   State seen(1, 1, 2), empty(1, 1, 2);
   seen.o = {4, 8}, seen.m = {-50}, seen.l = {2};
@@ -149,7 +227,7 @@ TEST(Exponential, IsAccurateOverTheWholeRange) {
         const auto weights = two_weights(score, few);
         EXPECT_EQ(weights[2], 1);  // 2^0
         const double exact = std::exp2(-static_cast<double>(weights[0]));
-        worst = std::max(worst, std::abs(static_cast<double>(weights[1]) / exact - 1));
+        worst = test::larger(worst, std::abs(static_cast<double>(weights[1]) / exact - 1));
       }
       EXPECT_LT(worst, 2.5e-7) << (few ? "few" : "tile");
     }
