@@ -51,10 +51,11 @@ void Coordinator::rethrow() const {
 }
 
 void Coordinator::run_all() {
-  while (!all_over() && !stopped()) {
+  while (!stopped()) {
     do {
       while (const auto step = scheduler_.next()) begin(*step);
     } while (take_up());
+    if (all_over()) break;  // asked behind next(), which may have refused the last of what there was
     const bool news = take_events();
     if (end_steps() || news) {
       idle_sleep_ = kShortestSleep;
@@ -92,12 +93,13 @@ bool Coordinator::stopped() {
 }
 
 void Coordinator::wait_for_events() {
+  const bool ended = source_.ended();
   std::unique_lock held(mutex_);
   const auto any = [&] { return stop_ || source_changed_ || !filtered_.empty() || !computed_.empty(); };
   const bool messages_come =
       std::any_of(steps_.begin(), steps_.end(), [](const Step& step) { return !step.own_part_open; });
-  std::optional<OutsideMark> for_requests;
-  if (scheduler_.all_over()) for_requests.emplace();
+  std::optional<OutsideMark> for_requests;  // idle by design only where another request may come
+  if (scheduler_.all_over() && !ended) for_requests.emplace();
   mark_waiting(messages_come ? plan_.stages.back().ranks.front().value() : kOwnWorker);
   if (!messages_come) return happened_.wait(held, any);
   happened_.wait_for(held, std::chrono::duration<double>(idle_sleep_), any);

@@ -1,5 +1,6 @@
 """gemring generate --requests: results in order, bad lines in their place, the same answers as alone, through files and pipes."""
 
+import itertools
 import json
 import os
 
@@ -80,6 +81,29 @@ class Requests(EndToEnd):
                 with open(report, encoding="utf-8") as opened:
                     totals = json.load(opened)
                 self.assertEqual((totals["requests"], totals["failed"], totals["parallel"]), (8, 6, 2))
+
+    def test_every_order_of_good_and_bad_lines_ends(self):
+        """From a file and through a pipe that is written late, on 0 (no mpirun) to 3 ranks."""
+        good, bad = {"prompt": "Alice", "max_new_tokens": 2, "ignore_eos": True}, '{"messages": 1}'
+        orders = [kinds for count in (1, 2, 3) for kinds in itertools.product((good, bad), repeat=count)]
+        orders.append((good, bad, bad, bad, bad, bad, bad, bad))  # more than are read ahead
+        few = [(bad,), (good, bad), (bad, good), (bad, bad, bad)]
+        for ranks, kinds in [(0, kinds) for kinds in orders] + [(ranks, kinds) for ranks in (2, 3) for kinds in few]:
+            for piped in (False, True) if kinds in few else (False,):
+                with self.subTest(ranks=ranks, kinds=[one is good for one in kinds], piped=piped):
+                    lines = lines_of(*kinds)
+                    file = "-" if piped else self.path("order.jsonl", lines)
+                    run = Run(gemring_run.command(["generate", *MODEL, *QUIET, "--requests", file], ranks),
+                              **({"stdin": b"", "keep_open": True} if piped else {}))
+                    for number, line in enumerate(lines.splitlines(True) if piped else ()):
+                        run.say(line)
+                        run.wait_until(lambda number=number: run.stdout.count("\n") > number)
+                    if piped:
+                        run.close_stdin()
+                    run.finish(60)
+                    self.assertEqual(run.code, 8 if bad in kinds else 0, run.describe())
+                    self.assertEqual([one["finish_reason"] for one in results(run)],
+                                     ["length" if one is good else "error" for one in kinds], run.describe())
 
     def test_a_pipe_is_answered_while_it_is_written(self):
         for ranks in (0, 3):

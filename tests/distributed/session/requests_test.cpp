@@ -180,6 +180,54 @@ TEST_F(Requests, MayComeWhileOthersRunOrNoneDoes) {
   }
 }
 
+/// As a file some of whose lines are no requests: those are refused inside next(), so that only behind it is known
+/// that there will never be another one.
+class SourceThatRefuses : public RequestSource {
+ public:
+  /// good[i]: whether the i-th is a request; each good one is the next of `requests`.
+  SourceThatRefuses(std::vector<bool> good, std::vector<GenerationRequest> requests)
+      : good_(std::move(good)), requests_(std::move(requests)) {}
+
+  std::optional<GenerationRequest> next() override {
+    while (at_ < good_.size()) {
+      if (!good_[at_++]) {
+        ++refused;
+        continue;
+      }
+      GenerationRequest request = requests_.at(results.size() + open_++);
+      request.on_end = [this](GenerationResult result) {
+        --open_;
+        results.push_back(std::move(result));
+      };
+      return request;
+    }
+    return std::nullopt;
+  }
+  bool ended() override { return at_ == good_.size(); }
+  void wake_with(std::function<void()> /*wake*/) override {}
+
+  std::size_t refused = 0;
+  std::vector<GenerationResult> results;
+
+ private:
+  std::vector<bool> good_;
+  std::vector<GenerationRequest> requests_;
+  std::size_t at_ = 0, open_ = 0;
+};
+
+TEST_F(Requests, EndWhereverThoseStandThatAreRefused) {
+  Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layers));
+  const std::vector<GenerationRequest> requests = mixed_requests();
+  for (unsigned good = 0; good < 8; ++good) {  // every combination of three
+    const std::vector<bool> kinds = {(good & 1) != 0, (good & 2) != 0, (good & 4) != 0};
+    const auto count = static_cast<std::size_t>(std::count(kinds.begin(), kinds.end(), true));
+    SourceThatRefuses source(first_rank() ? kinds : std::vector<bool>(), requests);
+    session.generate(source, 1);
+    EXPECT_EQ(source.results.size(), first_rank() ? count : 0) << good;
+    EXPECT_EQ(source.refused, first_rank() ? 3 - count : 0) << good;
+  }
+}
+
 TEST_F(Requests, OfWhichThereAreNoneGiveNoResults) {
   Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layer_count()));
   EXPECT_TRUE(session.generate(std::span<const GenerationRequest>(), 3).empty());
