@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "distributed/comm/control.h"
+#include "engine/base/output_file.h"
 #include "engine/base/process.h"
 #include "engine/kernels/blas_info.h"
 #include "launch/cluster/workload.h"
@@ -10,7 +11,6 @@
 #include "launch/measure/bench_work.h"
 #include "launch/measure/limits.h"
 #include "launch/output/bench_output.h"
-#include "launch/output/output_file.h"
 #include "launch/output/progress.h"
 #include "launch/output/trace_file.h"
 #include "launch/prompts/model.h"

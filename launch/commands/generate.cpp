@@ -5,9 +5,9 @@
 
 #include "distributed/comm/control.h"
 #include "engine/base/format.h"
+#include "engine/base/output_file.h"
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
-#include "launch/output/output_file.h"
 #include "launch/output/report.h"
 #include "launch/output/text_output.h"
 #include "launch/output/trace_file.h"
@@ -125,7 +125,7 @@ int run_generate(const Job& job, const Options& options) {
     output.finish();
     log_result(result);
     if (options.output.json_file) {
-      write_atomically(*options.output.json_file, generation_report(result, prompt.ids, tokenizer));
+      write_file(*options.output.json_file, generation_report(result, prompt.ids, tokenizer));
     }
   });
   trace.write();

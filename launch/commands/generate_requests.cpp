@@ -4,8 +4,8 @@
 
 #include "distributed/comm/control.h"
 #include "engine/base/clock.h"
+#include "engine/base/output_file.h"
 #include "launch/commands/commands.h"
-#include "launch/output/output_file.h"
 #include "launch/output/progress.h"
 #include "launch/output/report.h"
 #include "launch/output/text_output.h"
@@ -166,7 +166,7 @@ int run_generate_requests(const Job& job, const Options& options) {
     agreed(job, [&] {
       set_log_phase("report");
       log_report(totals, report);
-      if (options.output.json_file) write_atomically(*options.output.json_file, requests_report(totals, report));
+      if (options.output.json_file) write_file(*options.output.json_file, requests_report(totals, report));
     });
   } else {
     NoRequests nothing;

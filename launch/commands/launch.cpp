@@ -3,14 +3,13 @@
 #include <filesystem>
 
 #include "engine/base/format.h"
+#include "engine/base/output_file.h"
 #include "engine/base/process.h"
 #include "launch/cluster/cluster_file.h"
 #include "launch/cluster/job_files/job_file.h"
 #include "launch/cluster/planning.h"
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
-#include "launch/output/output_file.h"
-#include "launch/output/text_output.h"
 #include "launch/prompts/model.h"
 #include "launch/start/placement.h"
 #include "launch/start/start_up.h"
@@ -72,8 +71,7 @@ int run_launch(const Job& job, const Options& options) {
     const JobShape shape = choose_shape(options.job, options.run.threads, node, plan_job);
     const JobRequest request{options.model_directory, this_program(), {request_sentence(options, workload)}};
     const std::string text = job_file(options.job, shape, node, request);
-    if (!options.job.output_file) return write_result(text);
-    write_atomically(*options.job.output_file, text);
+    write_file(options.job.output_file.value_or("-"), text);
   });
   return 0;
 }

@@ -2,10 +2,10 @@
 
 #include "distributed/comm/control.h"
 #include "engine/base/error.h"
+#include "engine/base/output_file.h"
 #include "engine/weights/safetensors/safetensors_writer.h"
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
-#include "launch/output/output_file.h"
 #include "launch/output/trace_file.h"
 #include "launch/prompts/model.h"
 #include "launch/prompts/prompt.h"

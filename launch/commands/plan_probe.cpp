@@ -5,12 +5,12 @@
 
 #include "distributed/plan/prediction.h"
 #include "engine/base/clock.h"
+#include "engine/base/output_file.h"
 #include "launch/cluster/cluster_file.h"
 #include "launch/cluster/machines_file.h"
 #include "launch/cluster/probe/probe.h"
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
-#include "launch/output/output_file.h"
 #include "launch/output/text_output.h"
 #include "launch/prompts/model.h"
 #include "launch/start/placement.h"
@@ -101,8 +101,8 @@ int run_plan_probe(const Job& job, const Options& options) {
         machines_from(ranks, active_compute(), fmt::format("{} by gemring {}", now_text(), program_version()));
     const std::string name = options.run.cluster_file.value_or("{}");
     const std::string file = cluster_file_with(machines, groups, name);
-    if (!options.plan.output_file) return write_result(file);
-    write_atomically(*options.plan.output_file, file);
+    if (!options.plan.output_file || is_standard_output(*options.plan.output_file)) return write_result(file);
+    write_file(*options.plan.output_file, file);
     write_result(summary(machines) + fmt::format("written to {}\n", *options.plan.output_file));
   });
   return 0;

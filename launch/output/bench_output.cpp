@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "launch/output/output_file.h"
+#include "engine/base/output_file.h"
 #include "launch/output/text_output.h"
 
 namespace gemring {
@@ -10,7 +10,7 @@ namespace gemring {
 BenchOutput::BenchOutput(std::optional<std::string> json) : json_(std::move(json)) {}
 
 bool BenchOutput::lines_on_output() const {
-  return json_ && (json_->empty() || *json_ == "-");
+  return json_ && (json_->empty() || is_standard_output(*json_));
 }
 
 void BenchOutput::require_writable() const {
@@ -23,7 +23,7 @@ void BenchOutput::add(std::string_view table, std::string_view lines) {
 }
 
 void BenchOutput::finish() {
-  if (json_ && !lines_on_output()) write_atomically(*json_, lines_);
+  if (json_ && !lines_on_output()) write_file(*json_, lines_);
 }
 
 }  // namespace gemring

@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <iterator>
-#include <ostream>
 #include <utility>
 #include <vector>
 
 #include "distributed/session/rank_trace.h"
 #include "engine/base/format.h"
 #include "engine/base/log.h"
+#include "engine/base/output_file.h"
 #include "launch/output/json_text.h"
-#include "launch/output/output_file.h"
 
 namespace gemring {
 namespace {
@@ -85,7 +84,7 @@ std::string json_of(const PhaseSummary& phase) {
 /// The file as it grows: events of one rank after the other, then what they come to.
 class Writer {
  public:
-  explicit Writer(std::ostream& out) : out_(out) { out_ << "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"; }
+  explicit Writer(OutputFile& out) : out_(out) { out_.write("{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n"); }
 
   void add(const RankTrace& trace) {
     const int rank = trace.rank.value();
@@ -124,7 +123,7 @@ class Writer {
   }
 
   void flush() {
-    out_.write(text_.data(), static_cast<std::streamsize>(text_.size()));
+    out_.write({text_.data(), text_.size()});
     text_.clear();
   }
 
@@ -161,7 +160,7 @@ class Writer {
              trace.rank.value(), grouped(trace.spans.size()), grouped(trace.dropped));
   }
 
-  std::ostream& out_;
+  OutputFile& out_;
   fmt::memory_buffer text_;
   std::string ranks_, phases_;
   bool first_ = true;
@@ -181,16 +180,17 @@ void TraceFile::start() {
 void TraceFile::write() {
   if (!trace_) return;
   trace_->stop();
-  std::optional<PartFile> file;
+  std::optional<OutputFile> file;
   std::optional<Writer> writer;
   if (job_.first()) {
     file.emplace(*path_);  // an error of its shows when it is committed: the other ranks send meanwhile
-    writer.emplace(file->out());
+    writer.emplace(*file);
   }
   gather_traces(job_.world, *trace_, [&](const RankTrace& trace) { writer->add(trace); });
   agreed_on_first(job_, [&] {
     writer->finish();
     file->commit();
+    if (is_standard_output(*path_)) return;
     log_info("the trace is in {}; open it in chrome://tracing or ui.perfetto.dev", *path_);
   });
 }

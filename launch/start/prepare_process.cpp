@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "engine/base/process.h"
@@ -27,6 +28,7 @@ bool set_default(const char* variable, const char* value) {
 }  // namespace
 
 void prepare_process(char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of the write, which says so
   const char* const local_ranks = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
   if (local_ranks != nullptr && strtoul(local_ranks, nullptr, 10) > node_cores().size()) {
     set_default("OMPI_MCA_mpi_yield_when_idle", "1");

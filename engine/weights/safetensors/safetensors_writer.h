@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include "engine/base/output_file.h"
+
 namespace gemring {
 
-/// The file is written as PATH.part and renamed when it is complete: whoever sees PATH sees all of it. Without finish()
-/// the part is removed. Throws UsageError where PATH cannot be written, ResourceError where the disk is full or fails.
+/// As an OutputFile: whoever sees PATH sees all of it. Throws UsageError where PATH cannot be written, ResourceError
+/// where the disk is full or fails.
 class SafetensorsWriter {
  public:
   struct Tensor {
@@ -18,9 +20,6 @@ class SafetensorsWriter {
   };
 
   SafetensorsWriter(std::string path, const std::vector<Tensor>& tensors);
-  ~SafetensorsWriter();
-  SafetensorsWriter(const SafetensorsWriter&) = delete;
-  SafetensorsWriter& operator=(const SafetensorsWriter&) = delete;
 
   /// The next elements, row-major, the tensors one after the other in the order of the constructor.
   void append(std::span<const float> elements);
@@ -29,12 +28,10 @@ class SafetensorsWriter {
   void finish();
 
  private:
-  void write_all(const void* data, std::size_t bytes);
-  [[noreturn]] void refuse(const char* what, int error) const;
+  void write(const void* data, std::size_t bytes);
 
   std::string path_;
-  std::string part_;
-  int descriptor_ = -1;
+  OutputFile file_;
   std::uint64_t elements_left_ = 0;
 };
 

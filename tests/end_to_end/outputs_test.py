@@ -1,0 +1,235 @@
+"""Every option that names a file to be written, with everything that a path can lead to: regular and new files, links, pipes,
+devices, open descriptors, directories. What is no regular file is written and stays what it is.
+"""
+
+import json
+import os
+import stat
+import struct
+import subprocess
+import threading
+import unittest
+
+import gemring_run
+from gemring_run import EndToEnd, Run, command
+
+USAGE, RESOURCES = 2, 5
+MODEL = ["--model", gemring_run.DEMO_MODEL, "--log-level", "warn"]
+SHORT = ["--prompt", "Alice was", "--max-new-tokens", 2]
+
+
+def is_report(data):
+    return "generated_ids" in json.loads(data)
+
+
+def is_requests_report(data):
+    return json.loads(data)["requests"] == 1
+
+
+def is_trace(data):
+    return len(json.loads(data)["traceEvents"]) > 0
+
+
+def is_lines(data):
+    lines = data.decode().splitlines()
+    return len(lines) > 0 and all(isinstance(json.loads(line), dict) for line in lines)
+
+
+def is_object(data):
+    return isinstance(json.loads(data), dict)
+
+
+def is_logits(data):
+    length = struct.unpack("<Q", data[:8])[0]
+    return "logits" in json.loads(data[8:8 + length])
+
+
+def is_job_file(data):
+    return data.startswith(b"#!") and b"gemring" in data
+
+
+class Outputs(EndToEnd):
+    """`options`: (name, words before the path, what its contents must satisfy)."""
+
+    def setUp(self):
+        ids = self.path("ids.json", [5, 6, 7])
+        requests = self.path("requests.jsonl", json.dumps({"prompt": "Alice", "max_new_tokens": 2}) + "\n")
+        config = os.path.join(gemring_run.DEMO_MODEL, "config.json")
+        generate = ["generate", *MODEL, *SHORT]
+        self.options = [
+            ("generate --json", [*generate, "--json"], is_report),
+            ("generate --trace", [*generate, "--trace"], is_trace),
+            ("--requests --json", ["generate", *MODEL, "--requests", requests, "--json"], is_requests_report),
+            ("plan --json", ["plan", *MODEL, "--tokens", 100, "--json"], is_lines),
+            ("logits --output", ["logits", *MODEL, "--prompt-ids", ids, "--output"], is_logits),
+            ("launch --output", ["launch", "slurm", *MODEL, "--nodes", 1, *SHORT, "--output"], is_job_file),
+            ("bench --json", ["bench", "prefill", "--random-weights", config, "--tokens", 16, "--repetitions", 1,
+                              "--warmup", 0, "--log-level", "warn", "--json"], is_lines),
+            ("plan --probe --output", ["plan", "--probe", "--log-level", "warn", "--output"], is_object),
+        ]
+        self.quick = self.options[:6]  # the others measure for seconds
+        self.number = 0
+
+    def fresh(self):
+        """A directory of one case's own."""
+        self.number += 1
+        path = self.path(f"case-{self.id().rsplit('.', 1)[1]}-{self.number}")
+        os.mkdir(path)
+        return path
+
+    def each(self, options=None):
+        for name, words, right in options or self.options:
+            with self.subTest(option=name):
+                yield words, right, self.fresh()
+
+    @staticmethod
+    def read(path):
+        with open(path, "rb") as file:
+            return file.read()
+
+    def test_new_files_and_files_that_are_replaced_with_a_strangers_part_beside_them(self):
+        for words, right, directory in self.each():
+            path = os.path.join(directory, "out")
+            stranger = path + ".part"
+            with open(stranger, "w", encoding="utf-8") as file:
+                file.write("a stranger's")
+            self.succeed([*words, path])
+            self.assertTrue(right(self.read(path)))
+            with open(path, "w", encoding="utf-8") as file:
+                file.write("old" * 100000)
+            os.chmod(path, 0o640)
+            self.succeed([*words, path])
+            self.assertTrue(right(self.read(path)))
+            self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o640)
+            self.assertEqual(self.read(stranger), b"a stranger's")
+            self.assertEqual(sorted(os.listdir(directory)), ["out", "out.part"])
+
+    def test_of_a_link_the_target_is_replaced(self):
+        for words, right, directory in self.each(self.quick):
+            os.mkdir(os.path.join(directory, "there"))
+            target = os.path.join(directory, "there", "out")
+            link = os.path.join(directory, "link")
+            os.symlink("there/out", link)
+            for _ in range(2):  # to nothing, and to a file
+                self.succeed([*words, link])
+                self.assertTrue(os.path.islink(link))
+                self.assertTrue(right(self.read(target)))
+            self.assertEqual(os.listdir(os.path.join(directory, "there")), ["out"])
+
+    def test_a_pipe_is_written_and_stays(self):
+        for words, right, directory in self.each():
+            pipe = os.path.join(directory, "pipe")
+            os.mkfifo(pipe)
+            got = []
+            reader = threading.Thread(target=lambda: got.append(self.read(pipe)), daemon=True)
+            reader.start()
+            self.succeed([*words, pipe])
+            reader.join(10)
+            self.assertTrue(right(got[0]))
+            self.assertTrue(stat.S_ISFIFO(os.stat(pipe).st_mode))
+            self.assertEqual(os.listdir(directory), ["pipe"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root makes devices")
+    def test_a_device_is_written_and_stays(self):
+        for words, _, directory in self.each(self.quick):
+            device = os.path.join(directory, "null")
+            os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+            link = os.path.join(directory, "link")
+            os.symlink(device, link)
+            for path in (device, link):
+                self.succeed([*words, path])
+                status = os.lstat(device)
+                self.assertTrue(stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3))
+            self.assertEqual(sorted(os.listdir(directory)), ["link", "null"])
+
+    def test_standard_output_by_all_its_names(self):
+        for words, right, directory in self.each(self.quick):
+            for name in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
+                for kind in ("pipe", "file"):  # to a file: it must keep what was written before
+                    if kind == "pipe":
+                        out = self.succeed([*words, name]).out
+                    else:
+                        path = os.path.join(directory, "redirected")
+                        with open(path, "wb") as file:
+                            file.write(b"before\n")
+                            file.flush()
+                            subprocess.run(command([*words, name], 0), stdout=file, stderr=subprocess.PIPE, check=True,
+                                           env=gemring_run.environment())
+                        out = self.read(path)
+                        self.assertTrue(out.startswith(b"before\n"))
+                    self.assertTrue(self.holds(bytes(out), right), f"{name} {kind}: {bytes(out)[:300]}")
+
+    @staticmethod
+    def holds(out, right):
+        """Whether some end of the output, from a line's begin on, is right: the answer or a table may stand before it."""
+        begins = [0] + [at + 1 for at, byte in enumerate(out) if byte == ord("\n")]
+        for begin in begins:
+            try:
+                if out[begin:] and right(out[begin:]):
+                    return True
+            except (ValueError, KeyError, struct.error, UnicodeDecodeError):
+                pass
+        return False
+
+    def test_standard_error_and_other_descriptors(self):
+        for words, right, directory in self.each(self.quick):
+            run = self.succeed([*words, "/dev/stderr"])
+            self.assertTrue(self.holds(bytes(run.err), right), run.describe())
+            read, write = os.pipe()
+            with os.fdopen(read, "rb") as pipe:
+                subprocess.run(command([*words, f"/dev/fd/{write}"], 0), pass_fds=[write], check=True,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=gemring_run.environment())
+                os.close(write)
+                self.assertTrue(right(pipe.read()))
+            path = os.path.join(directory, "substituted")
+            line = " ".join(f"'{word}'" for word in command(words, 0)) + f" >(cat > {path}); wait $!"
+            subprocess.run(["bash", "-c", line], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                           env=gemring_run.environment())
+            self.assertTrue(right(self.read(path)))
+
+    def test_what_cannot_be_written_is_refused_before_the_work(self):
+        for words, _, directory in self.each():
+            for path in (directory, directory + "/", os.path.join(directory, "no", "out"), "", "/dev/fd/77"):
+                if path == "" and words[0] == "bench" or path == "" and words[:2] == ["plan", "--model"]:
+                    continue  # --json without a file: standard output
+                with self.subTest(path=path):
+                    run = Run(command([*words, path], 0))
+                    self.assert_fails(run, USAGE, words[-1])
+                    self.assertEqual(run.stdout, "")
+
+    def test_a_full_device_is_a_resource_error(self):
+        for words, _, _ in self.each(self.quick):
+            self.assert_fails(Run(command([*words, "/dev/full"], 0)), RESOURCES, "/dev/full", "No space left")
+
+    def test_a_reader_that_is_gone_is_a_resource_error(self):
+        for ranks in (0, 2):
+            with self.subTest(ranks=ranks):
+                read, write = os.pipe()
+                os.close(read)
+                run = subprocess.run(command(["generate", *MODEL, *SHORT], ranks), stdout=write, stderr=subprocess.PIPE,
+                                     env=gemring_run.environment(), check=False)
+                os.close(write)
+                if ranks == 0:  # mpirun reads what ranks say
+                    self.assertEqual(run.returncode, RESOURCES, run.stderr)
+                    self.assertEqual(run.stderr.count(b"gemring: standard output: cannot be written: Broken pipe"), 1)
+
+    def test_two_jobs_with_one_path_do_not_break_each_other(self):
+        path = self.path("both.json")
+        words = ["generate", *MODEL, *SHORT, "--json", path]
+        runs = [Run(command(words, 0)) for _ in range(4)]
+        for run in runs:
+            run.finish()
+            self.assertEqual(run.code, 0, run.describe())
+        self.assertTrue(is_report(self.read(path)))
+
+    def test_under_mpirun(self):
+        for words, right, directory in self.each(self.options[:5]):
+            target, link = os.path.join(directory, "out"), os.path.join(directory, "link")
+            os.symlink("out", link)
+            self.succeed([*words, link], 2)
+            self.assertTrue(right(self.read(target)))
+            self.assertTrue(os.path.islink(link))
+
+
+if __name__ == "__main__":
+    gemring_run.main()
