@@ -68,14 +68,10 @@ bool brings_next_token_layers(const TensorSource& source) {
   });
 }
 
-std::int64_t count_layers(const ModelConfig& config) {
-  return config.layers;
-}
-
 std::string why(std::string_view name, const ModelConfig& config) {
   const auto layer = layer_of(name, config.naming);
-  if (layer && *layer >= count_layers(config)) {
-    return fmt::format("the config has the layers 0..{} only", count_layers(config) - 1);
+  if (layer && *layer >= config.layer_count()) {
+    return fmt::format("the config has the layers 0..{} only", config.layer_count() - 1);
   }
   if (is_adapter(name)) return "adapters are not applied";
   return fmt::format("a model of family {} with this config has no such part", config.family);
@@ -88,7 +84,7 @@ UnusedTensor kind_of_unused(std::string_view name, const ModelConfig& config, bo
   if (ends_with_any(name, kHarmless)) return UnusedTensor::harmless;
   if (name == "lm_head.weight" && config.tied_embeddings) return UnusedTensor::harmless;  // stored twice
   if (ends_with_any(name, kScalesOfOthers)) return UnusedTensor::beside;
-  if (const auto layer = layer_of(name, config.naming); layer && *layer >= count_layers(config)) {
+  if (const auto layer = layer_of(name, config.naming); layer && *layer >= config.layer_count()) {
     return has_next_token_layers ? UnusedTensor::beside : UnusedTensor::decisive;
   }
   const bool decoder = begins_with_any(name, kDecoder) && !begins_with_any(name, kBesideDecoder);

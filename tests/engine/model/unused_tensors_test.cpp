@@ -70,16 +70,16 @@ TEST(UnusedTensors, EachFamilysOwnTensorsAreUsedAndThoseOfOthersRefused) {
     ModelConfig config = config_of(naming);
     EXPECT_NO_THROW(check_tensors(MemoryTensors(config, DataType::f32), config));
     ModelConfig fewer = config;
-    fewer.layers = 2;
+    fewer.layers.pop_back();
     const std::string beyond =
         error_of<ModelFileError>([&] { check_tensors(MemoryTensors(config, DataType::f32), fewer); });
     EXPECT_TRUE(contains(beyond, "the config has the layers 0..1 only")) << beyond;
     ModelConfig biased = config;
-    biased.qkv_bias = true;
+    biased.layers.back().qkv_bias = true;
     EXPECT_TRUE(contains(error_of<ModelFileError>([&] { check_tensors(MemoryTensors(biased, DataType::f32), config); }),
                          "would not be used"));
     ModelConfig normed = config;
-    normed.qk_norm = true;
+    normed.layers.front().qk_norm = true;
     EXPECT_TRUE(contains(error_of<ModelFileError>([&] { check_tensors(MemoryTensors(normed, DataType::f32), config); }),
                          "would not be used"));
   }
