@@ -32,7 +32,7 @@ std::vector<std::string> entries(const std::string& directory, const std::functi
   return found;
 }
 
-bool is_directory(const fs::path& path) {
+bool is_folder(const fs::path& path) {
   std::error_code error;
   return fs::is_directory(path, error);
 }
@@ -64,15 +64,15 @@ void look_inside(const std::string& path) {
     refuse(path, fmt::format("holds GGUF files and no config.json: {}", listed(ggufs)),
            one ? fmt::format("give {}", ggufs.front()) : "give one of them; of a split model the first part");
   }
-  if (is_directory(fs::path(path) / "snapshots")) {
-    const auto snapshots = entries(path_in(path, "snapshots"), is_directory);
+  if (is_folder(fs::path(path) / "snapshots")) {
+    const auto snapshots = entries(path_in(path, "snapshots"), is_folder);
     refuse(path,
            fmt::format("is a folder of the hub's cache; its snapshots are {}",
                        snapshots.empty() ? "none" : listed(snapshots)),
            snapshots.empty() ? "download the model again" : fmt::format("give {}", snapshots.back()));
   }
   const auto models = entries(path, [](const fs::path& folder) {
-    return is_directory(folder) && folder.filename().string().starts_with("models--");
+    return is_folder(folder) && folder.filename().string().starts_with("models--");
   });
   if (!models.empty()) {
     refuse(path, fmt::format("is the hub's cache; it holds {}", listed(models)),
@@ -84,7 +84,7 @@ void look_inside(const std::string& path) {
 
 void require_model_directory(const std::string& path) {
   if (!file_exists(path)) refuse(path, "there is no such file or directory", kWhatToGive);
-  if (!is_directory(path)) refuse_file(path);
+  if (!is_folder(path)) refuse_file(path);
   if (file_exists(path_in(path, "config.json"))) return;
   const auto weights = entries(path, [](const fs::path& file) { return file.extension() == ".safetensors"; });
   if (weights.empty()) look_inside(path);
