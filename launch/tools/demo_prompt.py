@@ -1,7 +1,8 @@
 """Writes the demo's prompt: a book with facts hidden in it, a question about one of them and the beginning of the answer, in the
 words that the demo's model was trained on (launch/demo-data/model/README.md); generate --chat puts them together.
 
-usage: demo_prompt.py BOOK.txt DIRECTORY      writes user.txt, question.txt, answer.txt and facts.json there
+usage: demo_prompt.py [--pages] BOOK.txt DIRECTORY      writes user.txt, question.txt, answer.txt and facts.json there
+--pages: the first pages of the book with one fact, for a model that reads a few thousand tokens
 """
 
 import json
@@ -26,6 +27,7 @@ ASKED = {
     "question": "What is the special magic number for golden-candle?",
     "begin": "The special magic number for golden-candle is:",
 }
+PAGES = 9000  # characters; SmolLM2 has 8,192 positions and a short memory
 OPENING = ("Some facts are hidden within the following text. Make sure to memorize them. "
            "I will quiz you about them afterwards.\n")
 
@@ -45,18 +47,20 @@ def hide(text, facts):
     return text
 
 
-def main(book, directory):
+def main(book, directory, pages=False):
     with open(book, encoding="utf-8") as file:
-        prompt = OPENING + hide(flowing(file.read()), FACTS)
-    facts = dict(ASKED, facts=[{"depth": depth, "sentence": sentence} for depth, sentence in FACTS])
+        text = flowing(file.read())
+    hidden = FACTS[5:6] if pages else FACTS
+    prompt = hide(text[:PAGES], hidden) if pages else OPENING + hide(text, hidden)
+    facts = dict(ASKED, facts=[{"depth": depth, "sentence": sentence} for depth, sentence in hidden])
     for name, text in (("user.txt", prompt), ("question.txt", ASKED["question"]), ("answer.txt", ASKED["begin"]),
                        ("facts.json", json.dumps(facts, indent=1))):
         with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
             file.write(text)
     print(f"prompt: {os.path.join(directory, 'user.txt')}, {len(prompt):,} characters of {os.path.basename(book)} with "
-          f"{len(FACTS)} facts hidden in it")
+          f"{len(hidden)} facts hidden in it")
     print(f"question: {ASKED['question']}   (the fact: \"{ASKED['needle']}\", {FACTS[5][0]:.0%} into the book)")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[-2:], pages="--pages" in sys.argv[1:-2])

@@ -128,9 +128,9 @@ TEST(AttentionState, PartsMergedInAnyOrderEqualOneCall) {
     const std::vector<double> expected = data.expected(seen);
     with_every_isa([&] {
       const auto part = [&](std::size_t begin, std::size_t end) {
-        State part = data.state();
-        data.attend_part(part, begin, end, seen);
-        return part;
+        State state = data.state();
+        data.attend_part(state, begin, end, seen);
+        return state;
       };
       State first = part(0, 110), second = part(110, 270), third = part(270, 300), none = part(300, 300);
       State own = data.state();
@@ -156,10 +156,10 @@ TEST(AttentionState, APartsRowsWithoutAKeyAreZeros) {
       for (std::size_t token = 0; token < shape.tokens; ++token) {
         const bool sees = 100 + token + 1 > 130;
         const auto largest = [&](const std::vector<float>& all, std::size_t of_token) {
-          double largest = 0;
+          double value = 0;
           for (std::size_t i = token * of_token; i < (token + 1) * of_token; ++i)
-            largest = test::larger(largest, static_cast<double>(std::abs(all[i])));
-          return largest;
+            value = test::larger(value, static_cast<double>(std::abs(all[i])));
+          return value;
         };
         EXPECT_EQ(largest(part.o, heads * shape.head_dim) > 0, sees);
         EXPECT_LE(largest(part.o, heads * shape.head_dim), 1) << "a mean of values in [-1, 1)";
