@@ -147,6 +147,22 @@ class Tidy(unittest.TestCase):
                 problems.append(f"{path}: does not end in one newline")
         self.assert_nothing(problems, "no tabs, no blanks at line ends, one newline at the end")
 
+    def test_no_placeholders(self):
+        """Words that stand for what was to be written: in prose, a name in capitals that is no variable; anywhere, TODO and its kin."""
+        variables = r"(?:GEMRING|MPI|OMPI|OMP|GOMP|OPENBLAS|SLURM|PBS|XDG|CMAKE|CUDA)_"
+        problems = []
+        for path in project.files():
+            if not TEXT.search(path) or DATA.match(path) or path.startswith("tests/tidy/"):
+                continue
+            for number, line in enumerate(project.read(path).split("\n"), 1):
+                prose = path.endswith(".md") and not line.startswith("    ")
+                words = re.sub(r"`[^`]*`", "", line) if prose else ""
+                found = re.search(rf"\b(?!{variables})[A-Z][A-Z0-9]+_[A-Z]{{2,}}[A-Z0-9_]*\b|\?\?\?|<[A-Z ]+>", words) or \
+                    re.search(r"\b(?:TODO|FIXME|TBD|XXX)\b", line)
+                if found:
+                    problems.append(f"{path}:{number}: {found[0]}")
+        self.assert_nothing(problems, "no placeholders")
+
     def test_no_paths_of_one_machine(self):
         problems = []
         for path in project.files():
