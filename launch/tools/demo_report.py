@@ -13,6 +13,7 @@ import textwrap
 TITLES = {
     "default": "GemFilter, rank 0 filters, the others share the layers",
     "shared-filter": "GemFilter, all ranks share the filter pass",
+    "real": "SmolLM2-135M-Instruct, every token through every layer (--method full): so small a model finds nothing in long texts",
     "full": "every token through every layer (--method full)",
 }
 AROUND = 12      # kept pieces shown at the beginning, on either side of the answer and at the end
