@@ -43,6 +43,7 @@ GenerationRequest RequestMaker::make(const RequestLine& line) const {
   request.sampling = line.generate.sampling;
   request.stop = {end_tokens_, line.generate.max_new_tokens, line.generate.ignore_eos};
   request.known_tokens = setting_.tokenizer == nullptr ? 0 : setting_.tokenizer->size();
+  if (setting_.tokenizer != nullptr) request.unknown_tokens = setting_.tokenizer->holes();
   request.prompt = std::move(prompt.ids);
   return request;
 }
