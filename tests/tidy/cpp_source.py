@@ -27,6 +27,12 @@ def strip(text):
     return _PREPROCESSOR.sub(lambda match: "\n" * match[0].count("\n"), text)
 
 
+def literals(text):
+    """[(line number, text)] of the strings and characters outside comments."""
+    return [(text.count("\n", 0, match.start()) + 1, match[0]) for match in _NOISE.finditer(text)
+            if match.lastgroup != "comment"]
+
+
 def includes(text):
     """[(line number, path, is_system)] of the #include lines outside comments."""
     found = []

@@ -5,6 +5,12 @@ import unittest
 import cpp_source
 
 
+class Literals(unittest.TestCase):
+    def test_strings_and_characters_are_found_and_comments_are_not(self):
+        text = 'a = "x\u2126"; // "no"\nb = R"(raw "\n)"; /* "no" */ c = \'d\';\n'
+        self.assertEqual(cpp_source.literals(text), [(1, '"x\u2126"'), (2, 'R"(raw "\n)"'), (3, "'d'")])
+
+
 class Functions(unittest.TestCase):
     def lengths(self, text):
         return [lines for _, lines, _ in cpp_source.functions(text)]

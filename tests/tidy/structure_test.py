@@ -172,6 +172,16 @@ class Tidy(unittest.TestCase):
                         problems.append(f"{path}:{number}: {line.strip()}")
         self.assert_nothing(problems, "no path of somebody's machine")
 
+    def test_literals_of_tokenizers_are_ascii(self):
+        """Editors that normalise text change some letters (U+2126 into U+03A9): they are written as numbers."""
+        problems = []
+        for path, text in self.sources.items():
+            if re.match(r"engine/text/(unicode|tokenizer)/", path):
+                for line, literal in cpp_source.literals(text):
+                    if not literal.isascii():
+                        problems.append(f"{path}:{line}: {literal}")
+        self.assert_nothing(problems, "patterns and literals of tokenizers are ASCII; other letters are numbers")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
