@@ -52,8 +52,9 @@ def main(book, directory, pages=False):
         text = flowing(file.read())
     hidden = FACTS[5:6] if pages else FACTS
     prompt = hide(text[:PAGES], hidden) if pages else OPENING + hide(text, hidden)
-    facts = dict(ASKED, facts=[{"depth": depth, "sentence": sentence} for depth, sentence in hidden])
-    for name, text in (("user.txt", prompt), ("question.txt", ASKED["question"]), ("answer.txt", ASKED["begin"]),
+    asked = dict(ASKED, begin="") if pages else ASKED  # a model that begins its answer as it likes
+    facts = dict(asked, facts=[{"depth": depth, "sentence": sentence} for depth, sentence in hidden])
+    for name, text in (("user.txt", prompt), ("question.txt", ASKED["question"]), ("answer.txt", asked["begin"]),
                        ("facts.json", json.dumps(facts, indent=1))):
         with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
             file.write(text)

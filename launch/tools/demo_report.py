@@ -45,7 +45,8 @@ def table(rows, numbers_from=1):
 
 
 def is_right(report, facts):
-    return report["text"].strip().startswith(facts["answer"])
+    text = report["text"].strip()
+    return text.startswith(facts["answer"]) if facts["begin"] else facts["answer"] in text
 
 
 def shortened(text):
@@ -105,7 +106,7 @@ def print_run(directory, name):
     prompt = report["prompt_tokens"]
     print(f"{TITLES[name]}")
     verdict = "right" if is_right(report, facts) else f"wrong, it is {facts['answer']}"
-    print(f"answer: {facts['begin']} {MARK[0]}{report['text'].strip()}{MARK[1]}   ({verdict})")
+    print(f"answer: {facts['begin'] + ' ' if facts['begin'] else ''}{MARK[0]}{report['text'].strip()}{MARK[1]}   ({verdict})")
     if name == "full":
         print("  This small model is expected to be wrong here: it loses facts in texts of 32,768 tokens and more,")
         print(f"  and this one has {prompt:,}. GemFilter shows it only the part that matters.")
