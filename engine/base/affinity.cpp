@@ -17,7 +17,7 @@ Mutex share_mutex;
 std::vector<int> share GEMRING_GUARDED_BY(share_mutex);
 
 /// thread: 0 is the calling one. True too where it has ended meanwhile.
-bool run_on(const std::vector<int>& processors, pid_t thread) {
+bool let_run(const std::vector<int>& processors, pid_t thread) {
   const auto largest = static_cast<std::size_t>(*std::max_element(processors.begin(), processors.end()));
   const std::size_t bytes = CPU_ALLOC_SIZE(largest + 1);
   std::vector<cpu_set_t> set((bytes + sizeof(cpu_set_t) - 1) / sizeof(cpu_set_t));  // machines beyond CPU_SETSIZE
@@ -37,14 +37,18 @@ bool set_whole_share(const std::vector<int>& processors) {
     const std::string name = entry.path().filename();
     pid_t thread = 0;
     std::from_chars(name.data(), name.data() + name.size(), thread);
-    all = run_on(share, thread) && all;
+    all = let_run(share, thread) && all;
   }
   return all && !error;
 }
 
 void use_whole_share() {
   const MutexLock held(share_mutex);
-  if (!share.empty()) run_on(share, 0);
+  if (!share.empty()) let_run(share, 0);
+}
+
+bool run_on(const std::vector<int>& processors) {
+  return let_run(processors, 0);
 }
 
 }  // namespace gemring

@@ -14,4 +14,7 @@ bool set_whole_share(const std::vector<int>& processors);
 /// set_whole_share().
 void use_whole_share();
 
+/// The calling thread runs on these processors alone. False where the system refuses.
+bool run_on(const std::vector<int>& processors);
+
 }  // namespace gemring

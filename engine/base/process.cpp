@@ -1,17 +1,17 @@
 #include "engine/base/process.h"
 
-#include <sched.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <fstream>
-#include <limits>
+
+#include "engine/base/cgroup.h"
 
 namespace gemring {
 namespace {
-
-constexpr std::uint64_t kNoLimit = std::numeric_limits<std::uint64_t>::max();
 
 /// The number behind `key` in a file of lines; 0 where it is missing.
 std::uint64_t proc_number(const char* file, const std::string& key) {
@@ -22,41 +22,31 @@ std::uint64_t proc_number(const char* file, const std::string& key) {
   return 0;
 }
 
-/// A cgroup v2 number; "max" and a missing file are no limit.
-std::uint64_t cgroup_number(const std::string& file) {
-  std::ifstream in(file);
-  std::uint64_t value = 0;
-  return in >> value ? value : kNoLimit;
-}
+// The processors that the process was started with. OpenMP's library binds the first thread to one place before main()
+// where a variable asks for it (OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY), and with it all that is made later, so the
+// program itself looks earlier: functions of .preinit_array come before the constructors of libraries. Sanitizers are not
+// ready there, so nothing of it is instrumented and the kernel is called directly.
+constexpr std::size_t kMaskBytes = 8192;  // 65,536 processors
+alignas(unsigned long) unsigned char first_mask[kMaskBytes];
+long first_mask_bytes = 0;  // 0 or less: not seen
 
-/// What one cgroup leaves: pages of files that nobody holds can be taken back, so they do not count as used.
-std::uint64_t left_in_cgroup(const std::string& directory) {
-  const std::uint64_t limit = cgroup_number(directory + "/memory.max");
-  if (limit == kNoLimit) return kNoLimit;
-  const std::uint64_t current = cgroup_number(directory + "/memory.current");
-  const std::uint64_t cached = proc_number((directory + "/memory.stat").c_str(), "inactive_file ");
-  const std::uint64_t used = current > cached ? current - cached : 0;
-  return limit > used ? limit - used : 0;
+__attribute__((no_sanitize("address", "thread", "undefined"))) void remember_first_mask(int, char**, char**) {
+  first_mask_bytes = syscall(SYS_sched_getaffinity, 0, sizeof first_mask, first_mask);
 }
+__attribute__((section(".preinit_array"), used)) void (*const kRememberFirstMask)(int, char**,
+                                                                                  char**) = remember_first_mask;
 
-/// The cgroup of this process below the mount, "" for the root (a container sees its own as the root).
-std::string cgroup_path() {
-  std::ifstream in("/proc/self/cgroup");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("0::/")) return line.substr(3) == "/" ? "" : line.substr(3);
+std::vector<int> cores_in(const unsigned char* mask, long bytes) {
+  std::vector<int> cores;
+  for (long i = 0; i < 8 * bytes; ++i) {
+    if ((mask[i / 8] >> (i % 8) & 1) != 0) cores.push_back(static_cast<int>(i));  // words are little-endian
   }
-  return "";
+  return cores;
 }
 
 std::vector<int> cores_of(pid_t process) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  std::vector<int> cores;
-  if (sched_getaffinity(process, sizeof set, &set) != 0) return cores;
-  for (int core = 0; core < CPU_SETSIZE; ++core) {
-    if (CPU_ISSET(core, &set)) cores.push_back(core);
-  }
-  return cores;
+  std::vector<unsigned char> mask(kMaskBytes);
+  return cores_in(mask.data(), syscall(SYS_sched_getaffinity, process, mask.size(), mask.data()));
 }
 
 }  // namespace
@@ -86,20 +76,23 @@ bool reset_peak_rss() {
 }
 
 std::uint64_t available_memory_bytes() {
-  std::uint64_t available = proc_number("/proc/meminfo", "MemAvailable:") * 1024;
-  // A job system limits the job's cgroup, a container runtime any one above: the tightest counts.
-  for (std::string path = cgroup_path();; path.resize(path.rfind('/'))) {
-    available = std::min(available, left_in_cgroup("/sys/fs/cgroup" + path));
-    if (path.empty()) return available;
-  }
+  return std::min(proc_number("/proc/meminfo", "MemAvailable:") * 1024, cgroup_limits().memory_left);
 }
 
 std::vector<int> allowed_cores() {
+  return first_mask_bytes > 0 ? cores_in(first_mask, first_mask_bytes) : cores_of(0);
+}
+
+std::vector<int> thread_cores() {
   return cores_of(0);
 }
 
+void allow_first_cores() {
+  if (first_mask_bytes > 0) syscall(SYS_sched_setaffinity, 0, first_mask_bytes, first_mask);
+}
+
 std::vector<int> node_cores() {
-  std::vector<int> cores = cores_of(0);
+  std::vector<int> cores = allowed_cores();
   const std::vector<int> parent = cores_of(getppid());
   cores.insert(cores.end(), parent.begin(), parent.end());
   std::sort(cores.begin(), cores.end());

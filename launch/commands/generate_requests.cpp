@@ -16,6 +16,7 @@
 #include "launch/requests/request_maker.h"
 #include "launch/requests/request_reader.h"
 #include "launch/requests/requests_report.h"
+#include "launch/start/pinning.h"
 #include "launch/start/placement.h"
 #include "launch/start/start_up.h"
 

@@ -10,6 +10,7 @@
 #include "launch/commands/commands.h"
 #include "launch/output/bench_output.h"
 #include "launch/prompts/model.h"
+#include "launch/start/pinning.h"
 #include "launch/start/placement.h"
 #include "launch/start/start_up.h"
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/base/affinity.h"
 #include "launch/prompts/line_reader.h"
 #include "launch/start/failure.h"
 
@@ -86,6 +87,7 @@ RequestReader::~RequestReader() {
 }
 
 void RequestReader::read_all() {
+  use_whole_share();
   try {
     LineReader lines(input_.descriptor(), input_.name(), [&] { return signal_.wait_for(input_.descriptor()); });
     std::size_t index = 0;

@@ -25,16 +25,35 @@ std::vector<int> node_of(const std::string& host, const std::vector<RankCores>& 
   return cores;
 }
 
+/// Ranks that share the quota of this one's control group, itself included.
+std::ptrdiff_t quota_sharers(const std::vector<RankCores>& ranks, const RankCores& one) {
+  return std::count_if(ranks.begin(), ranks.end(), [&](const RankCores& rank) {
+    return rank.host == one.host && rank.quota_group == one.quota_group;
+  });
+}
+
 const char* plural(std::size_t count) {
   return count == 1 ? "" : "s";
 }
 
+/// As many threads as a quota keeps busy, at least one.
+int quota_threads(double quota) {
+  constexpr double kMost = 1 << 20;
+  return std::max(1, static_cast<int>(std::min(quota, kMost)));
+}
+
+std::string quota_words(double quota) {
+  return fmt::format(" (a control group's quota of {:.4g} processors)", quota);
+}
+
 /// "3 threads pinned to cores 2-4; the node's cores 0-7 are shared by 3 ranks".
 std::string reason(const Placement& placement, const ThreadWishes& wishes, int share, const std::vector<int>& cores,
-                   std::size_t ranks, CoreSource source) {
-  const char* const why = wishes.threads                             ? " (--threads)"
-                          : wishes.hint && placement.threads < share ? " (OMP_NUM_THREADS)"
-                                                                     : "";
+                   std::size_t ranks, CoreSource source, double quota) {
+  const bool fewer = placement.threads < share;
+  const std::string why = wishes.threads                                       ? " (--threads)"
+                          : fewer && placement.threads == quota_threads(quota) ? quota_words(quota)
+                          : fewer && wishes.hint                               ? " (OMP_NUM_THREADS)"
+                                                                               : "";
   const std::string all = fmt::format("core{} {}", plural(cores.size()), core_list(cores));
   const std::string given = source == CoreSource::own_mask
                                 ? fmt::format("{} may use {}", ranks == 1 ? "it" : fmt::format("{} ranks", ranks), all)
@@ -47,7 +66,7 @@ std::string reason(const Placement& placement, const ThreadWishes& wishes, int s
 
 /// Rank `member` of the `ranks` ranks that stand on `cores`.
 Placement place_one(const std::vector<int>& cores, std::size_t member, std::size_t ranks, CoreSource source,
-                    const ThreadWishes& wishes) {
+                    double quota, const ThreadWishes& wishes) {
   const std::size_t count = cores.size();
   const bool crowded = ranks > count;
   Placement placement;
@@ -57,18 +76,24 @@ Placement place_one(const std::vector<int>& cores, std::size_t member, std::size
     placement.cores.assign(border(member), border(member + 1));
   }
   const int share = crowded ? 1 : static_cast<int>(placement.cores.size());
-  placement.threads = wishes.threads.value_or(std::min(share, wishes.hint.value_or(share)));
+  placement.share = placement.cores;
+  placement.threads = wishes.threads.value_or(std::min({share, wishes.hint.value_or(share), quota_threads(quota)}));
   placement.crowded = crowded;
   placement.pinned = !crowded && placement.threads <= share;
   if (placement.pinned) placement.cores.resize(static_cast<std::size_t>(placement.threads));
 
-  placement.reason = reason(placement, wishes, share, cores, ranks, source);
+  placement.reason = reason(placement, wishes, share, cores, ranks, source, quota);
   if (crowded) {
     placement.warning = fmt::format("{} ranks share {} core{}: they take turns; start fewer ranks per node", ranks,
                                     count, plural(count));
   } else if (placement.threads > share) {
     placement.warning = fmt::format("{} threads on {} core{}: they take turns; --threads {} fits", placement.threads,
                                     share, share == 1 ? "" : "s", share);
+  } else if (placement.threads > quota_threads(quota)) {
+    placement.warning = fmt::format(
+        "{} threads where a control group allows {:.4g} processors' time: all of them are stopped "
+        "again and again; --threads {} fits",
+        placement.threads, quota, quota_threads(quota));
   }
   return placement;
 }
@@ -92,7 +117,8 @@ std::vector<Placement> place(const std::vector<RankCores>& ranks, const ThreadWi
   std::vector<Placement> placements;
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     const Site& site = sites[i];
-    placements.push_back(place_one(site.second, placed[site]++, crowd[site], ranks[i].source, wishes));
+    const double quota = ranks[i].quota / static_cast<double>(quota_sharers(ranks, ranks[i]));
+    placements.push_back(place_one(site.second, placed[site]++, crowd[site], ranks[i].source, quota, wishes));
   }
   return placements;
 }

@@ -1,6 +1,7 @@
-// Which cores a rank's threads run on. The pure part decides for all ranks alike; the rest looks and pins.
+// Which cores a rank's threads run on, decided for all ranks alike. Pure; pinning.h looks at the machine and pins.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct RankCores {
   std::string host;
   CoreSource source = CoreSource::node;
   std::vector<int> cores;
+  double quota = std::numeric_limits<double>::infinity();  // processors' time a second that a control group allows
+  std::string quota_group = {};                            // ranks of one group share its quota
 };
 
 struct ThreadWishes {
@@ -27,7 +30,8 @@ struct ThreadWishes {
 
 /// Where one rank computes.
 struct Placement {
-  std::vector<int> cores;  // its share
+  std::vector<int> cores;  // of its threads
+  std::vector<int> share;  // what the rank may use in all: `cores`, and those that its threads leave
   int threads = 1;
   bool pinned = false;   // thread i to cores[i]; else every thread may use all of `cores`
   bool crowded = false;  // more ranks than cores here: they take turns
@@ -37,7 +41,8 @@ struct Placement {
 
 /// One Placement per rank. Ranks of a host that stand on the same cores share them as consecutive pieces of
 /// floor(c j / g) .. floor(c (j + 1) / g). More ranks than cores: one thread each, not pinned, so that the system can
-/// run the ranks that do not wait. With --threads beyond a rank's share its threads are not pinned either.
+/// run the ranks that do not wait. With --threads beyond a rank's share its threads are not pinned either. A quota of
+/// control groups bounds the threads of its ranks: more of them would be stopped in the middle of their work.
 ///
 ///     host with cores 0-7, ranks 0, 1 and 2:  rank 0: 0 1   rank 1: 2 3 4   rank 2: 5 6 7
 std::vector<Placement> place(const std::vector<RankCores>& ranks, const ThreadWishes& wishes);
@@ -50,15 +55,5 @@ CoreSource core_source(const std::vector<std::string>& environment, bool narrowe
 
 /// "0-3,8".
 std::string core_list(const std::vector<int>& cores);
-
-/// What this process may tell: looks at its mask, its node and the environment.
-RankCores look_at_cores(const std::vector<std::string>& environment);
-
-/// Sets the number of OpenMP threads and where they run. Call before the first parallel region that matters.
-void apply(const Placement& placement);
-
-/// This process's threads let others of the host go first: a third of their weight (nice 5) where there are more of
-/// them than cores. Call after apply().
-void step_back();
 
 }  // namespace gemring

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 
@@ -35,7 +36,16 @@ void prepare_process(char** argv) {
   }
   bool changed = set_default("OPENBLAS_NUM_THREADS", "1");
   if (has_skylake_vectors()) changed |= set_default("OPENBLAS_CORETYPE", "SKYLAKEX");
-  if (changed) execv("/proc/self/exe", argv);  // returns only where it fails; then we run as we are, only slower
+  if (!changed) return;
+  allow_first_cores();
+  // By its own name, which is what ps and top show; by the kernel's where the file was replaced meanwhile.
+  char path[PATH_MAX];
+  const ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
+  if (length > 0) {
+    path[length] = '\0';
+    execv(path, argv);
+  }
+  execv("/proc/self/exe", argv);  // returns only where it fails; then we run as we are, only slower
 }
 
 }  // namespace gemring

@@ -13,6 +13,7 @@
 #include "engine/kernels/probe.h"
 #include "launch/options/environment.h"
 #include "launch/options/options_archive.h"
+#include "launch/start/pinning.h"
 #include "launch/start/version.h"
 
 namespace gemring {
@@ -24,11 +25,13 @@ struct ComputeFacts {  // of one rank
   std::string host;
   int core_source = 0;
   std::vector<int> cores;
+  double quota = 0;
+  std::string quota_group;
   bool prefers_bf16 = false;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& isa& blas_core& host& core_source& cores& prefers_bf16;
+    archive& isa& blas_core& host& core_source& cores& quota& quota_group& prefers_bf16;
   }
 };
 
@@ -160,14 +163,15 @@ Placement prepare_compute(const Job& job, const RunOptions& options) {
   agreed(job, [&] { mine = look_at_cores(job.environment); });
   const std::vector<ComputeFacts> ranks =
       all_gather_control(job.world, ComputeFacts{static_cast<int>(detected_isa()), blas_core_name(), mine.host,
-                                                 static_cast<int>(mine.source), mine.cores, prefers_bf16(options)});
+                                                 static_cast<int>(mine.source), mine.cores, mine.quota,
+                                                 mine.quota_group, prefers_bf16(options)});
   std::vector<Isa> detected;
   std::vector<RankCores> cores;
   bool all_prefer_bf16 = true;
   for (const ComputeFacts& rank : ranks) {
     detected.push_back(static_cast<Isa>(rank.isa));
     all_prefer_bf16 = all_prefer_bf16 && rank.prefers_bf16;
-    cores.push_back({rank.host, static_cast<CoreSource>(rank.core_source), rank.cores});
+    cores.push_back({rank.host, static_cast<CoreSource>(rank.core_source), rank.cores, rank.quota, rank.quota_group});
   }
   agreed(job, [&] { use_kernels(detected, job.hosts, options, all_prefer_bf16); });
   const std::vector<Placement> placements = place(cores, {options.threads, options.omp_threads});

@@ -24,7 +24,7 @@ std::vector<int> cores_of_new_thread(bool uses_share) {
   std::vector<int> cores;
   std::thread([&] {
     if (uses_share) use_whole_share();
-    cores = allowed_cores();
+    cores = thread_cores();
   }).join();
   return cores;
 }
@@ -50,11 +50,11 @@ TEST_F(WholeShare, IsGivenToThreadsThatWereMadeBefore) {
   std::atomic<bool> made = false, look = false;
   std::vector<int> before, after;
   std::thread early([&] {
-    before = allowed_cores();
+    before = thread_cores();
     made = true;
     made.notify_one();
     look.wait(false);
-    after = allowed_cores();
+    after = thread_cores();
   });
   made.wait(false);
   EXPECT_TRUE(set_whole_share(share_));
@@ -67,7 +67,7 @@ TEST_F(WholeShare, IsGivenToThreadsThatWereMadeBefore) {
 
 TEST(WholeShareUnset, ChangesNothing) {
   ASSERT_TRUE(set_whole_share({}));
-  EXPECT_EQ(cores_of_new_thread(true), allowed_cores());
+  EXPECT_EQ(cores_of_new_thread(true), thread_cores());
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "launch/start/pinning.h"
+
 namespace gemring {
 namespace {
 
@@ -29,6 +31,31 @@ TEST(Placement, RanksOfANodeShareItsCoresInConsecutivePieces) {
   EXPECT_EQ(places[2].cores, (Cores{5, 6, 7}));
   EXPECT_EQ(places[2].threads, 3);
   EXPECT_EQ(places[2].reason, "3 threads pinned to cores 5-7; the node's cores 0-7 are shared by 3 ranks");
+}
+
+TEST(Placement, AQuotaBoundsTheThreadsOfItsRanksTogether) {
+  const auto threads = [](std::vector<RankCores> ranks, const ThreadWishes& wishes) {
+    std::vector<int> found;
+    for (const Placement& one : place(ranks, wishes)) found.push_back(one.threads);
+    return found;
+  };
+  const auto rank = [](double quota, const char* group) {
+    return RankCores{"a", CoreSource::node, kEight, quota, group};
+  };
+  EXPECT_EQ(threads({rank(2.5, "/job")}, {}), std::vector<int>{2});
+  EXPECT_EQ(threads({rank(0.5, "/job")}, {}), std::vector<int>{1});
+  EXPECT_EQ(threads({rank(64, "/job")}, {}), std::vector<int>{8});
+  EXPECT_EQ(threads({rank(5, "/job"), rank(5, "/job")}, {}), (std::vector<int>{2, 2}));
+  EXPECT_EQ(threads({rank(3, "/one"), rank(2, "/two")}, {}), (std::vector<int>{3, 2}));
+  EXPECT_EQ(threads({rank(3, "/job")}, {.threads = {}, .hint = 2}), std::vector<int>{2});
+  EXPECT_EQ(threads({rank(2, "/job")}, {.threads = 4, .hint = {}}), std::vector<int>{4});
+  const auto wished = place({rank(2, "/job")}, {.threads = 4, .hint = {}});
+  EXPECT_NE(wished[0].warning.find("--threads 2 fits"), std::string::npos) << wished[0].warning;
+  const auto bounded = place({rank(2.5, "/job")}, {});
+  EXPECT_EQ(
+      bounded[0].reason,
+      "2 threads (a control group's quota of 2.5 processors) pinned to cores 0-1; the node's cores 0-7 are its alone");
+  EXPECT_EQ(bounded[0].share, kEight);
 }
 
 TEST(Placement, RanksOfDifferentNodesDoNotShare) {

@@ -1,0 +1,81 @@
+"""Where the threads of a process run: all of its share, whatever OpenMP's library bound its first thread to; only those that compute
+are bound to one core each; and what the process is called."""
+
+import os
+import re
+import subprocess
+import unittest
+
+import gemring_run
+from gemring_run import EndToEnd, Run
+
+PROCESSORS = sorted(os.sched_getaffinity(0))
+
+
+def threads_of(pid):
+    """{thread: processors it may use} of a process."""
+    found = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status", encoding="utf-8") as file:
+            listed = re.search(r"^Cpus_allowed_list:\s*(\S+)", file.read(), re.M)[1]
+        allowed = set()
+        for piece in listed.split(","):
+            first, _, last = piece.partition("-")
+            allowed.update(range(int(first), int(last or first) + 1))
+        found[int(thread)] = allowed
+    return found
+
+
+class Threads(EndToEnd):
+    def start(self, ranks=0, env=None):
+        """A run that waits for requests on standard input, its threads in place; and its processes."""
+        run = Run(gemring_run.command(["generate", "--model", gemring_run.DEMO_MODEL, "--requests", "-", "--log-level", "info"],
+                                      ranks), stdin=b"", env=env, keep_open=True)
+        self.addCleanup(run.kill_all)
+        run.wait_until(lambda: "requests from" in run.stderr)
+        return run
+
+    def gemrings(self, run):
+        return [pid for pid in gemring_run.processes(run.tag)
+                if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == os.path.basename(gemring_run.GEMRING)]
+
+    @unittest.skipIf(len(PROCESSORS) < 2, "one processor: threads can be nowhere else")
+    def test_variables_of_openmp_do_not_take_the_share_away(self):
+        some = PROCESSORS[:2]
+        for env in ({"OMP_PROC_BIND": "true"}, {"OMP_PROC_BIND": "close", "OMP_PLACES": "threads"},
+                    {"OMP_PLACES": f"{{{some[0]}}},{{{some[1]}}}"}, {"GOMP_CPU_AFFINITY": f"{some[0]} {some[1]}"}):
+            with self.subTest(**env):
+                run = self.start(env=env)
+                named = "GOMP_CPU_AFFINITY" in env or "{" in env.get("OMP_PLACES", "")
+                said = int(re.search(r"(\d+) threads? pinned to", run.stderr)[1])
+                self.assertGreaterEqual(said, 2, run.describe())
+                if named:
+                    self.assertEqual(said, len(some), run.describe())
+                    self.assertIn("the places of this rank's threads", run.stderr)
+                run.close_stdin()
+                self.assertEqual(run.finish().code, 0, run.describe())
+
+    @unittest.skipIf(len(PROCESSORS) < 2, "one processor: threads can be nowhere else")
+    def test_only_threads_that_compute_are_bound_to_one_core(self):
+        run = self.start()
+        (pid,) = self.gemrings(run)
+        threads = threads_of(pid)
+        bound = [allowed for allowed in threads.values() if len(allowed) == 1]
+        computing = int(re.search(r"(\d+) threads? pinned to", run.stderr)[1])
+        self.assertEqual(len(bound), computing, threads)
+        self.assertGreater(len(threads), computing, "there are others: who reads, who plans, who watches")
+        for allowed in threads.values():
+            self.assertIn(len(allowed), (1, len(set().union(*bound))), threads)
+
+    def test_the_process_has_the_programs_name(self):
+        run = self.start()
+        (pid,) = self.gemrings(run)
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+            self.assertEqual(file.read().strip(), "gemring")
+        listed = subprocess.run(["ps", "-o", "comm=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        if listed.returncode == 0:
+            self.assertEqual(listed.stdout.strip(), "gemring")
+
+
+if __name__ == "__main__":
+    gemring_run.main()
