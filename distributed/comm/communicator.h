@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "distributed/comm/broadcast.h"
 #include "distributed/comm/heartbeat.h"
 #include "engine/base/types.h"
 
@@ -91,11 +92,14 @@ class Communicator {
   /// good for. Of this process, all groups.
   virtual void set_overlap(bool on) = 0;
 
-  /// A way of its own for heartbeats, beside all messages. Every member calls it. nullptr: one rank alone, or an MPI
-  /// that lets only one thread call.
+  /// A way of its own for heartbeats, beside all messages. Every member calls it. nullptr: one rank alone.
   virtual std::unique_ptr<HeartbeatLink> heartbeat_link() = 0;
 
-  /// Ends the whole job with this code, at once. Prints nothing itself.
+  /// A stream of messages from rank 0 to all. Of the world's communicator, which outlives it; every rank calls it, with
+  /// the same fan-out (broadcast_tree.h).
+  virtual std::unique_ptr<Broadcast> broadcast_stream(int fan_out = BroadcastTree::kFanOut) = 0;
+
+  /// Ends the whole job with this code, from any thread, in five seconds at the latest. Prints nothing itself.
   [[noreturn]] virtual void abort(int exit_code) = 0;
 };
 

@@ -1,6 +1,7 @@
 // Heartbeats: what ranks say of themselves, small messages of fixed size that overtake all others.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <type_traits>
@@ -30,6 +31,9 @@ class HeartbeatLink {
 
   /// Whether tensors are under way to or from this rank, behind which its heartbeats may have to wait.
   virtual bool behind_data(int other) = 0;
+
+  /// Bytes that came in and went out for other ranks so far: they say nothing of this rank's own progress.
+  virtual std::uint64_t forwarded_bytes() const = 0;
 
   /// Whether all heartbeats so far have left.
   virtual bool all_left() = 0;

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "distributed/comm/mpi_transfer.h"
+#include "engine/base/affinity.h"
 #include "engine/base/clock.h"
 
 namespace gemring::detail {
@@ -21,22 +22,22 @@ constexpr std::size_t kSmall = 4096;  // bytes; Open MPI's eager limit between p
 
 }  // namespace
 
-MpiChannel::MpiChannel(bool threads_may_call_mpi) {
-  if (threads_may_call_mpi) thread_ = std::thread([this] { run(); });
+MpiChannel::MpiChannel() {
+  thread_ = std::thread([this] { run(); });
 }
 
 MpiChannel::~MpiChannel() {
   {
-    const auto held = lock();
+    const MutexLock held(mpi_mutex);
     stop_ = true;
   }
   work_.notify_one();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
 }
 
 void MpiChannel::set_overlap(bool on) {
   {
-    const auto held = lock();
+    const MutexLock held(mpi_mutex);
     overlap_ = on;
   }
   work_.notify_one();
@@ -58,9 +59,28 @@ void MpiChannel::remove(MpiTransfer& transfer) {
   if (transfer.carries_data() && --data_under_way_ == 0) totals_.transfer_seconds += steady_seconds() - data_since_;
 }
 
+void MpiChannel::add(Forwarder& forwarder) {
+  forwarders_.push_back(&forwarder);
+  work_.notify_one();
+}
+
+void MpiChannel::remove(Forwarder& forwarder) {
+  std::erase(forwarders_, &forwarder);
+}
+
+void MpiChannel::wake() {
+  posted_ = true;
+  work_.notify_one();
+}
+
 bool MpiChannel::data_under_way_with(RankId peer) const {
-  return std::any_of(under_way_.begin(), under_way_.end(),
-                     [&](const MpiTransfer* transfer) { return transfer->peer() == peer && transfer->carries_data(); });
+  for (const MpiTransfer* transfer : under_way_) {
+    if (transfer->peer() == peer && transfer->carries_data()) return true;
+  }
+  for (const Forwarder* forwarder : forwarders_) {
+    if (forwarder->data_under_way_with(peer)) return true;
+  }
+  return false;
 }
 
 void MpiChannel::count_wait(double seconds, bool exposed) {
@@ -69,13 +89,28 @@ void MpiChannel::count_wait(double seconds, bool exposed) {
 }
 
 CommunicationTotals MpiChannel::totals() const {
-  const std::unique_lock held(mutex_);
+  const MutexLock held(mpi_mutex);
   CommunicationTotals now = totals_;
   if (data_under_way_ > 0) now.transfer_seconds += steady_seconds() - data_since_;
   return now;
 }
 
-bool MpiChannel::poll_all() {
+bool MpiChannel::has_work() const {
+  if (overlap_ && large_under_way_ > 0) return true;
+  for (const Forwarder* forwarder : forwarders_) {
+    if (forwarder->wants_polls()) return true;
+  }
+  return false;
+}
+
+bool MpiChannel::poll_forwarders() {
+  bool moved = false;
+  for (Forwarder* forwarder : forwarders_) moved = forwarder->poll() || moved;
+  return moved;
+}
+
+bool MpiChannel::poll_transfers() {
+  if (!overlap_ || large_under_way_ == 0 || waiters_.load(std::memory_order_relaxed) > 0) return false;
   const double start = steady_seconds();
   bool finished = false;
   for (std::size_t i = 0; i < under_way_.size();) {
@@ -93,12 +128,14 @@ bool MpiChannel::poll_all() {
 void MpiChannel::run() {
   prctl(PR_SET_NAME, "messages");
   prctl(PR_SET_TIMERSLACK, 1000UL);
-  std::unique_lock held(mutex_);
+  use_whole_share();
+  MutexLock held(mpi_mutex);
   Microseconds sleep = kShortestSleep;
-  while (!stop_) {
-    work_.wait(held, [&] { return stop_ || (overlap_ && large_under_way_ > 0); });
+  for (;;) {
+    while (!stop_ && !has_work()) work_.wait(mpi_mutex);
     if (stop_) return;
-    const bool moved = waiters_.load(std::memory_order_relaxed) == 0 && poll_all();
+    const bool forwarded = poll_forwarders();
+    const bool moved = poll_transfers() || forwarded;
     sleep = moved || posted_ ? kShortestSleep : std::min(sleep * 1.25, kLongestSleep);
     posted_ = false;
     held.unlock();

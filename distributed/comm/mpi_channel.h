@@ -3,48 +3,59 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "distributed/comm/communicator.h"
+#include "engine/base/mutex.h"
 
 namespace gemring::detail {
 
 class MpiTransfer;
 
+/// All calls of MPI are made under this lock: MPI_THREAD_SERIALIZED is enough. MPI is one in a process, so is its lock.
+inline constinit Mutex mpi_mutex;
+
 /// Open MPI moves messages only inside its calls: over TCP nothing that is larger than a socket's buffer proceeds while
 /// a rank computes. The channel's thread therefore polls what is under way, so that it does. Between two polls it
 /// sleeps: 50 us after a message was posted, or data moved, then a quarter longer each time up to half a millisecond.
 /// Without transfers it sleeps until there are some; small ones, which MPI sends at once, do not wake it. A thread that
-/// waits polls by itself, and this one leaves it alone.
-///
-/// All calls of MPI are made under lock(): MPI_THREAD_SERIALIZED is enough. With less (MPI_THREAD_SINGLE, FUNNELED)
-/// there is no thread, and messages move in the waits alone.
+/// waits for a transfer polls by itself, and this one leaves it alone; what is forwarded for others (Forwarder) moves
+/// whoever waits.
 class MpiChannel {
  public:
-  explicit MpiChannel(bool threads_may_call_mpi);
+  /// What the thread also moves, on behalf of other ranks: a broadcast.
+  class Forwarder {
+   public:
+    virtual ~Forwarder() = default;
+    virtual bool poll() GEMRING_REQUIRES(mpi_mutex) = 0;               // true where something moved; never throws
+    virtual bool wants_polls() const GEMRING_REQUIRES(mpi_mutex) = 0;  // else the thread may sleep
+    virtual bool data_under_way_with(RankId peer) const GEMRING_REQUIRES(mpi_mutex) = 0;
+  };
+
+  MpiChannel();
   ~MpiChannel();
   MpiChannel(const MpiChannel&) = delete;
   MpiChannel& operator=(const MpiChannel&) = delete;
 
-  std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
-  std::unique_lock<std::mutex> try_lock() { return std::unique_lock(mutex_, std::try_to_lock); }
-  bool threads_may_call_mpi() const { return thread_.joinable(); }
-
-  /// Switches the thread off and on (it is on from the start), for measurements of what it is good for.
+  /// Switches the polling of transfers off and on (it is on from the start), for measurements of what it is good for.
   void set_overlap(bool on);
 
-  // The following are called under lock().
-  void add(MpiTransfer& transfer);     // under way from now on
-  void remove(MpiTransfer& transfer);  // finished or given up
-  CommunicationTotals& counted() { return totals_; }
-  bool data_under_way_with(RankId peer) const;
+  void add(MpiTransfer& transfer) GEMRING_REQUIRES(mpi_mutex);     // under way from now on
+  void remove(MpiTransfer& transfer) GEMRING_REQUIRES(mpi_mutex);  // finished or given up
+  void add(Forwarder& forwarder) GEMRING_REQUIRES(mpi_mutex);
+  void remove(Forwarder& forwarder) GEMRING_REQUIRES(mpi_mutex);
+  void wake() GEMRING_REQUIRES(mpi_mutex);  // a forwarder has something to send
+  bool data_under_way_with(RankId peer) const GEMRING_REQUIRES(mpi_mutex);
 
+  CommunicationTotals& counted() GEMRING_REQUIRES(mpi_mutex) { return totals_; }
   /// Adds a wait's seconds; `exposed`: for data, not for control messages.
-  void count_wait(double seconds, bool exposed);
+  void count_wait(double seconds, bool exposed) GEMRING_REQUIRES(mpi_mutex);
   CommunicationTotals totals() const;
+
+  /// Bytes that came in and went out for others: no progress of this rank's own.
+  void count_forwarded(std::size_t bytes) { forwarded_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+  std::uint64_t forwarded_bytes() const { return forwarded_bytes_.load(std::memory_order_relaxed); }
 
   /// While one exists the thread does not poll: the caller does.
   class Waiter {
@@ -60,19 +71,22 @@ class MpiChannel {
 
  private:
   void run();
-  bool poll_all();  // true where something finished, or data moved
+  bool has_work() const GEMRING_REQUIRES(mpi_mutex);
+  bool poll_forwarders() GEMRING_REQUIRES(mpi_mutex);
+  bool poll_transfers() GEMRING_REQUIRES(mpi_mutex);  // true where something finished, or data moved
 
-  mutable std::mutex mutex_;
-  std::condition_variable work_;
-  std::vector<MpiTransfer*> under_way_;
-  CommunicationTotals totals_;
-  int large_under_way_ = 0;
-  int data_under_way_ = 0;
-  double data_since_ = 0;  // when the first of these was posted
-  bool overlap_ = true;
-  bool posted_ = false;
-  bool stop_ = false;
+  CondVar work_;
+  std::vector<MpiTransfer*> under_way_ GEMRING_GUARDED_BY(mpi_mutex);
+  std::vector<Forwarder*> forwarders_ GEMRING_GUARDED_BY(mpi_mutex);
+  CommunicationTotals totals_ GEMRING_GUARDED_BY(mpi_mutex);
+  int large_under_way_ GEMRING_GUARDED_BY(mpi_mutex) = 0;
+  int data_under_way_ GEMRING_GUARDED_BY(mpi_mutex) = 0;
+  double data_since_ GEMRING_GUARDED_BY(mpi_mutex) = 0;  // when the first of these was posted
+  bool overlap_ GEMRING_GUARDED_BY(mpi_mutex) = true;
+  bool posted_ GEMRING_GUARDED_BY(mpi_mutex) = false;
+  bool stop_ GEMRING_GUARDED_BY(mpi_mutex) = false;
   std::atomic<int> waiters_ = 0;
+  std::atomic<std::uint64_t> forwarded_bytes_ = 0;
   std::thread thread_;
 };
 

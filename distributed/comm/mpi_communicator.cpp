@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "distributed/comm/adaptive_wait.h"
+#include "distributed/comm/mpi_broadcast.h"
 #include "distributed/comm/mpi_check.h"
 #include "distributed/comm/mpi_heartbeat.h"
 #include "distributed/comm/mpi_session.h"
@@ -19,20 +20,6 @@
 namespace gemring::detail {
 namespace {
 
-std::size_t largest_piece = std::size_t{1} << 30;
-
-/// Calls piece(offset, bytes) for pieces of at most largest_piece; once, with 0 bytes, for an empty message, so that a
-/// disagreement about its size is found.
-template <class Piece>
-void for_each_piece(std::size_t bytes, Piece&& piece) {
-  std::size_t offset = 0;
-  do {
-    const std::size_t length = std::min(bytes - offset, largest_piece);
-    piece(offset, static_cast<int>(length));
-    offset += length;
-  } while (offset < bytes);
-}
-
 class MpiCommunicator final : public Communicator {
  public:
   MpiCommunicator(MPI_Comm comm, bool owned, std::vector<RankId> world_ranks, std::shared_ptr<MpiChannel> channel)
@@ -43,7 +30,7 @@ class MpiCommunicator final : public Communicator {
   ~MpiCommunicator() override {
     int finalized = 0;
     MPI_Finalized(&finalized);
-    const auto held = channel_->lock();
+    const MutexLock held(mpi_mutex);
     // Freeing is collective: behind an exception the others may never come.
     if (owned_ && finalized == 0 && std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
   }
@@ -56,12 +43,12 @@ class MpiCommunicator final : public Communicator {
     const TraceSpan span("send", SpanKind::send, data.size());
     const RankId peer = world_rank(to);
     auto transfer = std::make_unique<MpiTransfer>(channel_, MpiTransfer::Direction::send, kind, peer);
-    const auto held = channel_->lock();
-    for_each_piece(data.size(), [&](std::size_t offset, int bytes) {
-      check_mpi(MPI_Isend(data.data() + offset, bytes, MPI_BYTE, to, static_cast<int>(kind), comm_,
-                          transfer->add_piece(bytes)),
+    const MutexLock held(mpi_mutex);
+    for (const Piece piece : pieces_of(data.size())) {
+      check_mpi(MPI_Isend(data.data() + piece.offset, piece.bytes, MPI_BYTE, to, static_cast<int>(kind), comm_,
+                          transfer->add_piece(piece.bytes)),
                 "MPI_Isend to", peer);
-    });
+    }
     if (to != member_) channel_->counted().bytes_sent += data.size();
     transfer->start();
     return Transfer(std::move(transfer), this);
@@ -70,23 +57,23 @@ class MpiCommunicator final : public Communicator {
   Transfer receive(std::span<std::byte> data, int from, MessageKind kind) override {
     const RankId peer = world_rank(from);
     auto transfer = std::make_unique<MpiTransfer>(channel_, MpiTransfer::Direction::receive, kind, peer);
-    const auto held = channel_->lock();
-    for_each_piece(data.size(), [&](std::size_t offset, int bytes) {
-      check_mpi(MPI_Irecv(data.data() + offset, bytes, MPI_BYTE, from, static_cast<int>(kind), comm_,
-                          transfer->add_piece(bytes)),
+    const MutexLock held(mpi_mutex);
+    for (const Piece piece : pieces_of(data.size())) {
+      check_mpi(MPI_Irecv(data.data() + piece.offset, piece.bytes, MPI_BYTE, from, static_cast<int>(kind), comm_,
+                          transfer->add_piece(piece.bytes)),
                 "MPI_Irecv from", peer);
-    });
+    }
     transfer->start();
     return Transfer(std::move(transfer), this);
   }
 
   void broadcast(std::span<std::byte> data, int root) override {
     if (size() == 1) return;
-    for_each_piece(data.size(), [&](std::size_t offset, int bytes) {
+    for (const Piece piece : pieces_of(data.size())) {
       complete("MPI_Ibcast from", root == member_ ? kEveryone : world_rank(root).value(), [&](MPI_Request* request) {
-        return MPI_Ibcast(data.data() + offset, bytes, MPI_BYTE, root, comm_, request);
+        return MPI_Ibcast(data.data() + piece.offset, piece.bytes, MPI_BYTE, root, comm_, request);
       });
-    });
+    }
     if (root == member_) count_sent(data.size() * (world_ranks_.size() - 1));
   }
 
@@ -106,15 +93,21 @@ class MpiCommunicator final : public Communicator {
     const WaitMark waiting(message.peer().value());
     const MpiChannel::Waiter waiter(*channel_);
     const double seconds = wait_adaptively([&] { return message.done(); });
-    const auto held = channel_->lock();
+    const MutexLock held(mpi_mutex);
     channel_->count_wait(seconds, message.carries_data());
   }
 
   void set_overlap(bool on) override { channel_->set_overlap(on); }
 
   std::unique_ptr<HeartbeatLink> heartbeat_link() override {
+    if (size() == 1) return nullptr;
     barrier();  // as in group()
     return mpi_heartbeat_link(comm_, channel_);
+  }
+
+  std::unique_ptr<Broadcast> broadcast_stream(int fan_out) override {
+    barrier();
+    return mpi_broadcast(comm_, channel_, fan_out);
   }
 
   [[noreturn]] void abort(int exit_code) override { MpiSession::abort_job(exit_code); }
@@ -130,21 +123,21 @@ class MpiCommunicator final : public Communicator {
     const MpiChannel::Waiter waiter(*channel_);
     MPI_Request request = MPI_REQUEST_NULL;
     {
-      const auto held = channel_->lock();
+      const MutexLock held(mpi_mutex);
       check_mpi(begin(&request), call, peer);
     }
     const double seconds = wait_adaptively([&] {
-      const auto held = channel_->lock();
+      const MutexLock held(mpi_mutex);
       int finished = 0;
       check_mpi(MPI_Test(&request, &finished, MPI_STATUS_IGNORE), call, peer);
       return finished != 0;
     });
-    const auto held = channel_->lock();
+    const MutexLock held(mpi_mutex);
     channel_->count_wait(seconds, false);
   }
 
   void count_sent(std::size_t bytes) {
-    const auto held = channel_->lock();
+    const MutexLock held(mpi_mutex);
     channel_->counted().bytes_sent += bytes;
   }
 
@@ -208,7 +201,7 @@ std::unique_ptr<Communicator> MpiCommunicator::group(std::span<const int> member
     world_ranks.push_back(world_rank(member));
   }
   barrier();  // MPI_Comm_split spins while it waits for the last member; this sleeps
-  const auto held = channel_->lock();
+  const MutexLock held(mpi_mutex);
   const auto place = std::find(members.begin(), members.end(), member_);
   const int color = place == members.end() ? MPI_UNDEFINED : 0;
   MPI_Comm comm = MPI_COMM_NULL;
@@ -234,10 +227,6 @@ void check_mpi(int code, const char* call, std::optional<RankId> peer) {
 std::unique_ptr<Communicator> mpi_communicator(MPI_Comm comm, bool owned, std::vector<RankId> world_ranks,
                                                std::shared_ptr<MpiChannel> channel) {
   return std::make_unique<MpiCommunicator>(comm, owned, std::move(world_ranks), std::move(channel));
-}
-
-void set_largest_piece(std::size_t bytes) {
-  largest_piece = bytes;
 }
 
 }  // namespace gemring::detail

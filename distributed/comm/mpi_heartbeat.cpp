@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <map>
-#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -22,7 +21,7 @@ class MpiHeartbeatLink final : public HeartbeatLink {
   }
 
   ~MpiHeartbeatLink() override {
-    const auto held = channel_->lock();
+    const MutexLock held(mpi_mutex);
     for (auto& [to, message] : messages_) {
       if (message.request != MPI_REQUEST_NULL) MPI_Request_free(&message.request);
     }
@@ -32,8 +31,8 @@ class MpiHeartbeatLink final : public HeartbeatLink {
   int size() const override { return size_; }
 
   bool exchange(const Heartbeat& own, std::span<const int> to, const Take& take) override {
-    const auto held = lock_soon();
-    if (!held) return false;
+    if (!lock_soon()) return false;
+    const MutexLock held(mpi_mutex, std::adopt_lock);
     for (const int receiver : to) send(own, receiver);
     int arrived = 0;
     MPI_Status status;
@@ -47,13 +46,16 @@ class MpiHeartbeatLink final : public HeartbeatLink {
   }
 
   bool behind_data(int other) override {
-    const auto held = lock_soon();
-    return held && channel_->data_under_way_with(RankId(other));
+    if (!lock_soon()) return false;
+    const MutexLock held(mpi_mutex, std::adopt_lock);
+    return channel_->data_under_way_with(RankId(other));
   }
 
+  std::uint64_t forwarded_bytes() const override { return channel_->forwarded_bytes(); }
+
   bool all_left() override {
-    const auto held = lock_soon();
-    if (!held) return false;
+    if (!lock_soon()) return false;
+    const MutexLock held(mpi_mutex, std::adopt_lock);
     bool all = true;
     for (auto& [to, message] : messages_) all = has_left(message) && all;
     return all;
@@ -61,13 +63,12 @@ class MpiHeartbeatLink final : public HeartbeatLink {
 
  private:
   /// Others poll often, each for microseconds; who does not come in for so long meets a call that does not return.
-  std::unique_lock<std::mutex> lock_soon() const {
-    auto held = channel_->try_lock();
-    for (int time = 0; !held && time < 500; ++time) {
+  static bool lock_soon() GEMRING_TRY_ACQUIRE(true, mpi_mutex) {
+    for (int time = 0; time < 500; ++time) {
+      if (mpi_mutex.try_lock()) return true;
       std::this_thread::sleep_for(std::chrono::microseconds(100));
-      held = channel_->try_lock();
     }
-    return held;
+    return mpi_mutex.try_lock();
   }
 
   struct Message {
@@ -75,13 +76,13 @@ class MpiHeartbeatLink final : public HeartbeatLink {
     MPI_Request request = MPI_REQUEST_NULL;
   };
 
-  static bool has_left(Message& message) {
+  static bool has_left(Message& message) GEMRING_REQUIRES(mpi_mutex) {
     int left = 0;
     check_mpi(MPI_Test(&message.request, &left, MPI_STATUS_IGNORE), "MPI_Test");
     return left != 0;
   }
 
-  void send(const Heartbeat& heartbeat, int to) {
+  void send(const Heartbeat& heartbeat, int to) GEMRING_REQUIRES(mpi_mutex) {
     Message& message = messages_[to];
     if (!has_left(message)) return;
     message.heartbeat = heartbeat;
@@ -92,16 +93,15 @@ class MpiHeartbeatLink final : public HeartbeatLink {
   std::shared_ptr<MpiChannel> channel_;
   int member_ = 0;
   int size_ = 0;
-  std::map<int, Message> messages_;  // where a message lies does not change
+  std::map<int, Message> messages_ GEMRING_GUARDED_BY(mpi_mutex);  // where a message lies does not change
 };
 
 }  // namespace
 
 std::unique_ptr<HeartbeatLink> mpi_heartbeat_link(MPI_Comm comm, std::shared_ptr<MpiChannel> channel) {
-  if (!channel->threads_may_call_mpi()) return nullptr;
   MPI_Comm own = MPI_COMM_NULL;
   {
-    const auto held = channel->lock();
+    const MutexLock held(mpi_mutex);
     check_mpi(MPI_Comm_dup(comm, &own), "MPI_Comm_dup");
     check_mpi(MPI_Comm_set_errhandler(own, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   }

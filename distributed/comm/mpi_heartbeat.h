@@ -11,7 +11,7 @@
 namespace gemring::detail {
 
 /// On a communicator of its own, which lasts until MPI ends: freeing it is collective, and who has heartbeats to send
-/// may have lost the others. nullptr where threads may not call MPI. Collective over `comm`.
+/// may have lost the others. Collective over `comm`.
 std::unique_ptr<HeartbeatLink> mpi_heartbeat_link(MPI_Comm comm, std::shared_ptr<MpiChannel> channel);
 
 }  // namespace gemring::detail

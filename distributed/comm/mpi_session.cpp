@@ -6,13 +6,17 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
+#include <thread>
 
 #include "distributed/comm/mpi_check.h"
 #include "distributed/comm/mpi_communicator.h"
+#include "engine/base/clock.h"
+#include "engine/base/error.h"
 #include "engine/base/log.h"
 
 namespace gemring {
@@ -27,6 +31,26 @@ static_assert(FailureClaim::is_always_lock_free && sizeof(FailureClaim) == sizeo
 
 std::atomic<FailureClaim*> failure_claim = nullptr;
 MPI_Win failure_window = MPI_WIN_NULL;
+
+const char* name_of(int thread_level) {
+  return thread_level == MPI_THREAD_FUNNELED ? "MPI_THREAD_FUNNELED" : "MPI_THREAD_SINGLE";
+}
+
+/// Whoever has the lock longer than that is in a call that does not come back.
+bool lock_mpi_within(double seconds) GEMRING_TRY_ACQUIRE(true, detail::mpi_mutex) {
+  for (const double begin = steady_seconds(); steady_seconds() - begin < seconds;) {
+    if (detail::mpi_mutex.try_lock()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return detail::mpi_mutex.try_lock();
+}
+
+/// The lock is kept: nobody calls MPI behind this. Who holds it for long may never give it back, so then it is done
+/// without.
+void abort_mpi(int exit_code) GEMRING_UNCHECKED_LOCKS {
+  lock_mpi_within(1);
+  MPI_Abort(MPI_COMM_WORLD, exit_code);
+}
 
 void share_failure_claim() {
   MPI_Comm node = MPI_COMM_NULL;
@@ -64,10 +88,15 @@ MpiSession::MpiSession(int& argc, char**& argv) : exceptions_at_start_(std::unca
   int provided = MPI_THREAD_SINGLE;
   check_mpi(MPI_Init_thread(&argc, &argv, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
-  if (provided < MPI_THREAD_SERIALIZED)
-    log_warn("this MPI allows calls from one thread only: messages will not move while ranks compute");
   prctl(PR_SET_TIMERSLACK, 1000UL);  // the kernel's default of 50 us would stretch the waits' short sleeps tenfold
   share_failure_claim();
+  if (provided < MPI_THREAD_SERIALIZED) {
+    throw PeerError({.where = "MPI_Init_thread",
+                     .problem = fmt::format("this MPI offers {}, and gemring needs MPI_THREAD_SERIALIZED: several "
+                                            "threads of a rank send and receive, one at a time",
+                                            name_of(provided)),
+                     .advice = "use an MPI that is built with support of threads (Open MPI and MPICH are by default)"});
+  }
 }
 
 MpiSession::~MpiSession() {
@@ -78,9 +107,7 @@ MpiSession::~MpiSession() {
 }
 
 std::unique_ptr<Communicator> MpiSession::world() {
-  int level = MPI_THREAD_SINGLE;
-  check_mpi(MPI_Query_thread(&level), "MPI_Query_thread");
-  auto channel = std::make_shared<detail::MpiChannel>(level >= MPI_THREAD_SERIALIZED);
+  auto channel = std::make_shared<detail::MpiChannel>();
   int size = 0;
   check_mpi(MPI_Comm_size(MPI_COMM_WORLD, &size), "MPI_Comm_size");
   std::vector<RankId> ranks;
@@ -100,12 +127,20 @@ const char* MpiSession::library_version() {
 }
 
 void MpiSession::abort_job(int exit_code) {
+  exit_soon(exit_code);
   int initialized = 0;
   int finalized = 0;
   MPI_Initialized(&initialized);
   MPI_Finalized(&finalized);
-  if (initialized != 0 && finalized == 0) MPI_Abort(MPI_COMM_WORLD, exit_code);
+  if (initialized != 0 && finalized == 0) abort_mpi(exit_code);
   _exit(exit_code);
+}
+
+void exit_soon(int exit_code) {
+  std::thread([exit_code] {
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    _exit(exit_code);
+  }).detach();
 }
 
 bool claim_failure_report() noexcept {

@@ -11,7 +11,7 @@ MpiTransfer::MpiTransfer(std::shared_ptr<MpiChannel> channel, Direction directio
     : channel_(std::move(channel)), direction_(direction), kind_(kind), peer_(peer) {}
 
 MpiTransfer::~MpiTransfer() {
-  const auto held = channel_->lock();
+  const MutexLock held(mpi_mutex);
   channel_->remove(*this);
   for (MPI_Request& request : requests_) {
     if (request == MPI_REQUEST_NULL) continue;
@@ -29,7 +29,7 @@ MPI_Request* MpiTransfer::add_piece(int bytes) {
 
 bool MpiTransfer::done() {
   if (!finished_.load(std::memory_order_acquire)) {
-    const auto held = channel_->lock();
+    const MutexLock held(mpi_mutex);
     if (!poll()) return false;
     channel_->remove(*this);
   }

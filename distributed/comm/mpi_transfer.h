@@ -19,14 +19,14 @@ class MpiTransfer final : public Transfer::State {
   MpiTransfer(std::shared_ptr<MpiChannel> channel, Direction direction, MessageKind kind, RankId peer);
   ~MpiTransfer() override;  // gives up what is not finished
 
-  /// A request for MPI to fill in. Under the channel's lock, like start() behind the last piece.
-  MPI_Request* add_piece(int bytes);
-  void start() { channel_->add(*this); }
+  /// A request for MPI to fill in; start() comes behind the last piece.
+  MPI_Request* add_piece(int bytes) GEMRING_REQUIRES(mpi_mutex);
+  void start() GEMRING_REQUIRES(mpi_mutex) { channel_->add(*this); }
 
   bool done() override;  // throws what went wrong, on the thread that waits
 
-  /// True once finished or failed. Under the channel's lock, by whoever polls.
-  bool poll();
+  /// True once finished or failed. By whoever polls.
+  bool poll() GEMRING_REQUIRES(mpi_mutex);
 
   /// Tensors, of which it is told how long they were under way; not control messages, which a rank may await for long.
   bool carries_data() const { return kind_ != MessageKind::control; }
@@ -34,10 +34,10 @@ class MpiTransfer final : public Transfer::State {
   RankId peer() const { return peer_; }
 
  private:
-  bool test();
+  bool test() GEMRING_REQUIRES(mpi_mutex);
   const char* call() const { return direction_ == Direction::send ? "sending to" : "receiving from"; }
-  void check_statuses() const;
-  void check_sizes() const;
+  void check_statuses() const GEMRING_REQUIRES(mpi_mutex);
+  void check_sizes() const GEMRING_REQUIRES(mpi_mutex);
 
   std::shared_ptr<MpiChannel> channel_;
   Direction direction_;
@@ -47,8 +47,8 @@ class MpiTransfer final : public Transfer::State {
   std::exception_ptr failure_;  // written before finished_
   std::size_t bytes_ = 0;       // of all pieces
   std::vector<int> sizes_;
-  std::vector<MPI_Request> requests_;
-  std::vector<MPI_Status> statuses_;
+  std::vector<MPI_Request> requests_ GEMRING_GUARDED_BY(mpi_mutex);
+  std::vector<MPI_Status> statuses_ GEMRING_GUARDED_BY(mpi_mutex);
 };
 
 }  // namespace gemring::detail

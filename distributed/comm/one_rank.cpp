@@ -5,13 +5,15 @@
 
 #include "distributed/comm/communicator.h"
 #include "engine/base/check.h"
+#include "engine/base/mutex.h"
 
 namespace gemring {
 namespace {
 
 enum class Progress { waiting, done, given_up };
 
-/// A send or receive that has not met its counterpart.
+/// A send or receive that has not met its counterpart. Under the communicator's lock it is met, or given up by whoever
+/// began it, whose memory is then gone.
 template <class Byte>
 struct Pending {
   std::span<Byte> data;
@@ -23,14 +25,29 @@ using Queue = std::deque<Pending<Byte>>;
 
 class OneRankTransfer final : public Transfer::State {
  public:
-  explicit OneRankTransfer(std::shared_ptr<Progress> progress) : progress_(std::move(progress)) {}
+  /// mutex: the communicator's, of `progress`.
+  OneRankTransfer(Mutex& mutex, std::shared_ptr<Progress> progress) : mutex_(mutex), progress_(std::move(progress)) {}
   ~OneRankTransfer() override {
+    const MutexLock held(mutex_);
     if (*progress_ == Progress::waiting) *progress_ = Progress::given_up;
   }
-  bool done() override { return *progress_ == Progress::done; }
+  bool done() override {
+    const MutexLock held(mutex_);
+    return *progress_ == Progress::done;
+  }
 
  private:
-  std::shared_ptr<Progress> progress_;
+  Mutex& mutex_;
+  std::shared_ptr<Progress> progress_ GEMRING_GUARDED_BY(mutex_);
+};
+
+/// One rank has nobody to tell.
+class OneRankBroadcast final : public Broadcast {
+ public:
+  void send(const Message&, std::span<const MemberRange>) override {}
+  Message receive() override { throw InternalError("one rank waits for its own broadcast"); }
+  std::optional<Message> try_receive() override { return std::nullopt; }
+  Sent sent() const override { return {}; }
 };
 
 class OneRankCommunicator final : public Communicator {
@@ -41,12 +58,14 @@ class OneRankCommunicator final : public Communicator {
 
   Transfer send(std::span<const std::byte> data, int to, MessageKind kind) override {
     GEMRING_CHECK(to == 0, "to {} of 1 rank", to);
+    const MutexLock held(mutex_);
     Channel& channel = channels_[static_cast<std::size_t>(kind)];
     return start(data, channel.sends, channel.receives, [](auto from, auto into) { copy(from, into); });
   }
 
   Transfer receive(std::span<std::byte> data, int from, MessageKind kind) override {
     GEMRING_CHECK(from == 0, "from {} of 1 rank", from);
+    const MutexLock held(mutex_);
     Channel& channel = channels_[static_cast<std::size_t>(kind)];
     return start(data, channel.receives, channel.sends, [](auto into, auto sent) { copy(sent, into); });
   }
@@ -73,6 +92,7 @@ class OneRankCommunicator final : public Communicator {
 
   void set_overlap(bool) override {}
   std::unique_ptr<HeartbeatLink> heartbeat_link() override { return nullptr; }
+  std::unique_ptr<Broadcast> broadcast_stream(int) override { return std::make_unique<OneRankBroadcast>(); }
 
   [[noreturn]] void abort(int exit_code) override { std::_Exit(exit_code); }
 
@@ -89,7 +109,7 @@ class OneRankCommunicator final : public Communicator {
 
   /// Meets the oldest counterpart that still waits, or queues up.
   template <class Byte, class Other, class Copy>
-  Transfer start(std::span<Byte> data, Queue<Byte>& own, Queue<Other>& others, Copy copy_now) {
+  Transfer start(std::span<Byte> data, Queue<Byte>& own, Queue<Other>& others, Copy copy_now) GEMRING_REQUIRES(mutex_) {
     auto progress = std::make_shared<Progress>(Progress::waiting);
     while (!others.empty() && *others.front().progress == Progress::given_up) others.pop_front();
     if (others.empty()) {
@@ -100,10 +120,11 @@ class OneRankCommunicator final : public Communicator {
       copy_now(data, other.data);
       *other.progress = *progress = Progress::done;
     }
-    return Transfer(std::make_unique<OneRankTransfer>(std::move(progress)), this);
+    return Transfer(std::make_unique<OneRankTransfer>(mutex_, std::move(progress)), this);
   }
 
-  std::array<Channel, static_cast<std::size_t>(MessageKind::control) + 1> channels_;
+  Mutex mutex_;
+  std::array<Channel, static_cast<std::size_t>(MessageKind::control) + 1> channels_ GEMRING_GUARDED_BY(mutex_);
 };
 
 }  // namespace

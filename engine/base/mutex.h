@@ -13,10 +13,9 @@
 #define GEMRING_THREAD_SAFETY(attribute)
 #endif
 
-/// Of a member: read and written by who holds this mutex. GEMRING_POINTEE_GUARDED_BY: what it points to is.
+/// Of a member: read and written by who holds this mutex.
 #define GEMRING_GUARDED_BY(mutex) GEMRING_THREAD_SAFETY(guarded_by(mutex))
-#define GEMRING_POINTEE_GUARDED_BY(mutex) GEMRING_THREAD_SAFETY(pt_guarded_by(mutex))
-/// Of a function, behind its parameters: the caller holds these; the caller must not hold these.
+/// Of a function or lambda, behind its parameters: the caller holds these; the caller must not hold these.
 #define GEMRING_REQUIRES(...) GEMRING_THREAD_SAFETY(requires_capability(__VA_ARGS__))
 #define GEMRING_EXCLUDES(...) GEMRING_THREAD_SAFETY(locks_excluded(__VA_ARGS__))
 /// Of a function: it takes, gives back, or takes where it returns true.
