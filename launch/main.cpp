@@ -1,4 +1,5 @@
 // gemring: prepares the process, starts MPI where a launcher started us, runs the command, reports the one error.
+#include <csignal>
 #include <exception>
 #include <memory>
 #include <string>
@@ -43,16 +44,14 @@ int run_job(Communicator& world, const std::vector<std::string>& arguments, std:
     if (world.member() == 0) log_raw(failure_message(error.code(), error.text(), error.rank(), error.host()));
     return static_cast<int>(error.code());
   } catch (const std::exception& exception) {
-    const Error error = as_error(exception);
-    if (claim_failure_report()) log_raw(failure_message(error.code(), error.text(), rank, host_name()));
-    world.abort(static_cast<int>(error.code()));
-    return static_cast<int>(error.code());  // not reached; g++ does not see it through a virtual call
+    end_job(as_error(exception), rank, host_name());
   }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::signal(SIGUSR1, SIG_IGN);  // asked where it is before the watchdog can answer; the default ends the process
   prepare_process(argv);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   std::vector<std::string> environment = process_environment();  // before MPI adds to it
@@ -65,8 +64,6 @@ int main(int argc, char** argv) {
     const auto world = mpi.world();
     return run_job(*world, arguments, std::move(environment));
   } catch (const std::exception& exception) {  // MPI did not start
-    const Error error = as_error(exception);
-    if (claim_failure_report()) log_raw(failure_message(error.code(), error.text(), RankId(0), host_name()));
-    MpiSession::abort_job(static_cast<int>(error.code()));
+    end_job(as_error(exception), RankId(0), host_name());
   }
 }

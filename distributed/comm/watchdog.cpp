@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <new>
 
+#include "engine/base/affinity.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
 #include "engine/base/log.h"
@@ -75,8 +77,6 @@ Watchdog::Watchdog(Communicator& world, WatchdogOptions options)
       still_(interval_),
       in_mpi_(interval_) {
   if (options_.timeout > 0) link_ = world.heartbeat_link();
-  if (options_.timeout > 0 && !link_ && world.size() > 1)
-    log_warn("this MPI allows calls from one thread only: ranks that hang are not noticed");
   if (link_) {
     heard_ = hears_of(member_, world.size());
     told_ = tells(member_, world.size());
@@ -96,26 +96,34 @@ Watchdog::~Watchdog() {
 }
 
 void Watchdog::run() {
-  prctl(PR_SET_NAME, "watch");
+  prctl(PR_SET_NAME, "watchdog");
+  use_whole_share();
   const bool watches = options_.timeout > 0;
   double before = steady_seconds();
   for (;;) {
     const double now = steady_seconds();
-    if (watches) look_guarded(now - before);
+    if (watches) guard([&] { look(now - before); });
     before = now;
-    if (place_wanted.exchange(false)) print_place();
+    if (place_wanted.exchange(false)) guard([&] { print_place(); });
     if (stop_.load() && all_shut_down()) return;
     sleep_or_wake(stop_.load() ? kShutdownInterval : watches ? interval_ : 3600);
   }
 }
 
-void Watchdog::look_guarded(double elapsed) {
+/// Whatever goes wrong ends the job: without this thread nobody is watched.
+void Watchdog::guard(const std::function<void()>& step) {
   try {
-    look(elapsed);
-  } catch (const Error& error) {  // of MPI; without it nobody is watched
-    link_.reset();
-    if (!std::exchange(reported_, true)) options_.on_stall(RankId(member_), error.text());
+    return step();
+  } catch (const Error& error) {
+    fail(RankId(member_), error);
+  } catch (const std::bad_alloc&) {
+    fail(RankId(member_), ResourceError({"memory", "the system has no more memory for the watchdog", ""}));
+  } catch (const std::exception& exception) {
+    fail(RankId(member_), Error(ExitCode::internal, {"the watchdog", exception.what(), "please report this bug"}));
+  } catch (...) {
+    fail(RankId(member_), Error(ExitCode::internal, {"the watchdog", "unknown exception", "please report this bug"}));
   }
+  link_.reset();
 }
 
 void Watchdog::print_place() const {
@@ -127,7 +135,9 @@ void Watchdog::look(double elapsed) {
   const ProcessLook now = look_at_process();
   const std::uint64_t pages = pages_fetched();
   const std::uint64_t bytes = bytes_moved();
-  data_moves_ = bytes - bytes_ >= kBytesMoved + kBytesOfHeartbeat * (heard_.size() + told_.size());
+  const std::uint64_t forwarded = link_ ? link_->forwarded_bytes() : 0;
+  const std::uint64_t of_others = kBytesOfHeartbeat * (heard_.size() + told_.size()) + forwarded - forwarded_;
+  data_moves_ = bytes - bytes_ >= kBytesMoved + of_others;
   const bool progress = now.marks != marks_ || pages != pages_ || data_moves_;
   if (progress || now.place.state != own().last.place.state) {
     marks_ = now.marks;
@@ -137,6 +147,7 @@ void Watchdog::look(double elapsed) {
     still_.look(elapsed, false);
   }
   bytes_ = bytes;
+  forwarded_ = forwarded;
   own().last.place = now.place;
   own().last.still_seconds = static_cast<float>(still_.seconds());
   judge(elapsed);
@@ -171,8 +182,11 @@ void Watchdog::judge(double elapsed) {
 }
 
 void Watchdog::report(const Stall& stall) {
-  if (std::exchange(reported_, true)) return;
-  options_.on_stall(stall.ranks.front(), stall_text(stall, ranks_, options_.hosts));
+  fail(stall.ranks.front(), PeerError(stall_text(stall, ranks_, options_.hosts)));
+}
+
+void Watchdog::fail(RankId rank, const Error& error) {
+  if (!std::exchange(reported_, true)) options_.on_failure(rank, error);
 }
 
 void Watchdog::send_shutdown() {

@@ -13,6 +13,10 @@ namespace gemring {
 ///   ADVICE      (rank 2 on node17, exit 4)
 std::string failure_message(ExitCode code, const ErrorText& text, RankId rank, const std::string& host);
 
+/// Says the message once for all ranks of the host that fail at the same time, and ends the job with the error's code,
+/// in some seconds whatever hangs. From any thread.
+[[noreturn]] void end_job(const Error& error, RankId rank, const std::string& host);
+
 /// Any exception as an Error: memory that is not there is a lack of resources, everything else unknown a bug.
 Error as_error(const std::exception& error);
 

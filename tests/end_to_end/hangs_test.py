@@ -110,6 +110,36 @@ class Hangs(LongRuns):
         self.assertEqual(run.code, 0, run.describe())
         self.assertRegex(run.stderr, r"rank 1 on \S+: filter, request 1; waits for rank 0\n")
 
+    def test_a_rank_is_asked_where_it_is_from_its_first_moment_on(self):
+        """SIGUSR1 every few milliseconds while a run starts, and to commands that nobody watches over."""
+        generate = ["generate", "--model", gemring_run.DEMO_MODEL, "--prompt", "hi", "--max-new-tokens", 2]
+        for words, ranks in ((generate, 0), (generate, 2), (["--version"], 0),
+                             (["inspect", "--model", gemring_run.DEMO_MODEL], 2)):
+            with self.subTest(f"{words[0]} on {ranks} ranks"):
+                run = Run(gemring_run.command(words, ranks), env={"OMP_NUM_THREADS": "1"})
+                asked = self.ask(run, 2)
+                run.finish()
+                self.assertEqual(run.code, 0, run.describe())
+                self.assertGreater(asked, 0)
+
+    @staticmethod
+    def ask(run, seconds):
+        """Signals to the run's processes of gemring, from when they are in main: they ignore or catch it then."""
+        asked = 0
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and run.process.poll() is None:
+            for pid in gemring_run.processes(run.tag):
+                try:
+                    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+                        status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+                    masks = int(status["SigIgn"], 16) | int(status["SigCgt"], 16)
+                    if status["Name"] != "mpirun" and masks >> (signal.SIGUSR1 - 1) & 1:
+                        os.kill(pid, signal.SIGUSR1)
+                        asked += 1
+                except (OSError, KeyError):
+                    pass  # it has ended
+        return asked
+
     def late_input(self, seconds):
         """Rank 0 reads its prompt, the others wait for it."""
         words = gemring_run.command(["generate", "--model", gemring_run.DEMO_MODEL, "--stall-timeout", PATIENT,

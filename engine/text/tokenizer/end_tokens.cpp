@@ -79,11 +79,6 @@ std::vector<TokenId> gather_end_tokens(const StatedEndTokens& stated, const Find
   return {ends.begin(), ends.end()};
 }
 
-bool is_end_mark(std::string_view text) {
-  constexpr std::array<std::string_view, 7> kMayBeText = {"</s>", "<eos>", "[EOS]", "<PAD>", "[PAD]", "<REPO>", "[e~["};
-  return is_end_token_text(text) && !contains(kMayBeText, text);
-}
-
 bool is_end_token_text(std::string_view text) {
   constexpr std::string_view kFirstBytes = "<[_";  // of all of them: a vocabulary has 200,000 others
   if (text.empty() || kFirstBytes.find(text.front()) == std::string_view::npos) return false;

@@ -34,12 +34,9 @@ using FindToken = std::function<std::optional<TokenId>(std::string_view text)>;
 /// <|tool_response> neither does </s>.
 std::vector<TokenId> gather_end_tokens(const StatedEndTokens& stated, const FindToken& find);
 
-/// Whether gather_end_tokens() looks for a token of this text.
+/// Whether gather_end_tokens() looks for a token of this text. GGUF files give some of them types of ordinary text;
+/// they are control tokens all the same.
 bool is_end_token_text(std::string_view text);
-
-/// Whether it is, besides, a mark that no ordinary text has. GGUF files give some of them types of ordinary text; they are
-/// control tokens all the same. Not so "</s>" and the like, which vocabularies of today have as a piece of markup.
-bool is_end_mark(std::string_view text);
 
 /// Those of a GGUF file, without what lies beyond its vocabulary. Throws ModelFileError where a key has another type.
 std::vector<TokenId> gguf_end_tokens(const GgufMetadata& metadata);

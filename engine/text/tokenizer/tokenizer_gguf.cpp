@@ -82,7 +82,7 @@ class GgufTokenizer {
     const auto [other, is_new] = vocabulary_.emplace(text, TokenId(id));
     if (!is_new) fail(fmt::format("token \"{}\" has ids {} and {}", text, other->second.value(), id));
     file_.bytes[id] = text;
-    if (is_end_mark(text)) types_[id] = Type::control;
+    if (is_end_token_text(text)) types_[id] = Type::control;
     if (types_[id] == Type::unused) file_.unused.emplace_back(id);
     if (!is_control(types_[id]) && types_[id] != Type::user_defined) return;
     AddedToken token;

@@ -21,13 +21,14 @@ class Alarm {
  public:
   struct Report {
     RankId rank;
+    ExitCode code;
     ErrorText text;
   };
 
   WatchdogOptions options(double timeout) {
-    WatchdogOptions options{.timeout = timeout, .hosts = {}, .on_stall = [this](RankId rank, const ErrorText& text) {
+    WatchdogOptions options{.timeout = timeout, .hosts = {}, .on_failure = [this](RankId rank, const Error& error) {
                               const std::lock_guard held(mutex_);
-                              report_ = Report{rank, text};
+                              report_ = Report{rank, error.code(), error.text()};
                             }};
     for (int rank = 0; rank < world().size(); ++rank) options.hosts.push_back("host" + std::to_string(rank));
     return options;

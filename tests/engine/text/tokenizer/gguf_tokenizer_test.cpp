@@ -190,18 +190,8 @@ TEST(GgufSentencePiece, NoEndTokenIsPutBehindThePrompt) {
   EXPECT_EQ(ids(load_gguf(file).encode("a")), (Ids{1, 3, 4}));
 }
 
-// Qwen's vocabulary has "</s>" as a piece of markup: it ends an answer, as in llama.cpp, and is text in a prompt.
-TEST(GgufTokenizer, AnEndTokenThatMayBeTextIsWhatItsTypeSays) {
-  for (const char* text : {"</s>", "<eos>", "[PAD]"}) {
-    GgufBuilder plain = byte_level({}, {{text, 0, kNormal}}), control = byte_level({}, {{text, 0, kControl}});
-    EXPECT_FALSE(load_gguf(plain.text("tokenizer.ggml.pre", "gpt-2")).is_special(TokenId(256))) << text;
-    EXPECT_EQ(load_gguf(plain).encode(text).ids.size(), std::string(text).size());
-    EXPECT_EQ(ids(load_gguf(control.text("tokenizer.ggml.pre", "gpt-2")).encode(text)), Ids{256});
-  }
-}
-
-TEST(GgufTokenizer, EveryEndMarkIsAControlTokenWhateverItsTypeSays) {
-  for (const char* text : {"<|endoftext|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<reponame>"}) {
+TEST(GgufTokenizer, EveryEndTokenIsAControlTokenWhateverItsTypeSays) {
+  for (const char* text : {"<|endoftext|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<eos>"}) {
     for (const Type type : {kNormal, kUserDefined, kControl}) {
       GgufBuilder file = byte_level({}, {{text, 0, type}});
       const Tokenizer tokenizer = load_gguf(file.text("tokenizer.ggml.pre", "gpt-2"));
