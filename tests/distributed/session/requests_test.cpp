@@ -216,7 +216,7 @@ class SourceThatRefuses : public RequestSource {
 };
 
 TEST_F(Requests, EndWhereverThoseStandThatAreRefused) {
-  Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layers));
+  Session session = this->session(default_plan(world().size(), Method::gemfilter, config_.layer_count()));
   const std::vector<GenerationRequest> requests = mixed_requests();
   for (unsigned good = 0; good < 8; ++good) {  // every combination of three
     const std::vector<bool> kinds = {(good & 1) != 0, (good & 2) != 0, (good & 4) != 0};
@@ -253,7 +253,7 @@ TEST_F(Requests, SayEveryTokenAndTheirEndOnce) {
 }
 
 TEST_F(Requests, EndInAStopStringAndPayForWhatTheyRepeat) {
-  Session session = this->session(default_plan(world().size(), Method::full, config_.layers));
+  Session session = this->session(default_plan(world().size(), Method::full, config_.layer_count()));
   GenerationRequest request = mixed_requests().front();
   request.stop.max_new_tokens = 6;
   std::vector<TokenId> text;
