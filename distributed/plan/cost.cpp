@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "distributed/plan/memory_terms.h"
+#include "distributed/plan/message_types.h"
 #include "distributed/plan/ring_choice.h"
 #include "distributed/plan/weight_reads.h"
 #include "distributed/plan/work_terms.h"
@@ -237,7 +238,9 @@ void Coster::decode(const StagePlan& stage, int member) {
   const double context = pass_tokens() + half;
   cost_.decode_flop_per_token = flop_.pair * keys_of_one(model_, context, stage.first_layer, stage.end_layer) / group;
   if (member != 0) {
-    cost_.bytes_sent_decode_per_token = stage.layers() * static_cast<double>(terms_.partials(1));
+    cost_.bytes_sent_decode_per_token =
+        stage.layers() * static_cast<double>(part_bytes(1, static_cast<std::size_t>(model_.heads),
+                                                        static_cast<std::size_t>(model_.head_dim), DataType::f32));
     return;
   }
   cost_.decode_flop_per_token += stage.layers() * flop_.linear();

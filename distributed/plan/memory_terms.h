@@ -19,7 +19,6 @@ class MemoryTerms {
   std::uint64_t keys_values(std::int64_t tokens, DataType type) const;  // of one layer
   std::uint64_t cache(LayerIndex layer, std::int64_t tokens) const;     // KvCache of that layer
   std::uint64_t rotations(std::int64_t positions) const;                // RopeTables
-  std::uint64_t partials(std::int64_t queries) const;  // o, m, l of softmax states that are not finished
 
   /// Activations of `rows` rows, and LayerWorkspace with `queries` of them at a time.
   std::uint64_t layers(std::int64_t rows, std::int64_t queries) const;
@@ -27,7 +26,7 @@ class MemoryTerms {
   /// LocalAttention of so many queries at a time.
   std::uint64_t local_attention(std::int64_t queries) const;
 
-  /// GroupAttention on one of `members`: all passes that its chunks need.
+  /// GroupAttention on one of `members`: all passes that its chunks need (ring_buffers.h).
   struct Ring {
     std::uint64_t activation_bytes = 0;      // scratch, and states of softmax
     std::uint64_t message_buffer_bytes = 0;  // what travels, and what it becomes
@@ -42,7 +41,6 @@ class MemoryTerms {
 
  private:
   std::uint64_t attention_scratch() const;
-  Ring ring_pass(RingVariant variant, std::int64_t queries, const RingChoice& choice, std::int64_t members) const;
 
   const PlanInputs& inputs_;
   const ModelConfig& model_;

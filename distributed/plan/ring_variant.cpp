@@ -6,30 +6,34 @@
 #include <numeric>
 #include <utility>
 
+#include "distributed/plan/message_types.h"
 #include "engine/base/check.h"
 
 namespace gemring {
 namespace {
 
-double values_bytes(DataType type, double values) {
-  return values / static_cast<double>(block_elements(type)) * static_cast<double>(block_bytes(type));
-}
-
 /// Bytes of what travels of each member's shard.
 struct Blocks {
   explicit Blocks(const RingWork& work) {
-    for (const std::int32_t count : work.keys)
-      keys.push_back(2 * values_bytes(work.kv_type, 1.0 * count * work.kv_heads * work.head_dim));
+    const auto heads = static_cast<std::size_t>(work.heads);
+    const auto kv_heads = static_cast<std::size_t>(work.kv_heads);
+    const auto head_dim = static_cast<std::size_t>(work.head_dim);
+    for (const std::int32_t count : work.keys) {
+      const std::size_t elements = static_cast<std::size_t>(count) * kv_heads * head_dim;
+      keys.push_back(2 * static_cast<double>(stored_bytes(work.kv_type, elements)));
+    }
     for (const std::int32_t count : work.queries) {
-      const double rows = 1.0 * count * work.heads;
-      queries.push_back(values_bytes(work.query_type, rows * work.head_dim));
-      states.push_back(values_bytes(work.state_type, rows * work.head_dim) + 8 * rows);
+      const auto tokens = static_cast<std::size_t>(count);
+      queries.push_back(static_cast<double>(stored_bytes(work.query_type, tokens * heads * head_dim)));
+      states.push_back(static_cast<double>(part_bytes(tokens, heads, head_dim, work.state_type)));
     }
   }
   int members() const { return static_cast<int>(queries.size()); }
   double key(int j) const { return keys[static_cast<std::size_t>(j)]; }
   double query(int j) const { return queries[static_cast<std::size_t>(j)]; }
   double state(int j) const { return states[static_cast<std::size_t>(j)]; }
+
+  double all_keys() const { return std::accumulate(keys.begin(), keys.end(), 0.0); }
 
   std::vector<double> keys, queries, states;
 };
@@ -143,29 +147,6 @@ bool on_one_host(const GroupLinks& links) {
   return std::adjacent_find(links.hosts.begin(), links.hosts.end(), std::not_equal_to<>()) == links.hosts.end();
 }
 
-double buffer_bytes(RingVariant variant, const Blocks& blocks) {
-  const int members = blocks.members();
-  double all_keys = 0, all_queries = 0, keys = 0, queries = 0, state = 0;
-  for (int member = 0; member < members; ++member) {
-    all_keys += blocks.key(member);
-    all_queries += blocks.query(member);
-    keys = std::max(keys, blocks.key(member));
-    queries = std::max(queries, blocks.query(member));
-    state = std::max(state, blocks.state(member));
-  }
-  switch (variant) {
-    case RingVariant::pass_kv:
-      return std::min(members - 1, 2) * keys;
-    case RingVariant::pass_q:
-      return all_queries + 2.0 * (members - 1) * state;
-    case RingVariant::token_ring:
-      return std::min(members - 1, 2) * queries + 2.0 * (members - 1) * state;
-    case RingVariant::all_gather:
-      return all_keys;
-  }
-  GEMRING_CHECK(false, "variant {}", static_cast<int>(variant));
-}
-
 }  // namespace
 
 std::string_view name(RingVariant variant) {
@@ -224,7 +205,6 @@ RingCost ring_cost(RingVariant variant, const RingWork& work, const GroupLinks& 
   }
   cost.seconds += compute * (members - computed);
   cost.bytes_sent = clock.sent();
-  cost.buffer_bytes = buffer_bytes(variant, blocks);
   return cost;
 }
 
@@ -234,7 +214,7 @@ ChosenRing choose_ring(const RingWork& work, const GroupLinks& links, std::optio
   for (const RingVariant variant : {RingVariant::pass_q, RingVariant::token_ring, RingVariant::all_gather}) {
     RingCost cost = ring_cost(variant, work, links);
     const bool gathers = variant == RingVariant::all_gather;
-    if (gathers && cost.buffer_bytes > kMostGatheredBytes) continue;
+    if (gathers && Blocks(work).all_keys() > kMostGatheredBytes) continue;
     const double worth = gathers && on_one_host(links) ? kWorthOfEqualBits : 1;
     if (cost.seconds < worth * best.cost.seconds) best = {variant, std::move(cost)};
   }

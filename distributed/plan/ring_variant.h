@@ -58,7 +58,6 @@ struct RingCost {
   std::vector<double> bytes_sent;  // by each member in all
   double transfer_seconds = 0;     // of all steps one after the other, if nothing ran beside them
   double seconds = 0;              // compute and messages, overlapping as `overlap` says
-  double buffer_bytes = 0;         // what the largest member receives into at a time
 };
 
 int steps(RingVariant variant, int members);

@@ -8,18 +8,17 @@
 
 namespace gemring {
 
-AllGather::AllGather(const RingParts& parts)
-    : RingPass(parts),
-      in_(static_cast<std::size_t>(parts.group.size())),
-      own_message_(key_elements(parts.max_keys), parts.cache.shape().type, parts.types.keys),
-      keys_(row_bytes(parts.cache.shape().type, key_elements(parts.all_keys))),
-      values_(keys_.size()),
-      m_(parts.max_queries * parts.heads),
-      l_(parts.max_queries * parts.heads) {
-  for (std::size_t position = 0; position < parts.all_keys; ++position) positions_.emplace_back(position);
-  const std::size_t block = row_bytes(parts.types.keys, key_elements(parts.max_keys));
-  for (int member = 0; member < parts.group.size(); ++member) {
-    if (member != parts.group.member()) in_[static_cast<std::size_t>(member)] = Buffer<std::byte>(2 * block);
+AllGather::AllGather(const RingParts& parts, const RingExtent& extent)
+    : RingPass(RingVariant::all_gather, parts, extent),
+      in_(extent.members),
+      own_message_(buffers_.own_keys, extent.types.keys),
+      keys_(buffers_.cached_keys / 2),
+      values_(buffers_.cached_keys / 2),
+      ml_(buffers_.state / sizeof(float)) {
+  positions_.reserve(extent.all_keys);
+  for (std::size_t position = 0; position < extent.all_keys; ++position) positions_.emplace_back(position);
+  for (std::size_t member = 0; member < extent.members; ++member) {
+    if (static_cast<int>(member) != parts.group.member()) in_[member] = Buffer<std::byte>(buffers_.key_blocks.bytes);
   }
 }
 
@@ -27,7 +26,7 @@ AllGather::AllGather(const RingParts& parts)
 // AFTER   rank 0: K0, K1, K2     rank 1: K0, K1, K2     rank 2: K0, K1, K2     in order of position
 void AllGather::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
   const KeysValues own = parts_.cache.all(layer);
-  const DataType type = parts_.types.keys;
+  const DataType type = extent_.types.keys;
   const std::size_t own_bytes = row_bytes(type, key_elements(own.count));
   const auto [keys, values] = own_message_.pack(own);
   std::vector<Transfer> sends;
@@ -57,7 +56,7 @@ void AllGather::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window
 
 void AllGather::place(int member, DataType type, const std::byte* keys, const std::byte* values) {
   const TraceSpan span("place keys", SpanKind::convert);
-  const DataType cached = parts_.cache.shape().type;
+  const DataType cached = extent_.shape.type;
   const auto positions = parts_.chunk.keys(member);
   for (std::size_t begin = 0; begin < positions.size();) {
     std::size_t end = begin + 1;  // of neighbours
@@ -75,11 +74,12 @@ void AllGather::attend_all(LayerIndex layer, HeadsView<float> q, std::int32_t wi
   const TraceSpan span("attend", SpanKind::attention, q.tokens());
   std::size_t count = 0;
   for (int member = 0; member < schedule_.members; ++member) count += parts_.chunk.keys(member).size();
-  const KvShape& shape = parts_.cache.shape();
+  const KvShape& shape = extent_.shape;
   const KeysValues all{shape.type, keys_.data(), values_.data(), count, shape.kv_heads, shape.head_dim};
   const std::span seen(seen_.data(), q.tokens());
   find_seen(parts_.chunk.queries(schedule_.member, layer), std::span(positions_).first(count), window, seen);
-  const PartialSoftmax state{q, {m_.data(), q.tokens(), q.heads()}, {l_.data(), q.tokens(), q.heads()}};
+  float* l = ml_.data() + q.tokens() * q.heads();
+  const PartialSoftmax state{q, {ml_.data(), q.tokens(), q.heads()}, {l, q.tokens(), q.heads()}};
   gemring::attend(q, all, seen, state, StateUse::start_and_finish, scratch_);
 }
 

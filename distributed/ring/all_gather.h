@@ -2,7 +2,6 @@
 // memory of a layer's whole cache.
 #pragma once
 
-#include "distributed/ring/ring_messages.h"
 #include "distributed/ring/ring_pass.h"
 #include "engine/tensor/buffer.h"
 
@@ -10,7 +9,7 @@ namespace gemring {
 
 class AllGather : public RingPass {
  public:
-  explicit AllGather(const RingParts& parts);
+  AllGather(const RingParts& parts, const RingExtent& extent);
 
   void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) override;
 
@@ -23,7 +22,7 @@ class AllGather : public RingPass {
   std::vector<Buffer<std::byte>> in_;      // [member]: keys, then values
   KeyMessage own_message_;
   Buffer<std::byte> keys_, values_;  // of all, in the cache's type
-  Buffer<float> m_, l_;
+  Buffer<float> ml_;                 // m, then l, of own queries
 };
 
 }  // namespace gemring

@@ -12,16 +12,16 @@
 namespace gemring {
 namespace {
 
-std::unique_ptr<RingPass> make_pass(RingVariant variant, const RingParts& parts) {
+std::unique_ptr<RingPass> make_pass(RingVariant variant, const RingParts& parts, const RingExtent& extent) {
   switch (variant) {
     case RingVariant::pass_kv:
-      return std::make_unique<PassKv>(parts);
+      return std::make_unique<PassKv>(parts, extent);
     case RingVariant::pass_q:
-      return std::make_unique<PassQ>(parts);
+      return std::make_unique<PassQ>(parts, extent);
     case RingVariant::token_ring:
-      return std::make_unique<TokenRing>(parts);
+      return std::make_unique<TokenRing>(parts, extent);
     case RingVariant::all_gather:
-      return std::make_unique<AllGather>(parts);
+      return std::make_unique<AllGather>(parts, extent);
   }
   GEMRING_CHECK(false, "variant {}", static_cast<int>(variant));
 }
@@ -42,20 +42,12 @@ GroupAttention::GroupAttention(KvCache& cache, Communicator& group, const std::v
   const KvShape& shape = cache.shape();
   check_width(heads * shape.head_dim, options.message_type, "queries");
   check_width(shape.kv_heads * shape.head_dim, options.message_type, "keys");
-  RingParts parts{.cache = cache,
-                  .group = group,
-                  .chunk = chunk_,
-                  .heads = heads,
-                  .types = ring_types(shape.type, options.message_type)};
-  // A pass is made for the queries that it will see: few, where only the last layer goes by it.
   choice_ = choose_variants(chunks, last, shape, static_cast<std::int32_t>(heads), options);
-  parts.max_keys = static_cast<std::size_t>(choice_.most_keys);
-  parts.all_keys = static_cast<std::size_t>(choice_.all_keys);
+  const auto members = static_cast<std::size_t>(group.size());
   for (const RingVariant variant : kRingVariants) {
-    const auto index = static_cast<std::size_t>(variant);
-    if (!choice_.most_queries[index]) continue;
-    parts.max_queries = static_cast<std::size_t>(*choice_.most_queries[index]);
-    passes_[index] = make_pass(variant, parts);
+    // A pass is made for the queries that it will see: few, where only the last layer goes by it.
+    const auto extent = ring_extent(variant, choice_, shape, heads, options.message_type, members);
+    if (extent) passes_[static_cast<std::size_t>(variant)] = make_pass(variant, {cache, group, chunk_}, *extent);
   }
 }
 

@@ -1,7 +1,5 @@
 #include "distributed/ring/pass_kv.h"
 
-#include <algorithm>
-
 #include "engine/base/place.h"
 #include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
@@ -22,14 +20,12 @@ struct BlockTransfer {
 
 }  // namespace
 
-PassKv::PassKv(const RingParts& parts)
-    : RingPass(parts),
-      state_(parts.max_queries, parts.heads, parts.cache.shape().head_dim),
-      own_message_(key_elements(parts.max_keys), parts.cache.shape().type, parts.types.keys) {
-  const DataType cached = parts.cache.shape().type;
-  if (is_block_type(parts.types.keys))
-    unpacked_ = Buffer<std::byte>(2 * row_bytes(cached, key_elements(parts.max_keys)));
-  for (int i = 0; i < std::min(parts.group.size() - 1, 2); ++i) in_.emplace_back(2 * block_bytes(parts.max_keys));
+PassKv::PassKv(const RingParts& parts, const RingExtent& extent)
+    : RingPass(RingVariant::pass_kv, parts, extent),
+      state_(buffers_.state, extent.heads, extent.shape.head_dim),
+      own_message_(buffers_.own_keys, extent.types.keys),
+      unpacked_(buffers_.cached_keys) {
+  for (std::size_t i = 0; i < buffers_.key_blocks.count; ++i) in_.emplace_back(buffers_.key_blocks.bytes);
 }
 
 PassKv::Block PassKv::own_block(LayerIndex layer) {
@@ -44,14 +40,14 @@ PassKv::Block PassKv::incoming_block(int owner, std::size_t buffer) {
 }
 
 KeysValues PassKv::readable(const Block& block) {
-  const KvShape& shape = parts_.cache.shape();
-  if (!is_block_type(parts_.types.keys))
-    return {parts_.types.keys, block.keys, block.values, block.count, shape.kv_heads, shape.head_dim};
+  const KvShape& shape = extent_.shape;
+  if (!is_block_type(extent_.types.keys))
+    return {extent_.types.keys, block.keys, block.values, block.count, shape.kv_heads, shape.head_dim};
   const TraceSpan span("unpack message", SpanKind::convert, block.count);
   const std::size_t elements = key_elements(block.count);
   std::byte* values = unpacked_.data() + row_bytes(shape.type, elements);
-  convert(parts_.types.keys, block.keys, shape.type, unpacked_.data(), elements);
-  convert(parts_.types.keys, block.values, shape.type, values, elements);
+  convert(extent_.types.keys, block.keys, shape.type, unpacked_.data(), elements);
+  convert(extent_.types.keys, block.values, shape.type, values, elements);
   return {shape.type, unpacked_.data(), values, block.count, shape.kv_heads, shape.head_dim};
 }
 

@@ -1,7 +1,6 @@
 // Keys and values travel around the ring (pass-KV; ring attention, arXiv 2310.01889).
 #pragma once
 
-#include "distributed/ring/ring_messages.h"
 #include "distributed/ring/ring_pass.h"
 #include "engine/tensor/buffer.h"
 
@@ -9,7 +8,7 @@ namespace gemring {
 
 class PassKv : public RingPass {
  public:
-  explicit PassKv(const RingParts& parts);
+  PassKv(const RingParts& parts, const RingExtent& extent);
 
   void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) override;
 
@@ -23,7 +22,7 @@ class PassKv : public RingPass {
   Block own_block(LayerIndex layer);
   Block incoming_block(int owner, std::size_t buffer);
   KeysValues readable(const Block& block);  // by the kernels
-  std::size_t block_bytes(std::size_t tokens) const { return row_bytes(parts_.types.keys, key_elements(tokens)); }
+  std::size_t block_bytes(std::size_t tokens) const { return row_bytes(extent_.types.keys, key_elements(tokens)); }
 
   OwnState state_;
   KeyMessage own_message_;

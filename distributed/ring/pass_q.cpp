@@ -4,26 +4,19 @@
 
 namespace gemring {
 
-PassQ::PassQ(const RingParts& parts)
-    : RingPass(parts),
-      queries_in_(static_cast<std::size_t>(parts.group.size())),
-      state_(parts.max_queries, parts.heads, parts.cache.shape().head_dim),
-      incoming_(queries_in_.size()),
-      outgoing_(queries_in_.size()) {
-  const std::size_t elements = query_elements(parts.max_queries);
-  if (parts.types.queries != DataType::f32) {
-    queries_out_ = QueryMessage(elements, parts.types.queries);
-    queries_ = Buffer<float>(elements);
-  }
-  const auto part = [&] {
-    return PartialMessage(parts.max_queries, parts.heads, parts.cache.shape().head_dim, parts.types.outputs);
-  };
-  for (int member = 0; member < parts.group.size(); ++member) {
-    if (member == parts.group.member()) continue;
-    const auto slot = static_cast<std::size_t>(member);
-    queries_in_[slot] = QueryMessage(elements, parts.types.queries);
-    incoming_[slot] = part();
-    outgoing_[slot] = part();
+PassQ::PassQ(const RingParts& parts, const RingExtent& extent)
+    : RingPass(RingVariant::pass_q, parts, extent),
+      queries_out_(buffers_.own_queries, extent.types.queries),
+      queries_in_(extent.members),
+      queries_(buffers_.unpacked_queries / sizeof(float)),
+      state_(buffers_.state, extent.heads, extent.shape.head_dim),
+      incoming_(extent.members),
+      outgoing_(extent.members) {
+  for (std::size_t member = 0; member < extent.members; ++member) {
+    if (static_cast<int>(member) == parts.group.member()) continue;
+    queries_in_[member] = QueryMessage(buffers_.query_blocks.bytes, extent.types.queries);
+    incoming_[member] = part_message();
+    outgoing_[member] = part_message();
   }
 }
 
@@ -39,7 +32,7 @@ void PassQ::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
   std::vector<Transfer> partials_in(static_cast<std::size_t>(members));
   std::vector<Transfer> sends;
   std::span<const std::byte> own;
-  if (q.tokens() > 0) own = queries_out_.pack({q.data(), q.size()});
+  if (members > 1 && q.tokens() > 0) own = queries_out_.pack({q.data(), q.size()});
   for (int step = 1; step < members; ++step) {
     const int other = (self + step) % members;
     const auto slot = static_cast<std::size_t>(other);

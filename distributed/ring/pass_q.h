@@ -2,14 +2,13 @@
 // are cached.
 #pragma once
 
-#include "distributed/ring/ring_messages.h"
 #include "distributed/ring/ring_pass.h"
 
 namespace gemring {
 
 class PassQ : public RingPass {
  public:
-  explicit PassQ(const RingParts& parts);
+  PassQ(const RingParts& parts, const RingExtent& extent);
 
   void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) override;
 

@@ -7,13 +7,6 @@
 
 namespace gemring {
 
-PartialMessage::PartialMessage(std::size_t max_tokens, std::size_t heads, std::size_t head_dim, DataType type)
-    : heads_(heads),
-      head_dim_(head_dim),
-      type_(type),
-      part_(max_tokens * heads * (head_dim + 2)),
-      message_(type == DataType::f32 ? 0 : bytes(max_tokens)) {}
-
 PartialAttention PartialMessage::view(std::size_t tokens) {
   float* m = part_.data() + elements(tokens);
   return {{part_.data(), tokens, heads_, head_dim_}, {m, tokens, heads_}, {m + tokens * heads_, tokens, heads_}};
@@ -37,9 +30,6 @@ void PartialMessage::unpack(std::size_t tokens) {
   std::memcpy(part_.data() + elements(tokens), message_.data() + packed, bytes(tokens) - packed);
 }
 
-KeyMessage::KeyMessage(std::size_t max_elements, DataType cached, DataType type)
-    : type_(type), message_(cached == type ? 0 : 2 * row_bytes(type, max_elements)) {}
-
 KeyMessage::Packed KeyMessage::pack(const KeysValues& own) {
   if (own.type == type_) return {static_cast<const std::byte*>(own.keys), static_cast<const std::byte*>(own.values)};
   const TraceSpan span("pack message", SpanKind::convert, own.count);
@@ -49,9 +39,6 @@ KeyMessage::Packed KeyMessage::pack(const KeysValues& own) {
   convert(own.type, own.values, type_, values, elements);
   return {message_.data(), values};
 }
-
-QueryMessage::QueryMessage(std::size_t max_elements, DataType type)
-    : type_(type), message_(row_bytes(type, max_elements)) {}
 
 std::span<const std::byte> QueryMessage::pack(std::span<const float> q) {
   if (type_ == DataType::f32) return std::as_bytes(q);

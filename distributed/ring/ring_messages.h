@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 
+#include "distributed/plan/message_types.h"
 #include "engine/kernels/attention.h"
 #include "engine/tensor/buffer.h"
 #include "engine/tensor/data_type.h"
@@ -15,29 +16,30 @@ namespace gemring {
 class OwnState {
  public:
   OwnState() = default;
-  OwnState(std::size_t max_tokens, std::size_t heads, std::size_t head_dim)
-      : heads_(heads),
-        head_dim_(head_dim),
-        o_(max_tokens * heads * head_dim),
-        m_(max_tokens * heads),
-        l_(max_tokens * heads) {}
+  /// `bytes`: RingBuffers::state.
+  OwnState(std::size_t bytes, std::size_t heads, std::size_t head_dim)
+      : heads_(heads), head_dim_(head_dim), memory_(bytes / sizeof(float)) {}
 
   PartialSoftmax view(std::size_t tokens) {
-    return {{o_.data(), tokens, heads_, head_dim_}, {m_.data(), tokens, heads_}, {l_.data(), tokens, heads_}};
+    float* m = memory_.data() + tokens * heads_ * head_dim_;
+    return {{memory_.data(), tokens, heads_, head_dim_}, {m, tokens, heads_}, {m + tokens * heads_, tokens, heads_}};
   }
 
  private:
   std::size_t heads_ = 0;
   std::size_t head_dim_ = 0;
-  Buffer<float> o_, m_, l_;
+  Buffer<float> memory_;  // o, m, l
 };
 
 /// Attention over a part of the keys, whose o, m and l lie one behind the other in memory, and its message.
 class PartialMessage {
  public:
   PartialMessage() = default;
-  /// `type`: of o in the message; m and l are f32.
-  PartialMessage(std::size_t max_tokens, std::size_t heads, std::size_t head_dim, DataType type);
+  /// `part_bytes`, `message_bytes`: of RingBuffers::parts and part_messages. `type`: of o in the message; m and l are
+  /// f32.
+  PartialMessage(std::size_t part_bytes, std::size_t message_bytes, std::size_t heads, std::size_t head_dim,
+                 DataType type)
+      : heads_(heads), head_dim_(head_dim), type_(type), part_(part_bytes / sizeof(float)), message_(message_bytes) {}
 
   PartialAttention view(std::size_t tokens);
   /// To send what view() holds: packs it first.
@@ -48,9 +50,7 @@ class PartialMessage {
 
  private:
   std::size_t elements(std::size_t tokens) const { return tokens * heads_ * head_dim_; }
-  std::size_t bytes(std::size_t tokens) const {
-    return row_bytes(type_, elements(tokens)) + 2 * tokens * heads_ * sizeof(float);
-  }
+  std::size_t bytes(std::size_t tokens) const { return part_bytes(tokens, heads_, head_dim_, type_); }
   std::byte* message() { return type_ == DataType::f32 ? reinterpret_cast<std::byte*>(part_.data()) : message_.data(); }
 
   std::size_t heads_ = 0;
@@ -63,8 +63,8 @@ class PartialMessage {
 /// Own keys and values as they travel.
 class KeyMessage {
  public:
-  /// `cached`: the cache's type. max_elements: of keys alone.
-  KeyMessage(std::size_t max_elements, DataType cached, DataType type);
+  /// `bytes`: RingBuffers::own_keys.
+  KeyMessage(std::size_t bytes, DataType type) : type_(type), message_(bytes) {}
 
   struct Packed {
     const std::byte* keys = nullptr;
@@ -82,7 +82,8 @@ class KeyMessage {
 class QueryMessage {
  public:
   QueryMessage() = default;
-  QueryMessage(std::size_t max_elements, DataType type);
+  /// `bytes`: RingBuffers::own_queries or a query block.
+  QueryMessage(std::size_t bytes, DataType type) : type_(type), message_(bytes) {}
 
   /// q as a message: itself where the type is f32, else packed here.
   std::span<const std::byte> pack(std::span<const float> q);

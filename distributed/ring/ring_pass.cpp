@@ -4,11 +4,13 @@
 
 namespace gemring {
 
-RingPass::RingPass(const RingParts& parts)
+RingPass::RingPass(RingVariant variant, const RingParts& parts, const RingExtent& extent)
     : parts_(parts),
+      extent_(extent),
+      buffers_(ring_buffers(variant, extent)),
       schedule_{parts.group.size(), parts.group.member()},
-      scratch_(parts.heads, parts.cache.shape().kv_heads, parts.cache.shape().head_dim),
-      seen_(parts.max_queries) {}
+      scratch_(extent.heads, extent.shape.kv_heads, extent.shape.head_dim),
+      seen_(buffers_.seen / sizeof(KeyRange)) {}
 
 std::span<const KeyRange> RingPass::seen(const Meeting& meeting, std::size_t queries) {
   const std::span seen(seen_.data(), queries);

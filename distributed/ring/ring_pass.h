@@ -7,29 +7,25 @@
 #include <vector>
 
 #include "distributed/comm/communicator.h"
-#include "distributed/plan/message_types.h"
+#include "distributed/plan/ring_buffers.h"
 #include "distributed/ring/group_chunk.h"
+#include "distributed/ring/ring_messages.h"
 #include "distributed/ring/ring_schedule.h"
 #include "engine/attention/kv_cache.h"
 #include "engine/kernels/attention.h"
 
 namespace gemring {
 
-/// All is the caller's and outlives the pass. The largest counts are over all chunks that the pass will see.
+/// All is the caller's and outlives the pass.
 struct RingParts {
   KvCache& cache;
   Communicator& group;
   const GroupChunk& chunk;
-  std::size_t heads = 0;
-  RingTypes types;
-  std::size_t max_queries = 0;  // of a member
-  std::size_t max_keys = 0;     // of a member
-  std::size_t all_keys = 0;     // of all members together
 };
 
 class RingPass {
  public:
-  explicit RingPass(const RingParts& parts);
+  RingPass(RingVariant variant, const RingParts& parts, const RingExtent& extent);
   virtual ~RingPass() = default;
   RingPass(const RingPass&) = delete;
   RingPass& operator=(const RingPass&) = delete;
@@ -53,12 +49,18 @@ class RingPass {
                    const PartialAttention& part);
 
   std::span<const KeyRange> seen(const Meeting& meeting, std::size_t queries);
-  std::size_t query_elements(std::size_t tokens) const { return tokens * parts_.heads * parts_.cache.shape().head_dim; }
+  PartialMessage part_message() const {
+    return {buffers_.parts.bytes, buffers_.part_messages.bytes, extent_.heads, extent_.shape.head_dim,
+            extent_.types.outputs};
+  }
+  std::size_t query_elements(std::size_t tokens) const { return tokens * extent_.heads * extent_.shape.head_dim; }
   std::size_t key_elements(std::size_t tokens) const {
-    return tokens * parts_.cache.shape().kv_heads * parts_.cache.shape().head_dim;
+    return tokens * extent_.shape.kv_heads * extent_.shape.head_dim;
   }
 
   RingParts parts_;
+  RingExtent extent_;
+  RingBuffers buffers_;  // what this pass allocates
   RingSchedule schedule_;
   AttentionScratch scratch_;
   std::vector<KeyRange> seen_;  // [max_queries]

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "distributed/plan/ring_buffers.h"
 #include "engine/base/check.h"
 #include "engine/base/trace.h"
 
@@ -12,13 +13,14 @@ StripedDecodeAttention::StripedDecodeAttention(KvCache& cache, Communicator& gro
       group_(group),
       heads_(heads),
       scratch_(heads, cache.shape().kv_heads, cache.shape().head_dim),
-      message_((2 * cache.shape().kv_heads + heads) * cache.shape().head_dim),
       parts_(static_cast<std::size_t>(group.size())) {
+  const StripeBuffers buffers = stripe_buffers(cache.shape(), heads, parts_.size());
   const std::size_t head_dim = cache.shape().head_dim;
-  if (group.member() == 0) state_ = OwnState(1, heads, head_dim);
+  message_ = Buffer<float>(buffers.token / sizeof(float));
+  if (group.member() == 0) state_ = OwnState(buffers.state, heads, head_dim);
   for (int member = 1; member < group.size(); ++member) {
     if (group.member() == 0 || group.member() == member)
-      parts_[static_cast<std::size_t>(member)] = PartialMessage(1, heads, head_dim, DataType::f32);
+      parts_[static_cast<std::size_t>(member)] = PartialMessage(buffers.parts.bytes, 0, heads, head_dim, DataType::f32);
   }
 }
 

@@ -7,21 +7,16 @@
 
 namespace gemring {
 
-TokenRing::TokenRing(const RingParts& parts)
-    : RingPass(parts), state_(parts.max_queries, parts.heads, parts.cache.shape().head_dim) {
-  const auto part = [&] {
-    return PartialMessage(parts.max_queries, parts.heads, parts.cache.shape().head_dim, parts.types.outputs);
-  };
-  if (parts.group.size() == 1) return;
-  const std::size_t elements = query_elements(parts.max_queries);
-  if (parts.types.queries != DataType::f32) {
-    own_queries_ = QueryMessage(elements, parts.types.queries);
-    queries_ = Buffer<float>(elements);
-  }
+TokenRing::TokenRing(const RingParts& parts, const RingExtent& extent)
+    : RingPass(RingVariant::token_ring, parts, extent),
+      own_queries_(buffers_.own_queries, extent.types.queries),
+      queries_(buffers_.unpacked_queries / sizeof(float)),
+      state_(buffers_.state, extent.heads, extent.shape.head_dim) {
+  if (extent.members == 1) return;
   for (std::size_t i = 0; i < 2; ++i) {
-    queries_in_[i] = QueryMessage(elements, parts.types.queries);
-    incoming_[i] = part();
-    outgoing_[i] = part();
+    queries_in_[i] = QueryMessage(buffers_.query_blocks.bytes, extent.types.queries);
+    incoming_[i] = part_message();
+    outgoing_[i] = part_message();
   }
 }
 

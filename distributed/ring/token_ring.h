@@ -4,14 +4,13 @@
 
 #include <array>
 
-#include "distributed/ring/ring_messages.h"
 #include "distributed/ring/ring_pass.h"
 
 namespace gemring {
 
 class TokenRing : public RingPass {
  public:
-  explicit TokenRing(const RingParts& parts);
+  TokenRing(const RingParts& parts, const RingExtent& extent);
 
   void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) override;
 

@@ -105,14 +105,15 @@ TEST(Memory, RingBuffersAreOnesForTwoMembersAndTwosForMore) {
 TEST(Memory, PassedQueriesAreHeldForEveryOtherMember) {
   const PlanInputs inputs = small_inputs();
   const MemoryTerms terms(inputs);
-  EXPECT_EQ(terms.partials(2), 2u * 4 * (4 + 2) * 4);  // o, m, l of 4 heads of 4
+  // A query is 16 wide; a part of its attention is o, m and l of 4 heads of 4, 96 bytes.
   const auto two = ring_of(RingVariant::pass_q, 2, DataType::f32, DataType::f32);
   const auto three = ring_of(RingVariant::pass_q, 3, DataType::f32, DataType::f32);
-  EXPECT_EQ(two.message_buffer_bytes, 6u * 16 * 4 + 6 * 96);  // q, and the state that goes back
-  EXPECT_EQ(three.message_buffer_bytes, 2 * (4u * 16 * 4 + 4 * 96));
+  EXPECT_EQ(two.message_buffer_bytes, 6u * 16 * 4 + 2 * 6 * 96);  // q, and the parts that come and go
+  EXPECT_EQ(three.message_buffer_bytes, 2 * (4u * 16 * 4 + 2 * 4 * 96));
+  EXPECT_EQ(two.activation_bytes - three.activation_bytes, 2u * (96 + 8));  // own states, and what they see
   const auto bf16 = ring_of(RingVariant::pass_q, 2, DataType::f32, DataType::bf16);
-  // Own queries packed and unpacked; q in; the state that goes back; messages of it and of both own states.
-  EXPECT_EQ(bf16.message_buffer_bytes, 6u * (32 + 64) + 6 * 32 + 6 * 96 + 3 * 6 * (32 + 32));
+  // Own queries packed, the other's as they come and unpacked; both parts and their messages.
+  EXPECT_EQ(bf16.message_buffer_bytes, 6u * (32 + 64) + 6 * 32 + 2 * 6 * (96 + 32 + 32));
   EXPECT_EQ(terms.local_attention(7) - terms.local_attention(2), 5u * (8 + 2 * 4 * 4));
 }
 
@@ -232,10 +233,10 @@ TEST(Memory, InAStageOfSeveralEachSequenceHasTheStatesOfItsTokensQuery) {
   const RankCost one = rank_costs(plan, inputs).at(1);
   inputs.parallel = 2;
   const RankCost two = rank_costs(plan, inputs).at(1);
-  const MemoryTerms terms(inputs);
-  const std::uint64_t scratch = terms.local_attention(0);
-  // Of 11 positions rank 1 has 6, and rotations of 3 new ones; two members' partial states.
-  EXPECT_EQ(two.stage.activation_bytes - one.stage.activation_bytes, 9u * 16 + 16 + scratch + 2 * terms.partials(1));
+  const std::uint64_t scratch = MemoryTerms(inputs).local_attention(0);
+  // Of 11 positions rank 1 has 6, and rotations of 3 new ones; a token's k, v and q, 32 wide together, and the state
+  // and the part of the other member.
+  EXPECT_EQ(two.stage.activation_bytes - one.stage.activation_bytes, 9u * 16 + 16 + scratch + 32 * 4 + 2 * 96);
 }
 
 TEST(Memory, WhereSeveralSequencesDoNotFitFewerAreAdvised) {

@@ -34,6 +34,11 @@ void fill(const PartialAttention& part, Shift shift) {
   }
 }
 
+PartialMessage message_of(DataType type) {
+  const std::size_t part = part_bytes(kTokens, kHeads, kHeadDim, DataType::f32);
+  return {part, type == DataType::f32 ? 0 : part_bytes(kTokens, kHeads, kHeadDim, type), kHeads, kHeadDim, type};
+}
+
 /// From one member's memory into another's, as messages do.
 void deliver(PartialMessage& from, PartialMessage& to, std::size_t tokens) {
   const std::span<const std::byte> sent = from.packed(tokens);
@@ -52,7 +57,7 @@ TEST(PartialMessage, RoundsMeansOfValuesOnlyWhereverMLies) {
     for (const int size : {0, 1, 30, 64}) {
       // Neighbours in a block of 8 bits lie 2^128 apart where states were sent as they are.
       const auto shift = [&](std::size_t row) { return row % 2 == 0 ? size : -size; };
-      PartialMessage from(kTokens, kHeads, kHeadDim, type), to(kTokens, kHeads, kHeadDim, type);
+      PartialMessage from = message_of(type), to = message_of(type);
       for (const std::size_t tokens : {std::size_t{1}, kTokens}) {
         fill(from.view(tokens), shift);
         const auto o = values(from.view(tokens).o.data(), tokens * kHeads * kHeadDim);
@@ -70,10 +75,10 @@ TEST(PartialMessage, RoundsMeansOfValuesOnlyWhereverMLies) {
 
 TEST(PartialMessage, MergesAlikeWhereverMLies) {
   const auto merged = [](DataType type, int ours, int theirs) {
-    PartialMessage from(kTokens, kHeads, kHeadDim, type), to(kTokens, kHeads, kHeadDim, type);
+    PartialMessage from = message_of(type), to = message_of(type);
     fill(from.view(kTokens), [&](std::size_t row) { return row % 3 == 0 ? theirs : 0; });
     deliver(from, to, kTokens);
-    OwnState own(kTokens, kHeads, kHeadDim);
+    OwnState own(part_bytes(kTokens, kHeads, kHeadDim, DataType::f32), kHeads, kHeadDim);
     const PartialSoftmax state = own.view(kTokens);
     const std::vector<float> o = test::numbers(state.o.size(), 5, 2);
     for (std::size_t row = 0; row < kRows; ++row) {
