@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "distributed/plan/limits.h"
 #include "distributed/plan/memory_terms.h"
 #include "distributed/plan/message_types.h"
 #include "distributed/plan/ring_choice.h"
@@ -209,9 +210,10 @@ void Coster::stage_memory(const StagePlan& stage, const std::vector<ZigzagShards
   const std::int32_t cached = prompt + (inputs_.max_new_tokens + group - 1) / group;
 
   PhaseMemory& memory = cost_.stage;
-  for (LayerIndex layer = stage.first_layer; layer < stage.end_layer; ++layer)
-    memory.kv_cache_bytes += terms_.cache(layer, cached);
-  memory.kv_cache_bytes *= static_cast<std::uint64_t>(std::max(inputs_.parallel, 1));
+  std::uint64_t of_one = 0;
+  for (LayerIndex layer = stage.first_layer; layer < stage.end_layer; ++layer) of_one += terms_.cache(layer, cached);
+  const auto all = static_cast<std::uint64_t>(std::max(inputs_.parallel, 1));
+  memory.kv_cache_bytes = of_one > kMostBytes / all ? kMostBytes : of_one * all;
   const std::int64_t queries = queries_at_a_time(rows, group);
   memory.activation_bytes = terms_.layers(rows, queries) + terms_.rotations(prompt + inputs_.max_new_tokens);
   memory.activation_bytes += terms_.sequences_beside(prompt + inputs_.max_new_tokens, group);
@@ -258,9 +260,11 @@ void Coster::decode(const StagePlan& stage, int member) {
 }  // namespace
 
 std::vector<RankCost> rank_costs(const ClusterPlan& plan, const PlanInputs& inputs) {
-  GEMRING_CHECK(inputs.model.layer_count() == plan.layers && inputs.prompt_tokens >= 0 && inputs.max_new_tokens >= 0,
+  GEMRING_CHECK(inputs.model.layer_count() == plan.layers && inputs.prompt_tokens >= 0 && inputs.max_new_tokens >= 0 &&
+                    inputs.prompt_tokens <= kMostTokens && inputs.max_new_tokens <= kMostTokens - inputs.prompt_tokens,
                 "{} and {} layers, {} + {} tokens", inputs.model.layer_count(), plan.layers, inputs.prompt_tokens,
                 inputs.max_new_tokens);
+  GEMRING_CHECK(inputs.parallel >= 0 && inputs.parallel <= kMostParallel, "{} sequences", inputs.parallel);
   const GroupChoices choices = choices_of(plan, inputs);
   std::vector<RankCost> costs;
   costs.reserve(static_cast<std::size_t>(plan.ranks));

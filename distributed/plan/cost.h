@@ -19,8 +19,8 @@ struct PlanInputs {
   ModelConfig model;
   std::vector<TensorInfo> tensors;  // of the checkpoint (TensorSource::tensors, or expected_tensors)
   bool weights_shared = true;       // mapped from files: the ranks of a host hold a tensor once. Random weights: no
-  std::int32_t prompt_tokens = 0;
-  std::int32_t keep = 0;  // length of the compressed prompt; no matter with Method::full
+  std::int32_t prompt_tokens = 0;   // with max_new_tokens at most kMostTokens (limits.h)
+  std::int32_t keep = 0;            // length of the compressed prompt; no matter with Method::full
   std::int32_t max_new_tokens = 0;
   LayerIndex filter_layer;  // r
   DataType kv_type = DataType::f32;
@@ -31,7 +31,8 @@ struct PlanInputs {
   std::int32_t token_block = 0;  // tokens a layer works on at a time; 0: as it does (decoder_layer.h)
   std::int32_t logit_rows = 1;   // positions whose logits are wanted of a prefill
   std::int32_t requests = 1;     // one after the other; more than one: a first pass meets the weights of all layers
-  // Sequences in the stages at a time, each as long as said above, beside a first pass: 0 is one request by itself.
+  // Sequences in the stages at a time, each as long as said above, beside a first pass: 0 is one request by itself;
+  // at most kMostParallel.
   std::int32_t parallel = 0;
 
   /// Whether a first pass runs, and the length of the prefill.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "distributed/plan/balance.h"
+#include "distributed/plan/limits.h"
 #include "engine/base/check.h"
 
 namespace gemring {
@@ -49,13 +50,12 @@ std::uint64_t PlannedRun::peak_bytes() const {
 }
 
 std::vector<HostMemory> host_memory(const Machines& machines) {
-  constexpr auto kEnough = std::numeric_limits<std::uint64_t>::max();
   std::vector<HostMemory> memory;
   memory.reserve(machines.ranks.size());
   for (const PlacedRank& rank : machines.ranks) {
     const HostSpec& host = machines.hosts[rank.host];
     memory.push_back({fmt::format("{} (host {})", host.name, rank.host),
-                      host.memory_bytes > 0 ? static_cast<std::uint64_t>(host.memory_bytes) : kEnough});
+                      host.memory_bytes > 0 ? whole_bytes(host.memory_bytes) : kMostBytes});
   }
   return memory;
 }
