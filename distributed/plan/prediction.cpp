@@ -24,15 +24,15 @@ void add(PhaseSeconds& sum, const PhaseSeconds& part, double times = 1) {
 
 class Predictor {
  public:
-  Predictor(const ClusterPlan& plan, const PlanInputs& inputs, const Machines& machines,
-            const PredictionOptions& options)
+  Predictor(const ClusterPlan& plan, const PlanInputs& inputs, const std::vector<RankCost>& costs,
+            const Machines& machines, const PredictionOptions& options)
       : plan_(plan),
         inputs_(inputs),
         model_(inputs.model),
         machines_(machines),
         options_(options),
         flop_(inputs.model),
-        costs_(rank_costs(plan, inputs)),
+        costs_(costs),
         weights_(layer_weights_type(inputs)),
         block_(inputs.token_block > 0 ? inputs.token_block : static_cast<std::int64_t>(token_block(inputs.compute))) {
     made_.ranks.resize(static_cast<std::size_t>(plan.ranks));
@@ -109,7 +109,7 @@ class Predictor {
   const Machines& machines_;
   const PredictionOptions& options_;
   LayerFlop flop_;
-  std::vector<RankCost> costs_;
+  const std::vector<RankCost>& costs_;
   DataType weights_;
   std::int64_t block_;
   Prediction made_;
@@ -336,12 +336,12 @@ DataType layer_weights_type(const PlanInputs& inputs) {
       ->first;
 }
 
-Prediction predict(const ClusterPlan& plan, const PlanInputs& inputs, const Machines& machines,
-                   const PredictionOptions& options) {
+Prediction predict(const ClusterPlan& plan, const PlanInputs& inputs, const std::vector<RankCost>& costs,
+                   const Machines& machines, const PredictionOptions& options) {
   GEMRING_CHECK(machines.ranks.size() == static_cast<std::size_t>(plan.ranks), "{} machines, {} ranks",
                 machines.ranks.size(), plan.ranks);
   GEMRING_CHECK(options.overlap >= 0 && options.overlap <= 1, "overlap {}", options.overlap);
-  return Predictor(plan, inputs, machines, options).run();
+  return Predictor(plan, inputs, costs, machines, options).run();
 }
 
 }  // namespace gemring

@@ -40,8 +40,9 @@ struct Prediction {
 /// touches of memory, logits; ring steps, links between stages, scores, logits and tokens on their way. A ring's
 /// members wait for each other in each layer, stages work on their chunks one behind the other. Ranks of a host share
 /// its cores and its network. Not counted: the tokenizer, loading, the choice of tokens, other loads.
-Prediction predict(const ClusterPlan& plan, const PlanInputs& inputs, const Machines& machines,
-                   const PredictionOptions& options);
+/// `costs`: rank_costs() of plan and inputs.
+Prediction predict(const ClusterPlan& plan, const PlanInputs& inputs, const std::vector<RankCost>& costs,
+                   const Machines& machines, const PredictionOptions& options);
 
 /// The type in which most of the layers' weights are stored.
 DataType layer_weights_type(const PlanInputs& inputs);

@@ -34,6 +34,12 @@ bool is_better(const PlannedRun& a, const PlannedRun& b) {
   return a.seconds() < b.seconds() * (1 - 1e-9);
 }
 
+bool all_fit(const PlannedRun& run, const std::vector<HostMemory>& memory) {
+  const std::vector<HostNeed> needs = host_needs(run.costs, run.inputs, memory);
+  return std::all_of(needs.begin(), needs.end(),
+                     [](const HostNeed& need) { return need.needed_bytes <= need.available_bytes; });
+}
+
 /// Ranks on as many hosts as `ranks` of the file's kind are on.
 int ranks_on_same_hosts(const SearchInputs& search, int ranks, const MachineWishes& wishes) {
   if (!wishes.ranks_per_host) return ranks;
@@ -72,12 +78,14 @@ PlannedRun plan_run(const SearchInputs& search, const ClusterSpec& spec, int ran
   run.inputs.threads_per_rank = run.threads;
   run.ranks_per_host = wishes.ranks_per_host.value_or(search.machines.ranks_per_host);
   const std::vector<HostMemory> memory = host_memory(run.machines);
-  run.plan = fit_to_memory(std::move(run.plan), run.inputs, memory);
   run.costs = rank_costs(run.plan, run.inputs);
-  for (const HostNeed& need : host_needs(run.costs, run.inputs, memory)) {
-    run.fits = run.fits && need.needed_bytes <= need.available_bytes;
+  run.fits = all_fit(run, memory);
+  if (!run.fits) {
+    run.plan = fit_to_memory(std::move(run.plan), run.inputs, memory);
+    run.costs = rank_costs(run.plan, run.inputs);
+    run.fits = all_fit(run, memory);
   }
-  run.prediction = predict(run.plan, run.inputs, run.machines, search.options);
+  run.prediction = predict(run.plan, run.inputs, run.costs, run.machines, search.options);
   return run;
 }
 

@@ -49,10 +49,12 @@ TEST(Limits, EveryPlanOfThemHasCostsAndSeconds) {
         inputs.prompt_tokens = prompt;
         inputs.keep = prompt > 4 ? prompt / 4 : prompt;
         inputs.max_new_tokens = answer;
-        const Prediction made = predict(plan, inputs, machines_of(small_machines(), plan.ranks, {}, "c.json"), {});
+        const std::vector<RankCost> costs = rank_costs(plan, inputs);
+        const Machines machines = machines_of(small_machines(), plan.ranks, {}, "c.json");
+        const Prediction made = predict(plan, inputs, costs, machines, {});
         for (const double seconds : {made.first_token(), made.decode_per_token.seconds, made.total(answer)})
           EXPECT_TRUE(std::isfinite(seconds) && seconds > 0) << prompt;
-        for (const RankCost& cost : rank_costs(plan, inputs)) {
+        for (const RankCost& cost : costs) {
           EXPECT_LT(cost.total_bytes, 1000ull * kMostTokens) << prompt;
           EXPECT_GE(cost.bytes_sent_prefill, 0) << prompt;
           EXPECT_GE(cost.decode_flop_per_token, 0) << prompt;

@@ -20,6 +20,11 @@ ClusterPlan shared_plan(int ranks, std::int32_t cut = 1) {
 
 constexpr LinkSpeed kNoTime{1e30, 0};
 
+Prediction predicted(const ClusterPlan& plan, const PlanInputs& inputs, const MachinesSpec& spec,
+                     const PredictionOptions& options = kAllHidden) {
+  return predict(plan, inputs, rank_costs(plan, inputs), machines_of(spec, plan.ranks, {}, "c.json"), options);
+}
+
 MachinesSpec machines_on_fast_links() {
   MachinesSpec spec = small_machines();
   spec.hosts[0].link = spec.hosts[0].inside = kNoTime;
@@ -28,7 +33,7 @@ MachinesSpec machines_on_fast_links() {
 
 Prediction on_slow_machines(const ClusterPlan& plan, const MachinesSpec& spec = machines_on_fast_links(),
                             const PredictionOptions& options = kAllHidden) {
-  return predict(plan, small_inputs(), machines_of(spec, plan.ranks, {}, "c.json"), options);
+  return predicted(plan, small_inputs(), spec, options);
 }
 
 MachinesSpec two_ranks_per_host(const LinkSpeed& inside) {
@@ -93,7 +98,7 @@ TEST(Prediction, StagesWorkOnTheirChunksOneBehindTheOther) {
   // for its first 10 pairs and 1.664 s for the 26 of the second.
   const ClusterPlan plan =
       resolve({.name = "s.json", .filter = {}, .stages = {{all, 0, 0}}, .chunk_length = 4}, 3, Method::gemfilter, 3);
-  const Prediction made = predict(plan, inputs, machines_of(machines_on_fast_links(), 3, {}, "c.json"), kAllHidden);
+  const Prediction made = predicted(plan, inputs, machines_on_fast_links());
   const double first = 2.496 + 0.64;
   const double second = 2.496 + 1.664;
   EXPECT_NEAR(made.ranks[0].prefill, first + second, 1e-9);
@@ -135,8 +140,8 @@ TEST(Prediction, FasterLinksAndMachinesAreNeverSlower) {
 }
 
 TEST(Prediction, WithoutAFirstPassThereAreNoSecondsOfIt) {
-  const Prediction made = predict(resolve({.name = "s.json", .filter = {}, .stages = {}}, 1, Method::full, 3),
-                                  small_inputs(), machines_of(small_machines(), 1, {}, "c.json"), kAllHidden);
+  const Prediction made = predicted(resolve({.name = "s.json", .filter = {}, .stages = {}}, 1, Method::full, 3),
+                                    small_inputs(), small_machines());
   EXPECT_EQ(made.filter.seconds, 0);
   EXPECT_GT(made.prefill.seconds, 0);
 }

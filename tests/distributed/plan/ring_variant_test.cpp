@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "engine/base/check.h"
 
 namespace gemring {
@@ -62,8 +64,47 @@ TEST(RingVariants, TypesOfMessagesCount) {
   EXPECT_EQ(bytes_sent(pass_kv, work, 0, 0), 96);
   EXPECT_EQ(bytes_sent(pass_q, work, 0, 0), 2 * 96);
   EXPECT_EQ(bytes_sent(pass_q, work, 0, 2), 4 * 4 * (4 * 2 + 8));
-  work.kv_type = DataType::q8_0;  // 34 bytes for 32 values
-  EXPECT_EQ(bytes_sent(pass_kv, work, 0, 0), 48.0 / 32 * 34);
+  work.head_dim = 16;
+  work.kv_type = DataType::q8_0;  // 34 bytes for 32 values: a token's keys
+  EXPECT_EQ(bytes_sent(pass_kv, work, 0, 0), 2 * 3 * 34);
+}
+
+/// Five members with uneven shards, keys of earlier chunks among them.
+RingWork five_members() {
+  RingWork work = three_members();
+  work.queries = {5, 1, 3, 0, 2};
+  work.keys = {9, 4, 3, 7, 2};
+  return work;
+}
+
+TEST(RingVariants, AMemberSendsInAllWhatItSendsStepByStep) {
+  for (const RingVariant variant : kRingVariants) {
+    const RingWork work = five_members();
+    for (int member = 0; member < 5; ++member) {
+      double sum = 0;
+      for (const double bytes : sent(variant, work, member)) sum += bytes;
+      EXPECT_EQ(ring_cost(variant, work, {}).bytes_sent[static_cast<std::size_t>(member)], sum) << name(variant);
+    }
+  }
+}
+
+TEST(RingVariants, StepsThatAreAlikeTakeWhatEachOfThemTakes) {
+  // On one host a step takes as long as its largest sender, and so it does where each has a host of its own.
+  const std::vector<std::vector<std::int32_t>> layouts = {{}, {4, 4, 4, 4, 4}, {0, 1, 2, 3, 4}};
+  for (const auto& hosts : layouts) {
+    const GroupLinks links{.within_host = {1000, 0.5}, .between_hosts = {1000, 0.5}, .hosts = hosts};
+    for (const RingVariant variant : {pass_kv, pass_q, token_ring}) {
+      RingWork work = five_members();
+      if (variant == pass_q && hosts != layouts[0]) work.queries = {2, 2, 2, 2, 2};  // step 0 sends to all
+      double expected = 0;
+      for (int step = 0; step < steps(variant, 5); ++step) {
+        double largest = 0;
+        for (int member = 0; member < 5; ++member) largest = std::max(largest, bytes_sent(variant, work, member, step));
+        expected += 0.5 + largest / 1000;
+      }
+      EXPECT_NEAR(ring_cost(variant, work, links).transfer_seconds, expected, 1e-12) << name(variant);
+    }
+  }
 }
 
 TEST(RingVariants, MessagesRunBesideComputeAsFarAsOverlapSays) {
