@@ -74,7 +74,7 @@ struct ClusterPlan {
   /// none.
   std::vector<PositionRange> chunks(std::int32_t n) const;
 
-  /// Who owns which positions of a prompt of n in the first pass, and of each chunk of a sequence of n in a stage.
+  /// Who owns which positions of a prompt of n in the filter pass, and of each chunk of a sequence of n in a stage.
   ZigzagShards filter_shards(std::int32_t n) const;
   std::vector<ZigzagShards> stage_shards(std::size_t stage, std::int32_t n) const;
 

@@ -24,9 +24,15 @@ std::int64_t queries_at_a_time(std::int32_t rows, int members) {
   return static_cast<std::int64_t>(queries_at_once(static_cast<std::size_t>(rows), members));
 }
 
+/// The longest prompt whose filter pass goes first while that of the longest prompt waits (scheduler.h).
+std::int32_t overtaking_tokens(const PlanInputs& inputs) {
+  return inputs.prompt_tokens / 2;
+}
+
 /// How the plan's groups meet; nothing for a group of one.
 struct GroupChoices {
   RingChoice filter;
+  RingChoice overtaking;  // of a filter pass half as long
   std::vector<RingChoice> stages;
 };
 
@@ -41,7 +47,11 @@ RingChoice choice_of(const ClusterPlan& plan, const PlanInputs& inputs, const st
 GroupChoices choices_of(const ClusterPlan& plan, const PlanInputs& inputs) {
   GroupChoices choices;
   if (inputs.filters(plan.method)) {
-    choices.filter = choice_of(plan, inputs, plan.filter_group, {plan.filter_shards(inputs.prompt_tokens)}, {});
+    const auto of_tokens = [&](std::int32_t tokens) {
+      return choice_of(plan, inputs, plan.filter_group, {plan.filter_shards(tokens)}, {});
+    };
+    choices.filter = of_tokens(inputs.prompt_tokens);
+    if (inputs.parallel > 0) choices.overtaking = of_tokens(overtaking_tokens(inputs));
   }
   const std::int32_t tokens = inputs.pass_tokens(plan.method);
   for (std::size_t stage = 0; stage < plan.stages.size(); ++stage) {
@@ -105,6 +115,8 @@ class Coster {
   }
 
   void filter();
+  PhaseMemory filter_memory(std::int32_t own, const RingChoice& choice) const;
+  std::uint64_t waiting_filter_memory(std::int32_t own) const;
   void stage();
   void stage_chunk(const StagePlan& stage, const ZigzagShards& shards, int member, bool last_chunk);
   void stage_messages(const StagePlan& stage, int member);
@@ -128,17 +140,14 @@ void Coster::filter() {
   const std::int32_t own = shards.size(member);
   const double layers = inputs_.filter_layer.value();  // whole ones; of layer r only keys, one query and scores
 
-  cost_.filter.kv_cache_bytes = terms_.cache(LayerIndex(0), own);  // of one layer at a time, the largest
-  for (LayerIndex layer(1); layer < inputs_.filter_layer; ++layer)
-    cost_.filter.kv_cache_bytes = std::max(cost_.filter.kv_cache_bytes, terms_.cache(layer, own));
-  const std::int64_t queries = queries_at_a_time(own, group);
-  cost_.filter.activation_bytes = terms_.layers(own, queries) + terms_.rotations(own);
-  if (group == 1) {
-    cost_.filter.activation_bytes += terms_.local_attention(queries);
-  } else {
-    const MemoryTerms::Ring ring = terms_.ring(choices_.filter, group);
-    cost_.filter.activation_bytes += ring.activation_bytes;
-    cost_.filter.message_buffer_bytes = ring.message_buffer_bytes;
+  cost_.filter = filter_memory(own, choices_.filter);
+  if (inputs_.parallel > 0) {
+    const std::int32_t overtaking = plan_.filter_shards(overtaking_tokens(inputs_)).size(member);
+    PhaseMemory two = filter_memory(overtaking, choices_.overtaking);
+    two.activation_bytes += waiting_filter_memory(own);
+    if (two.total() > cost_.filter.total()) cost_.filter = two;
+  }
+  if (group > 1) {
     cost_.bytes_sent_filter =
         layers * choices_.filter.chunks.front().others.bytes_sent[static_cast<std::size_t>(member)];
   }
@@ -151,6 +160,30 @@ void Coster::filter() {
   } else {  // scores
     cost_.bytes_sent_filter += 4.0 * own;
   }
+}
+
+/// Of a pass with a shard of `own` tokens while it runs.
+PhaseMemory Coster::filter_memory(std::int32_t own, const RingChoice& choice) const {
+  const auto group = static_cast<int>(plan_.filter_group.size());
+  const std::int64_t queries = queries_at_a_time(own, group);
+  PhaseMemory memory;
+  memory.kv_cache_bytes = terms_.cache(LayerIndex(0), own);  // of one layer at a time, the largest
+  for (LayerIndex layer(1); layer < inputs_.filter_layer; ++layer)
+    memory.kv_cache_bytes = std::max(memory.kv_cache_bytes, terms_.cache(layer, own));
+  memory.activation_bytes = terms_.layers(own, queries) + terms_.rotations(own);
+  if (group == 1) {
+    memory.activation_bytes += terms_.local_attention(queries);
+    return memory;
+  }
+  const MemoryTerms::Ring ring = terms_.ring(choice, group);
+  memory.activation_bytes += ring.activation_bytes;
+  memory.message_buffer_bytes = ring.message_buffer_bytes;
+  return memory;
+}
+
+/// And between two layers while another pass goes first: what it carries from one to the other.
+std::uint64_t Coster::waiting_filter_memory(std::int32_t own) const {
+  return MemoryTerms::matrix(own, model_.hidden) + terms_.rotations(own);
 }
 
 void Coster::stage() {

@@ -30,12 +30,12 @@ struct PlanInputs {
   Compute compute;               // types that products run in
   std::int32_t token_block = 0;  // tokens a layer works on at a time; 0: as it does (decoder_layer.h)
   std::int32_t logit_rows = 1;   // positions whose logits are wanted of a prefill
-  std::int32_t requests = 1;     // one after the other; more than one: a first pass meets the weights of all layers
-  // Sequences in the stages at a time, each as long as said above, beside a first pass: 0 is one request by itself;
+  std::int32_t requests = 1;     // one after the other; more than one: a filter pass meets the weights of all layers
+  // Sequences in the stages at a time, each as long as said above, beside a filter pass: 0 is one request by itself;
   // at most kMostParallel.
   std::int32_t parallel = 0;
 
-  /// Whether a first pass runs, and the length of the prefill.
+  /// Whether a filter pass runs, and the length of the prefill.
   bool filters(Method method) const { return method == Method::gemfilter && prompt_tokens > keep; }
   std::int32_t pass_tokens(Method method) const { return filters(method) ? keep : prompt_tokens; }
 };
@@ -60,11 +60,12 @@ struct RankCost {
   RankId rank;
   std::vector<ReadTensor> tensors;  // by index, ascending; each counted once though two roles may use it
   std::uint64_t weights_bytes = 0;  // of these
-  PhaseMemory filter;               // first pass; nothing where none runs
-  PhaseMemory stage;                // prefill and decode of the (compressed) prompt
-  std::uint64_t fixed_bytes = 0;    // program, libraries, MPI
-  std::uint64_t total_bytes = 0;    // fixed + the larger phase with the weights it meets: they follow one another;
-                                    // with PlanInputs::parallel both at once
+  PhaseMemory filter;             // filter pass; nothing where none runs. With PlanInputs::parallel two may be alive: a
+                                  // short one runs while a long one waits
+  PhaseMemory stage;              // prefill and decode of the (compressed) prompt
+  std::uint64_t fixed_bytes = 0;  // program, libraries, MPI
+  std::uint64_t total_bytes = 0;  // fixed + the larger phase with the weights it meets: they follow one another;
+                                  // with PlanInputs::parallel both at once
 
   double filter_flop = 0;
   double prefill_flop = 0;

@@ -29,7 +29,7 @@ std::string advice(const PlanInputs& inputs) {
 
 std::string describe(const std::vector<RankCost>& costs) {
   std::string text =
-      "memory, MB            first pass                       prefill and decode\n"
+      "memory, MB            filter pass                      prefill and decode\n"
       "rank     weights         KV activations   messages         KV activations   messages      fixed      total\n";
   for (const RankCost& cost : costs) {
     text += fmt::format("{:<5} {:>10} {:>10} {:>11} {:>10} {:>10} {:>11} {:>10} {:>10} {:>10}\n", cost.rank.value(),
@@ -41,7 +41,7 @@ std::string describe(const std::vector<RankCost>& costs) {
   }
   text +=
       "work, GFLOP and MB sent\n"
-      "rank  first pass      sent    prefill      sent  per new token      sent\n";
+      "rank filter pass      sent    prefill      sent  per new token      sent\n";
   for (const RankCost& cost : costs) {
     text += fmt::format("{:<5} {:>10} {:>9.2f} {:>10} {:>9.2f} {:>14} {:>9.4f}\n", cost.rank.value(),
                         giga(cost.filter_flop), cost.bytes_sent_filter * 1e-6, giga(cost.prefill_flop),

@@ -26,7 +26,7 @@ struct PhaseSeconds {
 };
 
 struct Prediction {
-  PhaseSeconds filter;  // 0 where no first pass runs
+  PhaseSeconds filter;  // 0 where no filter pass runs
   PhaseSeconds select;
   PhaseSeconds prefill;
   PhaseSeconds decode_per_token;

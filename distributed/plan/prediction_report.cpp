@@ -19,7 +19,7 @@ std::string describe_prediction(const PlannedRun& run) {
   const Prediction& made = run.prediction;
   std::string text =
       "predicted seconds of work (the rest of a phase a rank waits)\n"
-      "rank  host             threads   speed  first pass     prefill  per new token\n";
+      "rank  host             threads   speed filter pass     prefill  per new token\n";
   for (std::size_t rank = 0; rank < made.ranks.size(); ++rank) {
     const PlacedRank& place = run.machines.ranks[rank];
     text += fmt::format("{:<5} {:<16} {:>7} {:>7.2f} {:>11} {:>11} {:>14}\n", rank, run.machines.hosts[place.host].name,
@@ -31,7 +31,7 @@ std::string describe_prediction(const PlannedRun& run) {
     text += fmt::format("  {:<18} {:>11} {:>15}  {}\n", name, seconds_text(phase.seconds), seconds_text(phase.exposed),
                         limit_of(phase, limit));
   };
-  line("first pass", made.filter, "compute");
+  line("filter pass", made.filter, "compute");
   line("select", made.select, "compute");
   line("prefill", made.prefill, "compute");
   line("per new token", made.decode_per_token, "memory bandwidth");

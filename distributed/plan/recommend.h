@@ -42,7 +42,7 @@ std::vector<HostMemory> host_memory(const Machines& machines);
 
 /// The fastest of: filter groups of 1, 2, 4, ... and all ranks; all ranks cut into 1, 2, 4, ... and one stage per rank,
 /// or all but the first into one per rank, or one stage of the first 1, 2, 4, ... ranks; with each of `wishes`, whose
-/// hosts may hold other numbers of ranks. The first pass and the second do not touch each other, so filter groups are
+/// hosts may hold other numbers of ranks. Filter pass and prefill do not touch each other, so filter groups are
 /// tried with one division of the stages, then divisions with the best of them. Plans that do not fit come last; among
 /// these the smallest.
 PlannedRun recommend(const SearchInputs& search, int ranks, const std::vector<MachineWishes>& wishes);

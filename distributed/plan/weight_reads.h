@@ -21,7 +21,7 @@ class WeightReads {
   /// Every tensor that the rank maps, by index ascending, with the bytes that are resident in the end.
   std::vector<ReadTensor> all() const;
 
-  /// Bytes resident while the first pass of the first request runs.
+  /// Bytes resident while the filter pass of the first request runs.
   std::uint64_t resident_in_filter() const;
 
  private:

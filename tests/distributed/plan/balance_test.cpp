@@ -95,7 +95,7 @@ SearchInputs search_on(const MachinesSpec& machines) {
   return search;
 }
 
-TEST(Recommend, IsNoSlowerThanAnyCandidateAndSharesALongFirstPass) {
+TEST(Recommend, IsNoSlowerThanAnyCandidateAndSharesALongFilterPass) {
   const SearchInputs search = search_on(of_speeds({1, 1, 1, 1}));
   const PlannedRun best = recommend(search, 4, {{}});
   EXPECT_EQ(best.plan.filter_group.size(), 4u);

@@ -55,8 +55,8 @@ TEST(Cost, OneRanksMemoryIsThatOfItsLargerPhase) {
   EXPECT_EQ(cost.total_bytes, 8992u + kFixed + 1344u + 576u + kScratchOf4 + 160u + attention_scratch());
 }
 
-// The first pass needs 3256 bytes and scratch, the prefill 2784 and scratch of 4 tokens.
-TEST(Cost, TheFirstPassOfOneRequestMeetsItsOwnWeightsOnly) {
+// The filter pass needs 3256 bytes and scratch, the prefill 2784 and scratch of 4 tokens.
+TEST(Cost, TheFilterPassOfOneRequestMeetsItsOwnWeightsOnly) {
   PlanInputs inputs = small_inputs();
   const std::uint64_t filter = 704u + 1232u + kScratch + 440u + attention_scratch();
   inputs.max_new_tokens = 0;
@@ -130,7 +130,7 @@ TEST(Cost, APipelineSendsActivationsAndLogits) {
 }
 
 // 11 positions over 3 members: 0 9 10 | 1 2 7 8 | 3 4 5 6.
-TEST(Cost, ASharedFirstPassCountsTheRankOwnPositions) {
+TEST(Cost, ASharedFilterPassCountsTheRankOwnPositions) {
   const auto costs = costs_of_shared(3, small_inputs());
   EXPECT_EQ(costs[0].filter_flop, 3 * 1248 + 64 * (1 + 10 + 11) + 3 * 160 + 256);
   EXPECT_EQ(costs[1].filter_flop, 4 * 1248 + 64 * (2 + 3 + 8 + 9) + 4 * 160);
@@ -139,7 +139,7 @@ TEST(Cost, ASharedFirstPassCountsTheRankOwnPositions) {
   EXPECT_EQ(costs[2].bytes_sent_filter, 512 + 16);        // not rank 0's 3
 }
 
-TEST(Cost, ASharedFirstPassNeedsRingBuffers) {
+TEST(Cost, ASharedFilterPassNeedsRingBuffers) {
   PlanInputs inputs = small_inputs();
   const RankCost same_type = costs_of_shared(3, inputs).at(1);
   EXPECT_EQ(same_type.filter.kv_cache_bytes, 256u);
@@ -190,7 +190,7 @@ TEST(Cost, EveryChunkIsCountedByItsVariant) {
   EXPECT_EQ(queries.stage.message_buffer_bytes, 64u + 64u + 96u);
 }
 
-TEST(Cost, NoFirstPassRunsWhereEverythingIsKept) {
+TEST(Cost, NoFilterPassRunsWhereEverythingIsKept) {
   PlanInputs inputs = small_inputs();
   inputs.keep = 11;
   const auto costs = costs_of_default(2, inputs);

@@ -68,7 +68,7 @@ TEST(Memory, EachHostIsCheckedForItself) {
   EXPECT_EQ(job.error(), "rank 2 on node2: needs 2,800 bytes of memory; the host has 2,799 available");
 }
 
-TEST(Memory, AFirstPassOnOneRankHoldsTheQueriesOfABlock) {
+TEST(Memory, AFilterPassOnOneRankHoldsTheQueriesOfABlock) {
   PlanInputs inputs = small_inputs();
   inputs.prompt_tokens = 5000;
   const auto one = rank_costs(default_plan(1, Method::gemfilter, 3), inputs).at(0);
@@ -223,6 +223,36 @@ TEST(Memory, WithRequestsInFlightARankFiltersBesideItsStage) {
   inputs.parallel = 1;
   const RankCost cost = rank_costs(default_plan(1, Method::gemfilter, 3), inputs).at(0);
   EXPECT_EQ(cost.total_bytes, cost.fixed_bytes + 8992 + cost.filter.total() + cost.stage.total());
+}
+
+TEST(Memory, WithRequestsInFlightALongFilterPassMayWaitForAShortOne) {
+  PlanInputs inputs = small_inputs();
+  inputs.kv_type = DataType::bf16;
+  const auto filter_of = [&](std::int32_t tokens, std::int32_t parallel) {
+    inputs.prompt_tokens = tokens;
+    inputs.parallel = parallel;
+    return rank_costs(default_plan(3, Method::gemfilter, 3), inputs).at(0).filter.total();
+  };
+  // x and rotations of the long one, 32 + 16 bytes a token, and all of one half as long.
+  EXPECT_EQ(filter_of(40'000, 1), 40'000u * (32 + 16) + filter_of(20'000, 0));
+  EXPECT_GT(filter_of(40'000, 1), filter_of(40'000, 0));
+  EXPECT_EQ(filter_of(40'000, 5), filter_of(40'000, 1)) << "of any number of requests two filter";
+}
+
+TEST(Memory, ALongFilterPassThatRunsNeedsMoreThanOneThatWaitsBesideAShortOneWhereItsRingTakesMost) {
+  PlanInputs inputs = small_inputs();
+  inputs.kv_type = DataType::bf16;
+  inputs.ring_variant = RingVariant::pass_kv;
+  const GroupSpec all{.symbol = GroupSpec::Symbol::all, .ranks = {}};
+  const ClusterPlan plan = resolve({.name = "s.json", .filter = all, .stages = {{all, 1, 0}}}, 2, Method::gemfilter, 3);
+  const auto filter_of = [&](std::int32_t tokens, std::int32_t parallel) {
+    inputs.prompt_tokens = tokens;
+    inputs.parallel = parallel;
+    return rank_costs(plan, inputs).at(1).filter.total();
+  };
+  // A running pass also holds its queries, its state of softmax, keys and values twice: more than what waits.
+  EXPECT_EQ(filter_of(80'000, 1), filter_of(80'000, 0));
+  EXPECT_GT(filter_of(80'000, 0), 40'000u * (32 + 16) + filter_of(40'000, 0));
 }
 
 TEST(Memory, InAStageOfSeveralEachSequenceHasTheStatesOfItsTokensQuery) {

@@ -139,7 +139,7 @@ TEST(Prediction, FasterLinksAndMachinesAreNeverSlower) {
   }
 }
 
-TEST(Prediction, WithoutAFirstPassThereAreNoSecondsOfIt) {
+TEST(Prediction, WithoutAFilterPassThereAreNoSecondsOfIt) {
   const Prediction made = predicted(resolve({.name = "s.json", .filter = {}, .stages = {}}, 1, Method::full, 3),
                                     small_inputs(), small_machines());
   EXPECT_EQ(made.filter.seconds, 0);
