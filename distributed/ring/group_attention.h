@@ -14,11 +14,12 @@ namespace gemring {
 
 class GroupAttention : public Attention {
  public:
-  /// `chunks`: shards of every chunk, in order; kept by reference, like `cache` and `group`. Allocates what they need.
+  /// `chunks`: shards of every chunk, in order. Allocates what they need. Requires: `cache`, `group` and `chunks`
+  /// outlive this. Throws ConfigError where rows of 8 bit messages are no whole blocks.
   GroupAttention(KvCache& cache, Communicator& group, const std::vector<ZigzagShards>& chunks, std::size_t heads,
                  const LastLayer& last, const RingOptions& options);
 
-  /// Before each chunk, in order; the cache has room for it already.
+  /// Before each chunk. Requires: chunks in order; the cache has begun the step of the chunk's positions.
   void begin_chunk(std::size_t index);
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;

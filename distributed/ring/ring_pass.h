@@ -16,7 +16,7 @@
 
 namespace gemring {
 
-/// All is the caller's and outlives the pass.
+/// Requires: outlive the pass.
 struct RingParts {
   KvCache& cache;
   Communicator& group;
@@ -30,7 +30,8 @@ class RingPass {
   RingPass(const RingPass&) = delete;
   RingPass& operator=(const RingPass&) = delete;
 
-  /// As Attention::attend(). Every member calls it; q: [own queries of the chunk in this layer, heads, head_dim].
+  /// As Attention::attend(). q: [own queries of the chunk in this layer, heads, head_dim]. Requires: every member of
+  /// the group calls it, with the same layer and window.
   virtual void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) = 0;
 
  protected:

@@ -17,7 +17,7 @@ class StripedDecodeAttention : public Attention {
  public:
   StripedDecodeAttention(KvCache& cache, Communicator& group, std::size_t heads);
 
-  /// Before each token: makes room for it in its owner's cache.
+  /// Before each token: makes room for it in its owner's cache. Requires: every member calls it, in order of position.
   void begin_token(GlobalPosition position);
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;

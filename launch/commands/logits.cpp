@@ -1,5 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <span>
+
 #include "distributed/comm/control.h"
 #include "engine/base/error.h"
 #include "engine/base/output_file.h"
@@ -18,6 +22,21 @@ void check_rows(std::int32_t rows, std::size_t tokens) {
   if (static_cast<std::size_t>(rows) <= tokens) return;
   throw UsageError({"--last", fmt::format("asks for {} positions of a prompt of {}", rows, tokens),
                     "lower it or lengthen the prompt"});
+}
+
+/// logits: of the last `rows` of `tokens` positions.
+void check_finite(std::span<const float> logits, std::int32_t rows, std::int32_t tokens) {
+  const auto bad = std::find_if(logits.begin(), logits.end(), [](float logit) { return !std::isfinite(logit); });
+  if (bad == logits.end()) return;
+  const std::size_t vocab = logits.size() / static_cast<std::size_t>(rows);
+  const auto at = static_cast<std::size_t>(bad - logits.begin());
+  throw Error(
+      ExitCode::internal,
+      {"logits",
+       fmt::format("that of id {} at position {} is {}", at % vocab,
+                   static_cast<std::size_t>(tokens - rows) + at / vocab, *bad),
+       "the model overflows on this prompt, or its weights are damaged: try --compute f32 --message-type f32, and "
+       "report it if that helps"});
 }
 
 }  // namespace
@@ -54,6 +73,7 @@ int run_logits(const Job& job, const Options& options) {
 
   set_log_phase("report");
   agreed_on_first(job, [&] {
+    check_finite(logits, options.logits.last, tokens);
     SafetensorsWriter writer(file, {{"logits", {options.logits.last, model.config.vocab}}});
     writer.append(logits);
     writer.finish();

@@ -11,7 +11,7 @@ import struct
 import gemring_run
 from gemring_run import EndToEnd, Run
 
-USAGE, CONFIG, MODEL_FILE, RESOURCES = 2, 3, 4, 5
+USAGE, CONFIG, MODEL_FILE, RESOURCES, INTERNAL = 2, 3, 4, 5, 7
 LLAMA = os.path.join(gemring_run.GOLDEN, "llama-2")
 SHARDED = os.path.join(gemring_run.GOLDEN, "llama-3.1")
 
@@ -55,6 +55,18 @@ class Errors(EndToEnd):
         text += b" " * (-len(text) % 8)
         with open(path, "wb") as file:
             file.write(struct.pack("<Q", len(text)) + text + data[8 + length:])
+
+    def change_tensor(self, path, name, value):
+        """Every number of a tensor of f32 or bf16 becomes this one."""
+        with open(path, "rb") as file:
+            data = bytearray(file.read())
+        length, = struct.unpack("<Q", data[:8])
+        info = json.loads(data[8:8 + length])[name]
+        begin, end = (8 + length + offset for offset in info["data_offsets"])
+        size = {"F32": 4, "BF16": 2}[info["dtype"]]
+        data[begin:end] = struct.pack("<f", value)[4 - size:] * ((end - begin) // size)
+        with open(path, "wb") as file:
+            file.write(data)
 
     # Model files
 
@@ -177,6 +189,14 @@ class Errors(EndToEnd):
             with self.subTest(arguments=arguments):
                 self.check(USAGE, [], arguments, ranks=(0,))
         self.check(USAGE, ["--no-such-option"], ["generate", "--no-such-option"], ranks=(3,))
+
+    def test_logits_that_are_no_numbers(self):
+        model = self.model("damaged")
+        self.change_tensor(os.path.join(model, "model.safetensors"), "model.norm.weight", float("nan"))
+        output = self.path("logits.safetensors")
+        self.check(INTERNAL, ["logits", "id 0", "position 38", "is nan", "--compute f32"],
+                   ["logits", "--model", model, "--prompt-ids", self.ids, "--last", 2, "--output", output])
+        self.assertFalse(os.path.exists(output))
 
     def test_logits_of_more_positions_than_the_prompt_has(self):
         self.check(USAGE, ["--last", "41"], ["logits", "--model", LLAMA, "--prompt-ids", self.ids, "--last", 41, "--output",
