@@ -38,6 +38,24 @@ class Plans(EndToEnd):
                     self.assertEqual(len(report["scores"]), len(alone["scores"]))
                     self.assertEqual([rank["rank"] for rank in report["ranks"]], list(range(ranks)))
 
+    def test_logits_are_near_those_of_one_rank_by_every_ring_with_every_type_of_messages(self):
+        ids = self.path("ids.json", [7 + 11 * position % 2000 for position in range(2107)])
+        output = self.path("logits.safetensors")
+
+        def logits(*options, ranks=0):
+            self.succeed(["logits", "--model", gemring_run.DEMO_MODEL, "--prompt-ids", ids, "--last", 2, "--output", output,
+                          "--log-level", "warn", *options], ranks)
+            return gemring_run.read_safetensors(output)["logits"][1]
+
+        alone = logits()
+        spread = max(alone) - min(alone)
+        cluster = os.path.join(gemring_run.CLUSTER_CONFIGS, "shared-filter-and-shards.json")
+        for message, share in (("f32", 0.02), ("bf16", 0.04), ("int8", 0.1)):  # f32: of keys and values in bf16
+            for ring in ("pass-kv", "pass-q", "token-ring", "all-gather"):
+                with self.subTest(message=message, ring=ring):
+                    got = logits("--cluster", cluster, "--ring", ring, "--message-type", message, ranks=2)
+                    self.assertLess(max(abs(a - b) for a, b in zip(alone, got)), share * spread)
+
     def test_every_cluster_file_keeps_and_says_the_same_with_gemfilter(self):
         self.check_same("gemfilter", RANKS)
 
