@@ -6,7 +6,7 @@
 namespace gemring {
 
 /// Tokens of a prompt and its answer together. Sums of positions stay below 2^31 and bytes below 2^64.
-inline constexpr std::int32_t kMostTokens = 1 << 30;
+inline constexpr std::int32_t kMostTokens = 1'000'000'000;
 
 /// Sequences in the stages at a time.
 inline constexpr std::int32_t kMostParallel = 1 << 16;

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "distributed/plan/limits.h"
 #include "engine/base/format.h"
 #include "engine/base/output_file.h"
 #include "engine/base/process.h"
@@ -26,7 +27,7 @@ NodeShape node_of(const JobOptions& options) {
   node.numa = options.numa_per_node.value_or(options.cores_per_node ? 1 : machine.numa_nodes());
   node.source = options.cores_per_node ? "--cores-per-node" : "as the machine has where this was written";
   if (options.memory_per_node_gib) {
-    node.memory_bytes = static_cast<std::uint64_t>(*options.memory_per_node_gib * (1 << 30));
+    node.memory_bytes = whole_bytes(*options.memory_per_node_gib * (1 << 30));
   }
   return node;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "distributed/plan/balance.h"
+#include "distributed/plan/limits.h"
 #include "distributed/plan/prediction_report.h"
 #include "engine/base/format.h"
 #include "launch/cluster/plan_report.h"
@@ -29,7 +30,7 @@ std::vector<HostMemory> memory_of(const std::vector<HostMemory>& gathered, const
   memory.reserve(static_cast<std::size_t>(ranks));
   for (int rank = 0; rank < ranks; ++rank) {
     memory.push_back({fmt::format("the machine of rank {}", rank),
-                      plan.memory_gib ? static_cast<std::uint64_t>(*plan.memory_gib * (1 << 30)) : here});
+                      plan.memory_gib ? whole_bytes(*plan.memory_gib * (1 << 30)) : here});
   }
   return memory;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "distributed/plan/limits.h"
 #include "engine/base/error.h"
 #include "launch/cluster/plan_report.h"
 #include "launch/cluster/planning.h"
@@ -59,6 +60,10 @@ int run_simulate(const Job& job, const Options& options) {
               "weak scaling ends before {} ranks: {} tokens are beyond the model's {} positions; "
               "--allow-extrapolation goes on",
               ranks, length, model.config.max_positions);
+          break;
+        }
+        if (length + options.generate.max_new_tokens > kMostTokens) {
+          log_warn("weak scaling ends before {} ranks: {} tokens are more than any plan is made for", ranks, length);
           break;
         }
         const Workload workload = workload_of(options, model.config, filter_layer, static_cast<std::int32_t>(length));

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "distributed/plan/limits.h"
 #include "engine/base/error.h"
 #include "engine/base/format.h"
 #include "engine/base/log.h"
@@ -140,6 +141,12 @@ void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const
   };
   const bool filtered = filter.method == Method::gemfilter && !selection.keeps_everything(prompt_tokens);
   const std::int64_t kept = filtered ? selection.keep : prompt_tokens;
+  if (std::int64_t{prompt_tokens} + max_new_tokens > kMostTokens) {
+    throw ConfigError({"prompt",
+                       fmt::format("{} tokens and --max-new-tokens {} are more than {} together", count(prompt_tokens),
+                                   count(max_new_tokens), count(kMostTokens)),
+                       "lower --max-new-tokens or shorten the prompt"});
+  }
   if (prompt_tokens > max_positions) {
     beyond(fmt::format("has {} tokens, the model's limit is {} positions{}", count(prompt_tokens), count(max_positions),
                        filtered ? fmt::format(" (the first pass reads all of them; the second needs {})",

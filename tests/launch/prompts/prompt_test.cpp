@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
+#include "distributed/plan/limits.h"
 #include "engine/base/error.h"
 #include "tests/launch/prompts/demo_tokenizer.h"
 
@@ -101,6 +104,18 @@ TEST(PromptLength, AFullPassNeedsPromptAndNewTokens) {
             "prompt: 91 prompt tokens and --max-new-tokens 10 need 101 positions, the model's limit is 100");
   EXPECT_EQ(problem_of([&] { check_length(2000, full, {}, 10, 1000, false); }),
             "prompt: has 2,000 tokens, the model's limit is 1,000 positions");
+}
+
+TEST(PromptLength, NoModelsLimitAllowsMoreThanPositionsCanCount) {
+  constexpr std::int32_t kLargest = std::numeric_limits<std::int32_t>::max();
+  FilterOptions full;
+  full.method = Method::full;
+  EXPECT_EQ(problem_of([&] { check_length(kMostTokens - 10, full, {}, 10, kLargest, false); }), "no error");
+  for (const std::int32_t answer : {11, kLargest}) {
+    EXPECT_TRUE(problem_of([&] {
+                  check_length(kMostTokens - 10, full, {}, answer, kLargest, true);
+                }).ends_with("are more than 1,000,000,000 together"));
+  }
 }
 
 TEST(PromptLength, AFilteredPassNeedsThePromptThenTheKeptAndNewTokens) {
