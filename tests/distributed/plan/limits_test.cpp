@@ -23,9 +23,11 @@ std::vector<std::pair<std::int32_t, std::int32_t>> longest() {
 
 std::vector<ClusterPlan> plans(Method method) {
   const GroupSpec all = symbol(GroupSpec::Symbol::all);
-  return {default_plan(1, method, 3), default_plan(3, method, 3),
-          resolve({.name = "s.json", .filter = all, .stages = {{all, 1, 0}}}, 3, method, 3),
-          resolve({.name = "s.json", .filter = all, .stages = {{all, 2, 0}}}, 3, method, 3)};
+  std::vector<ClusterPlan> plans = {default_plan(1, method, 3), default_plan(3, method, 3),
+                                    resolve({.name = "s.json", .filter = all, .stages = {{all, 1, 0}}}, 3, method, 3),
+                                    resolve({.name = "s.json", .filter = all, .stages = {{all, 2, 0}}}, 3, method, 3)};
+  for (ClusterPlan& plan : plans) plan.chunk_length = 1 << 20;  // not a million chunks
+  return plans;
 }
 
 TEST(Limits, TheLongestPromptsAndAnswersAreCountedWhole) {
@@ -33,7 +35,7 @@ TEST(Limits, TheLongestPromptsAndAnswersAreCountedWhole) {
     PlanInputs inputs = small_inputs();
     inputs.prompt_tokens = prompt;
     inputs.max_new_tokens = answer;
-    const RankCost one = rank_costs(default_plan(1, Method::full, 3), inputs).at(0);
+    const RankCost one = rank_costs(plans(Method::full).front(), inputs).at(0);
     const auto tokens = static_cast<std::uint64_t>(kMostTokens);
     EXPECT_EQ(one.stage.kv_cache_bytes, 3 * 64 * tokens) << prompt;     // keys and values, 8 wide each
     EXPECT_GE(one.stage.activation_bytes, 16 * tokens) << prompt;       // rotations
