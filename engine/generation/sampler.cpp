@@ -10,19 +10,13 @@
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
+#include "engine/base/random.h"
 
 namespace gemring {
 
 namespace {
 
 constexpr std::size_t kFirstNucleus = 64;  // candidates sorted at first for top-p; most distributions need no more
-
-std::uint64_t splitmix64(std::uint64_t x) {  // Steele, Lea, Flood 2014
-  x += 0x9E3779B97F4A7C15u;
-  x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
-  x = (x ^ x >> 27) * 0x94D049BB133111EBu;
-  return x ^ x >> 31;
-}
 
 // The best id; the lowest of equals.
 std::size_t argmax(std::span<const float> logits) {

@@ -16,6 +16,8 @@
 //
 #include "engine/kernels/rotary.inl"
 //
+#include "engine/kernels/round_up.inl"
+//
 #include "engine/kernels/attention_tile.inl"
 //
 #include "engine/kernels/attention_few.inl"

@@ -7,6 +7,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/place.h"
+#include "engine/base/rounding.h"
 #include "engine/kernels/compute.h"
 
 namespace gemring {
@@ -18,7 +19,8 @@ constexpr std::size_t kTileRowsWanted =
 constexpr std::size_t kTileRowsWantedBf16 = 2048;
 constexpr std::size_t kFewestTileRowsBf16 = 256;
 constexpr std::size_t kTilesPerThread = 4;
-constexpr std::size_t kFewRows = 8;       // not more than the smallest panel
+constexpr std::size_t kMostGroupOfFew =
+    8;  // query heads of a key head that attention_few takes: up to the smallest panel
 constexpr std::size_t kSplitKeys = 1024;  // keys per task of a single query; a multiple of the kernels' key block
 
 KeysValues keys_from(const KeysValues& kv, std::size_t begin, std::size_t count) {
@@ -48,7 +50,7 @@ TileKernel tile_kernel(std::size_t rows, std::size_t kv_heads) {
   // This kernel's results do not depend on the tiles, so their number may depend on the threads.
   const std::size_t wanted = kTilesPerThread * static_cast<std::size_t>(omp_get_max_threads());
   std::size_t of_tile = kTileRowsWantedBf16;
-  while (of_tile > kFewestTileRowsBf16 && (rows + of_tile - 1) / of_tile * kv_heads < wanted) of_tile /= 2;
+  while (of_tile > kFewestTileRowsBf16 && ceil_div(rows, of_tile) * kv_heads < wanted) of_tile /= 2;
   return {table.attention_tile_bf16, of_tile};
 }
 
@@ -118,8 +120,8 @@ void attend_one(HeadsView<const float> q, const KeysValues& all, KeyRange seen_k
   const KeysValues kv = keys_from(all, keys > 0 ? static_cast<std::size_t>(seen_keys.begin) : 0, keys);
   const std::size_t step =
       std::max(kSplitKeys, (keys / AttentionScratch::kMaxSplits + kSplitKeys) / kSplitKeys * kSplitKeys);
-  const std::size_t splits = (keys + step - 1) / step;
-  const bool few = q.heads() / kv.kv_heads <= kFewRows;
+  const std::size_t splits = ceil_div(keys, step);
+  const bool few = q.heads() / kv.kv_heads <= kMostGroupOfFew;
   // A thread takes key heads that lie side by side; their number does not change any head's result.
   const std::size_t parts = few ? std::min(kv.kv_heads, static_cast<std::size_t>(omp_get_max_threads())) : kv.kv_heads;
 #pragma omp parallel for collapse(2) schedule(static)
@@ -159,7 +161,7 @@ AttentionScratch::AttentionScratch(std::size_t heads, std::size_t kv_heads, std:
   for (int isa = 0; isa <= static_cast<int>(detected_isa()); ++isa)
     elements_ =
         std::max(elements_, scratch_elements(kernels_of(static_cast<Isa>(isa)), heads / kv_heads, head_dim, kAny));
-  elements_ = (elements_ + 1023) / 1024 * 1024;
+  elements_ = round_up(elements_, 1024);
   memory_ = Buffer<float>(elements_ * static_cast<std::size_t>(omp_get_max_threads()));
   split_o_ = Buffer<float>(kMaxSplits * heads * head_dim);
   split_ml_ = Buffer<float>(kMaxSplits * 2 * heads);
@@ -181,7 +183,7 @@ void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyR
   const std::size_t group = q.heads() / kv.kv_heads;
   const TileKernel kernel = tile_kernel(q.tokens() * group, kv.kv_heads);
   const std::size_t step = tokens_per_tile(group, kernel.rows);
-  const std::size_t blocks = (q.tokens() + step - 1) / step;
+  const std::size_t blocks = ceil_div(q.tokens(), step);
   // The last tokens see the most keys: the longest tasks first.
 #pragma omp parallel for schedule(dynamic)
   for (std::size_t item = 0; item < blocks * kv.kv_heads; ++item) {

@@ -4,9 +4,9 @@
 namespace gemring {
 namespace {
 
-constexpr std::size_t kFewRows = 4;                   // query heads at once: each key and value is loaded once
+constexpr std::size_t kHeadsAtOnce = 4;               // query heads: each key and value is loaded once
 constexpr std::size_t kFewKeys = 64;                  // per block: scores stay in L1
-constexpr std::size_t kFewVectors = W == 16 ? 4 : 2;  // of a value: kFewRows times as many sums stay in registers
+constexpr std::size_t kFewVectors = W == 16 ? 4 : 2;  // of a value: kHeadsAtOnce times as many sums stay in registers
 static_assert(kFewKeys % W == 0);
 
 /// Lane i of the result is half of a sum of a's (bit `d` of i is 0) or of b's lanes.
@@ -146,7 +146,7 @@ void attend_head(const AttentionTile& tile, std::size_t token, std::size_t kv_he
   std::size_t head = token * tile.heads + kv_head * group;
   const std::size_t end = head + group;
   while (head < end) {
-    const std::size_t rows = end - head < kFewRows ? end - head : kFewRows;
+    const std::size_t rows = end - head < kHeadsAtOnce ? end - head : kHeadsAtOnce;
     const auto attend = [&](auto kernel) { kernel(tile, head, keys, values, count, q); };
     if (rows == 4)
       attend(attend_block<type, 4>);

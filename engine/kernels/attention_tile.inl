@@ -16,10 +16,6 @@ constexpr std::size_t kTileRows = W == 16 ? 8 : 4;      // keys (scores) or outp
 constexpr std::size_t kPanel = kPanelVectors * W;       // query rows of a panel
 constexpr std::size_t kKeyBlock = 128;                  // K, V and p of a block fit into L2, p of a panel into L1
 
-constexpr std::size_t round_up(std::size_t x, std::size_t unit) {
-  return (x + unit - 1) / unit * unit;
-}
-
 /// Scratch of a tile, all f32. D = head_dim rounded up to kTileRows.
 struct TileScratch {
   float* q;              // [panels, head_dim, kPanel]

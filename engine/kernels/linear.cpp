@@ -7,6 +7,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/place.h"
+#include "engine/base/rounding.h"
 #include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
@@ -18,7 +19,7 @@ constexpr std::size_t kRowsOfLine = 16;          // outputs in a cache line: no 
 constexpr std::size_t kBytesOfPiece = 32 << 10;  // of weights; two microseconds, long against taking the next piece
 
 void cut(const WeightMatrix& w, std::size_t streams, std::span<RowShare> shares) {
-  const std::size_t lines = (w.rows + kRowsOfLine - 1) / kRowsOfLine;
+  const std::size_t lines = ceil_div(w.rows, kRowsOfLine);
   for (std::size_t i = 0; i < shares.size(); ++i) {
     RowShare& share = shares[i];
     share.begin = lines * i / shares.size() * kRowsOfLine;
@@ -137,7 +138,7 @@ struct ScratchSizes {
   ScratchSizes(const LinearSizes& sizes, const TypesInUse& types)
       : inputs(std::max(sizes.inputs, sizes.gated)),
         gate((types.int8 || types.f32 ? std::max(sizes.tokens, sizes.alone) : sizes.alone) * sizes.gated),
-        panel(types.f32 ? (inputs * LinearScratch::kPanelRows + 1023) / 1024 * 1024 : 0),
+        panel(types.f32 ? round_up(inputs * LinearScratch::kPanelRows, 1024) : 0),
         input_tiles(types.tiles ? TokenTiles::elements(sizes.tokens, sizes.inputs) : 0),
         gated_tiles(types.tiles ? TokenTiles::elements(sizes.tokens, sizes.gated) : 0),
         token_blocks(types.int8 ? Int8Tokens::blocks(sizes.tokens, inputs) : 0) {}

@@ -5,16 +5,13 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
-#include "engine/base/place.h"
+#include "engine/base/rounding.h"
+#include "engine/kernels/panels.h"
 
 namespace gemring {
 namespace {
 
 constexpr std::size_t kVectorRows = 16;
-
-constexpr std::size_t ceiling(std::size_t count, std::size_t unit) {
-  return (count + unit - 1) / unit;
-}
 
 /// Up to 16 rows of a matrix from `first_row` on, none beyond its end.
 struct RowVector {
@@ -32,25 +29,15 @@ void pack_vector(const RowVector& rows, std::size_t first_input, std::size_t vec
   kernels().int8.pack_weights(w.type, stored + rows.first_row * stride, stride, rows.rows(), inputs, vector, blocks);
 }
 
-/// Pairs of row vectors per task: at least two tasks a thread, so that one that is held up does not hold up all.
-std::size_t panel_pairs(std::size_t pairs) {
-  const std::size_t half_share = pairs / (2 * static_cast<std::size_t>(omp_get_max_threads()));
-  return std::clamp<std::size_t>(half_share, 1, Int8Scratch::kPanelPairs);
-}
-
 /// Sums of all row vectors with all tokens. row_vector(i) -> RowVector, two of the same type make a pair;
 /// consume(pair, first token, count, sums) gets [count tokens][2][16 rows] when all inputs are summed up.
 template <class RowVectorOf, class Consume>
 void for_each_group(const Int8Tokens& x, std::size_t vectors, Int8Scratch& scratch, RowVectorOf row_vector,
                     Consume consume) {
-  const std::size_t chunks = ceiling(x.inputs, kInt8ChunkInputs);
+  const std::size_t chunks = ceil_div(x.inputs, kInt8ChunkInputs);
   const std::size_t groups = x.groups();
-  const std::size_t pairs = ceiling(vectors, 2);
-  const std::size_t step = panel_pairs(pairs);
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t first = 0; first < pairs; first += step) {
+  for_each_panel(ceil_div(vectors, 2), Int8Scratch::kPanelPairs, [&](std::size_t first, std::size_t count) {
     const Int8Scratch::Thread memory = scratch.of_thread(omp_get_thread_num());
-    const std::size_t count = std::min(step, pairs - first);
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
       const std::size_t begin = chunk * kInt8ChunkInputs;
       const std::size_t blocks = std::min(kInt8ChunkInputs, x.inputs - begin) / kInt8Inputs;
@@ -66,18 +53,17 @@ void for_each_group(const Int8Tokens& x, std::size_t vectors, Int8Scratch& scrat
         }
       }
     }
-    mark_task();
-  }
+  });
 }
 
 }  // namespace
 
 std::size_t Int8Tokens::blocks(std::size_t tokens, std::size_t inputs) {
-  return ceiling(inputs, kInt8ChunkInputs) * ceiling(tokens, kInt8Tokens) * kInt8Blocks;
+  return ceil_div(inputs, kInt8ChunkInputs) * ceil_div(tokens, kInt8Tokens) * kInt8Blocks;
 }
 
 std::size_t Int8Scratch::sums_of_thread(std::size_t tokens) {
-  return kPanelPairs * ceiling(tokens, kInt8Tokens) * kInt8GroupSums;
+  return kPanelPairs * ceil_div(tokens, kInt8Tokens) * kInt8GroupSums;
 }
 
 std::size_t Int8Scratch::bytes(std::size_t tokens, std::size_t threads) {
@@ -113,7 +99,7 @@ Int8Tokens pack_int8(MatrixView<const float> x, TokenBlock* blocks) {
 void multiply_int8(const Int8Tokens& x, const WeightMatrix& weights, MatrixView<float> out, bool add,
                    Int8Scratch& scratch) {
   const auto row_vector = [&](std::size_t i) { return RowVector{&weights, i * kVectorRows}; };
-  for_each_group(x, ceiling(weights.rows, kVectorRows), scratch, row_vector,
+  for_each_group(x, ceil_div(weights.rows, kVectorRows), scratch, row_vector,
                  [&](std::size_t pair, std::size_t token, std::size_t count, const float* sums) {
                    const std::size_t row = pair * kInt8Rows;
                    const std::size_t rows = std::min(kInt8Rows, weights.rows - row);
@@ -128,7 +114,7 @@ void multiply_gated_int8(const Int8Tokens& x, const GatedWeights& weights, Matri
     return RowVector{i % 2 == 0 ? &weights.gate : &weights.up, i / 2 * kVectorRows};
   };
   const auto bias = [](std::span<const float> all, std::size_t row) { return all.empty() ? nullptr : &all[row]; };
-  for_each_group(x, 2 * ceiling(weights.gate.rows, kVectorRows), scratch, row_vector,
+  for_each_group(x, 2 * ceil_div(weights.gate.rows, kVectorRows), scratch, row_vector,
                  [&](std::size_t pair, std::size_t token, std::size_t count, const float* sums) {
                    const std::size_t row = pair * kVectorRows;
                    const std::size_t rows = std::min(kVectorRows, weights.gate.rows - row);

@@ -4,18 +4,18 @@
 
 #include <algorithm>
 
-#include "engine/base/check.h"
-#include "engine/base/place.h"
+#include "engine/base/rounding.h"
+#include "engine/kernels/panels.h"
 
 namespace gemring {
 namespace {
 
 constexpr std::size_t tiles_of(std::size_t count) {
-  return (count + kTileSide - 1) / kTileSide;
+  return ceil_div(count, kTileSide);
 }
 
 constexpr std::size_t pairs_of(std::size_t count) {
-  return (count + 1) / 2;
+  return ceil_div(count, 2);
 }
 
 /// 16 rows of a matrix, fewer at its end, none beyond it.
@@ -56,12 +56,6 @@ void pack_rows(const RowTile& tile, std::size_t first, std::size_t inputs, std::
   }
 }
 
-/// Pairs of row tiles per panel: at least two panels a thread, so that one that is held up does not hold up all.
-std::size_t panel_pairs(std::size_t row_pairs) {
-  const std::size_t half_share = row_pairs / (2 * static_cast<std::size_t>(omp_get_max_threads()));
-  return std::clamp<std::size_t>(half_share, 1, TileScratch::kPanelPairs);
-}
-
 /// Sums of all row tiles with all token tiles. row_tile(i) -> RowTile; consume(p, t, sums) gets pair p of row tiles
 /// with pair t of token tiles when all inputs are summed up.
 template <class RowTileOf, class Consume>
@@ -69,13 +63,9 @@ void for_each_sum(const TokenTiles& x, std::size_t row_tiles, TileScratch& scrat
                   Consume consume) {
   const std::size_t depth = input_tiles(x.inputs);
   const std::size_t token_pairs = pairs_of(tiles_of(x.tokens));
-  const std::size_t row_pairs = pairs_of(row_tiles);
-  const std::size_t step = panel_pairs(row_pairs);
   const std::size_t sums_of_pair = depth > TileScratch::kDepth ? sums_offset(2 * TileScratch::kPanelPairs, 0) : 0;
-#pragma omp parallel for schedule(dynamic)
-  for (std::size_t first = 0; first < row_pairs; first += step) {
+  for_each_panel(pairs_of(row_tiles), TileScratch::kPanelPairs, [&](std::size_t first, std::size_t count) {
     const TileScratch::Thread memory = scratch.of_thread(omp_get_thread_num());
-    const std::size_t count = std::min(step, row_pairs - first);
     for (std::size_t begin = 0; begin < depth; begin += TileScratch::kDepth) {
       const std::size_t part = std::min(TileScratch::kDepth, depth - begin);
       const std::size_t inputs = std::min(part * kTileInputs, x.inputs - begin * kTileInputs);
@@ -92,8 +82,7 @@ void for_each_sum(const TokenTiles& x, std::size_t row_tiles, TileScratch& scrat
         for (std::size_t i = 0; i < count; ++i) consume(first + i, t, sums + sums_offset(2 * i, 0));
       }
     }
-    mark_task();
-  }
+  });
 }
 
 /// 16 biases from `first` on, zeros behind the last; null where there are none.

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/check.h"
+#include "engine/base/rounding.h"
 #include "engine/base/trace.h"
 #include "engine/kernels/elementwise.h"
 
@@ -13,7 +14,7 @@ namespace {
 
 /// Token tiles with tokens. A pair's second tile may have none.
 std::size_t tiles_of(std::size_t tokens) {
-  return (tokens + kTileSide - 1) / kTileSide;
+  return ceil_div(tokens, kTileSide);
 }
 
 }  // namespace
@@ -39,7 +40,7 @@ LinearInput normed_input(MatrixView<const float> x, std::span<const float> weigh
   const TokenTiles packed{scratch.input_tiles(), x.rows(), x.cols()};
   const std::size_t tiles = tiles_of(x.rows());
 #pragma omp parallel for schedule(static)
-  for (std::size_t t = 0; t < (tiles + 1) / 2 * 2; ++t) {
+  for (std::size_t t = 0; t < round_up(tiles, 2); ++t) {
     const std::size_t begin = std::min(t * kTileSide, x.rows());
     const std::size_t count = std::min(kTileSide, x.rows() - begin);
     const std::size_t slot = tiles <= threads ? std::min(t, tiles - 1) : static_cast<std::size_t>(omp_get_thread_num());

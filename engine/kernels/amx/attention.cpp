@@ -21,6 +21,8 @@ constexpr std::size_t kPanelRows = 32;
 //
 #include "engine/kernels/avx512bf16/attention_pack.inl"
 //
+#include "engine/kernels/round_up.inl"
+//
 #include "engine/kernels/avx512bf16/attention_memory.inl"
 //
 #include "engine/kernels/avx512bf16/attention_rows.inl"

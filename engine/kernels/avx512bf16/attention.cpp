@@ -21,6 +21,8 @@ constexpr std::size_t kPanelRows = 4 * kRowsAtOnce;  // what they need stays in 
 //
 #include "engine/kernels/avx512bf16/attention_pack.inl"
 //
+#include "engine/kernels/round_up.inl"
+//
 #include "engine/kernels/avx512bf16/attention_memory.inl"
 //
 #include "engine/kernels/avx512bf16/attention_rows.inl"

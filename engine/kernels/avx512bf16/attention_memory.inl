@@ -5,10 +5,6 @@ namespace {
 
 constexpr std::size_t kChunk = 1024;  // keys packed at a time: with heads of 128, 512 KB of K and V stay in L2
 
-constexpr std::size_t round_up(std::size_t x, std::size_t unit) {
-  return (x + unit - 1) / unit * unit;
-}
-
 /// kPanelRows rows: what they see and what their weights refer to.
 struct Panel {
   float bias[kPanelRows];     // -m, whole numbers
@@ -74,7 +70,7 @@ struct Memory {
 };
 
 /// 2^x for x in (-1, 0], to f32's precision: Taylor's series to the 11th power.
-float exp2_of(float x) {
+float exp2_of_fraction(float x) {
   const double y = static_cast<double>(x) * 0.69314718055994531;
   double sum = 1;
   for (int n = 11; n > 0; --n) sum = 1 + sum * y / n;

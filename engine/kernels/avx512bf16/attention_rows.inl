@@ -156,7 +156,7 @@ class TileRows {
   float read_state(std::size_t row) const {
     const std::size_t head = head_of(row);
     const float m = whole_above(tile_.maxima[head]);
-    const float factor = exp2_of(tile_.maxima[head] - m);
+    const float factor = exp2_of_fraction(tile_.maxima[head] - m);
     const float* outputs = tile_.outputs + head * tile_.kv.head_dim;
     for (std::size_t d = 0; d < tile_.kv.head_dim; ++d) memory_.output(row, d) = outputs[d] * factor;
     memory_.sum_lanes(row)[0] = tile_.sums[head] * factor;

@@ -9,18 +9,16 @@
 
 #include "engine/base/check.h"
 #include "engine/base/hash.h"
+#include "engine/base/random.h"
 #include "engine/tensor/buffer.h"
 namespace gemring {
 namespace {
 
 constexpr double kDeviation = 0.02;  // initializer_range of the Llama family's configs
 
-/// Number `index` of the sequence of `key`: splitmix64 (Steele, Lea, Flood 2014) read at any place.
+/// Number `index` of the sequence of `key`.
 constexpr std::uint64_t random_bits(std::uint64_t key, std::uint64_t index) {
-  std::uint64_t z = key + (index + 1) * 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
+  return splitmix64(key + index * kSplitMixStep);
 }
 
 /// The sum of four uniform 16-bit numbers, centred: integers, so every machine makes the same. Deviation of one
