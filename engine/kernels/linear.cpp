@@ -90,22 +90,40 @@ void linear_alone_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixV
   });
 }
 
-/// Outputs per panel: at least two panels a thread, so that one that is held up does not hold up all; a multiple of the
-/// register tiles of sgemm.
+/// Outputs per panel. By the matrix alone: sgemm adds the first and last outputs of a call up in another order, and no
+/// bit is to depend on the number of threads. At least four panels, so that one that is held up does not hold up both
+/// of two threads; a multiple of the register tiles of sgemm.
 std::size_t panel_rows(std::size_t rows) {
-  const std::size_t half_share = rows / (2 * static_cast<std::size_t>(omp_get_max_threads()));
-  const std::size_t fitting = std::max<std::size_t>(half_share / 32 * 32, 32);
-  return std::min(LinearScratch::kPanelRows, fitting);
+  return std::clamp<std::size_t>(rows / 4 / 32 * 32, 32, LinearScratch::kPanelRows);
+}
+
+/// Tokens per task of a panel: all, or a part where there are fewer than two panels a thread. A part changes no bit:
+/// sgemm works on 12, 24 or 48 tokens at a time whatever their number is, once a product is not small.
+std::size_t task_tokens(std::size_t tokens, const WeightMatrix& w, std::size_t rows_of_panel) {
+  constexpr std::size_t kAtOnce = 48;
+  constexpr std::size_t kFewest = 96;              // below it the conversion of a panel for each part costs too much
+  constexpr std::size_t kSmall = 128 * 128 * 128;  // OpenBLAS has other kernels for up to 100^3 multiplications
+  const std::size_t panels = ceil_div(w.rows, rows_of_panel);
+  const std::size_t wanted = 2 * static_cast<std::size_t>(omp_get_max_threads());
+  if (panels == 0 || panels >= wanted) return tokens;
+  const std::size_t last_panel = w.rows - (panels - 1) * rows_of_panel;
+  const std::size_t fewest = std::max(kFewest, ceil_div(kSmall, last_panel * w.cols));
+  return round_up(std::max(ceil_div(tokens, ceil_div(wanted, panels)), fewest), kAtOnce);
 }
 
 void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<float> out, bool add,
                  LinearScratch& scratch) {
   const KernelTable& table = kernels();
   const std::size_t step = panel_rows(w.rows);
+  const std::size_t part = task_tokens(x.rows(), w, step);
+  const std::size_t parts = std::max<std::size_t>(x.rows() / part, 1);  // the last one takes what is left
   const std::size_t stride = row_bytes(w.type, w.cols);
 #pragma omp parallel for schedule(dynamic)
-  for (std::size_t begin = 0; begin < w.rows; begin += step) {
+  for (std::size_t task = 0; task < ceil_div(w.rows, step) * parts; ++task) {
+    const std::size_t begin = task / parts * step;
     const std::size_t count = std::min(step, w.rows - begin);
+    const std::size_t token = task % parts * part;
+    const auto tokens = x.rows(token, task % parts + 1 < parts ? token + part : x.rows());
     const auto* stored = static_cast<const std::byte*>(w.data) + begin * stride;
     const float* panel = reinterpret_cast<const float*>(stored);
     // sgemm wants aligned floats; a file gives any alignment.
@@ -114,9 +132,9 @@ void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<fl
       table.widen(w.type, stored, converted, count * w.cols);
       panel = converted;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(x.rows()), static_cast<int>(count),
-                static_cast<int>(w.cols), 1.0f, x.data(), static_cast<int>(x.stride()), panel, static_cast<int>(w.cols),
-                add ? 1.0f : 0.0f, out.data() + begin, static_cast<int>(out.stride()));
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(tokens.rows()), static_cast<int>(count),
+                static_cast<int>(w.cols), 1.0f, tokens.data(), static_cast<int>(tokens.stride()), panel,
+                static_cast<int>(w.cols), add ? 1.0f : 0.0f, out.row(token) + begin, static_cast<int>(out.stride()));
     mark_task();
   }
 }

@@ -151,6 +151,30 @@ TEST(Linear, ShapesThatDoNotFitAreABug) {
       InternalError);
 }
 
+TEST(Linear, TheNumberOfThreadsChangesNoBit) {
+  // Few and many tokens, one panel and several, with and without a tail; 8 threads share the tokens of a panel.
+  for (const Shape& shape : {Shape{1, 300, 96}, Shape{5, 300, 96}, Shape{12, 300, 96}, Shape{20, 896, 896},
+                             Shape{20, 130, 64}, Shape{33, 1100, 40}, Shape{100, 33, 576}, Shape{150, 65, 512},
+                             Shape{257, 128, 320}, Shape{512, 224, 129}, Shape{600, 520, 96}}) {
+    for (const DataType type : {DataType::f32, DataType::bf16}) {
+      const std::vector<float> x = numbers(shape.tokens * shape.cols, 8);
+      const Stored w(type, numbers(shape.rows * shape.cols, 9));
+      std::vector<float> expected;
+      for (const int threads : {1, 2, 3, 5, 8}) {
+        const test::UseThreads use(threads);
+        LinearScratch scratch({shape.tokens, shape.cols});
+        std::vector<float> out(shape.tokens * shape.rows, 1.0f);
+        linear({x.data(), shape.tokens, shape.cols}, {type, w.data(), shape.rows, shape.cols},
+               {out.data(), shape.tokens, shape.rows}, Output::add, scratch);
+        if (threads == 1) expected = out;
+        EXPECT_EQ(std::memcmp(out.data(), expected.data(), out.size() * sizeof(float)), 0)
+            << shape.tokens << " x " << shape.rows << " x " << shape.cols << " of " << name(type) << ", " << threads
+            << " threads";
+      }
+    }
+  }
+}
+
 TEST(Linear, OneTokenReachesEveryRowOnceOnAnyNumberOfThreads) {
   const std::size_t cols = 64;
   const std::vector<float> x = test::numbers(cols, 4);
