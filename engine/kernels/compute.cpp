@@ -40,6 +40,12 @@ ComputeType type_of_products(Compute compute, std::size_t tokens, DataType weigh
   return is_block_type(weights) ? compute.few : ComputeType::f32;
 }
 
+ComputeType type_of_prompt_logits(Compute compute, std::size_t tokens, DataType weights) {
+  const ComputeType as_decode = type_of_products(compute, tokens, weights);
+  const bool coarser = as_decode == ComputeType::int8 && compute.many_blocks == ComputeType::bf16;
+  return coarser ? ComputeType::bf16 : as_decode;
+}
+
 Compute choose_compute(std::optional<ComputeType> wanted, Isa isa, bool bf16_is_faster) {
   using enum ComputeType;
   if (wanted == f32) return {};

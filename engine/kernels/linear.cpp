@@ -144,7 +144,7 @@ struct TypesInUse {
   bool tiles, int8, f32;
 
   TypesInUse(std::size_t tokens, Compute compute)
-      : tiles(tokens > 1 && (compute.many == ComputeType::bf16 || compute.many_blocks == ComputeType::bf16)),
+      : tiles(tokens > 0 && (compute.many == ComputeType::bf16 || compute.many_blocks == ComputeType::bf16)),
         int8(tokens > 1 && compute.many_blocks == ComputeType::int8),
         f32(compute.many == ComputeType::f32 || compute.many_blocks == ComputeType::f32) {}
 };
@@ -232,7 +232,8 @@ void linear(LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, 
   const bool add = output == Output::add;
   if (x.tokens() == 0) return;
   const std::size_t tokens = scratch.counted(x.tokens());
-  switch (type_of_products(active_compute(), tokens, weights.type)) {
+  const auto type_of = scratch.last() ? type_of_prompt_logits : type_of_products;
+  switch (type_of(active_compute(), tokens, weights.type)) {
     case ComputeType::f32:
       return linear_f32(x, weights, out, add, scratch);
     case ComputeType::bf16:

@@ -48,14 +48,16 @@ class LinearScratch {
  public:
   /// What the rows of an input are to each other. together: tokens of one prompt. alone: the next tokens of several
   /// sequences; each is computed to the bit as if it came by itself, so that no answer depends on what was asked beside
-  /// it, and the weights are read from memory once for all.
-  enum class Rows { together, alone };
+  /// it, and the weights are read from memory once for all. last: tokens of one prompt whose logits are wanted
+  /// (type_of_prompt_logits).
+  enum class Rows { together, alone, last };
 
   LinearScratch() = default;
   explicit LinearScratch(const LinearSizes& sizes);
 
   void set_rows(Rows rows) { rows_ = rows; }
   bool alone() const { return rows_ == Rows::alone; }
+  bool last() const { return rows_ == Rows::last; }
   /// By which the type and the way of a product are chosen.
   std::size_t counted(std::size_t tokens) const { return alone() ? std::min<std::size_t>(tokens, 1) : tokens; }
 

@@ -208,7 +208,11 @@ OutputHead::OutputHead(const ModelConfig& config, const TensorSource& source, co
 void OutputHead::logits(MatrixView<float> x, MatrixView<float> logits, LayerWorkspace& work) const {
   rms_norm(x, norm_, epsilon_, x);
   LinearInput input(x);
+  LinearScratch& scratch = work.linear();
+  const bool of_prompt = !scratch.alone();
+  if (of_prompt) scratch.set_rows(LinearScratch::Rows::last);
   multiply("logits", input, matrix_.matrix, logits, Output::overwrite, work);
+  if (of_prompt) scratch.set_rows(LinearScratch::Rows::together);
 }
 
 }  // namespace gemring

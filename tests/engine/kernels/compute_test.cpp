@@ -41,6 +41,17 @@ TEST(TypeOfProducts, DependsOnHowManyTokensAndHowWeightsAreStored) {
   EXPECT_EQ(type_of_products(kF32, 2, DataType::q8_0), f32);
 }
 
+TEST(TypeOfPromptLogits, TheFirstTokenIsNotChosenIn8BitsWhereThePromptRanInBf16) {
+  const Compute amx{bf16, bf16, int8};
+  EXPECT_EQ(type_of_prompt_logits(amx, 1, DataType::q8_0), bf16);
+  EXPECT_EQ(type_of_prompt_logits(amx, 2, DataType::q8_0), bf16);
+  EXPECT_EQ(type_of_prompt_logits(amx, 1, DataType::bf16), f32) << "exact activations are better still";
+  const Compute vnni{f32, int8, int8};
+  EXPECT_EQ(type_of_prompt_logits(vnni, 1, DataType::q4_k), int8) << "as the prompt";
+  EXPECT_EQ(type_of_prompt_logits(kF32, 1, DataType::q8_0), f32);
+  EXPECT_EQ(type_of_prompt_logits({bf16, bf16, f32}, 1, DataType::q8_0), f32) << "--compute bf16";
+}
+
 TEST(ChooseCompute, AWishThatTheInstructionSetCannotFulfilIsRefused) {
   EXPECT_THROW(choose_compute(int8, Isa::avx512, true), ConfigError);
   const std::string error = test::error_of<ConfigError>([] { choose_compute(bf16, Isa::avx2, true); });

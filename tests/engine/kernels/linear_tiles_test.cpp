@@ -234,5 +234,22 @@ TEST(LinearTiles, ThreeProductsOfAnInputPackItOnceAndOneTokenNever) {
   }));
 }
 
+TEST(LinearTiles, APromptsLastTokenByItselfMeetsTheOutputMatrixAsAmongOthers) {
+  const std::size_t rows = 70, cols = 512;
+  const std::vector<std::byte> weights = random_weights(DataType::q8_0, rows * cols, 21);
+  const WeightMatrix w{DataType::q8_0, weights.data(), rows, cols};
+  const std::vector<float> x = numbers(2 * cols, 22);
+  const int sets = with_every_bf16_isa([&] {
+    const test::UseCompute use({ComputeType::bf16, ComputeType::bf16, ComputeType::int8});
+    LinearScratch both({2, cols}), one({1, cols});
+    std::vector<float> expected(2 * rows), out(rows);
+    linear({x.data(), 2, cols}, w, {expected.data(), 2, rows}, Output::overwrite, both);
+    one.set_rows(LinearScratch::Rows::last);
+    linear({x.data() + cols, 1, cols}, w, {out.data(), 1, rows}, Output::overwrite, one);
+    EXPECT_EQ(out, std::vector<float>(expected.begin() + static_cast<std::ptrdiff_t>(rows), expected.end()));
+  });
+  SKIP_WITHOUT_BF16(sets);
+}
+
 }  // namespace
 }  // namespace gemring
