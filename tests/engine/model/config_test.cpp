@@ -105,7 +105,7 @@ TEST(ModelConfig, FamiliesDifferInTheirProjections) {
 
 TEST(ModelConfig, WindowsAreOfTheLayersThatTheFamilySays) {
   EXPECT_EQ(windows(load_model_config(kGolden + "mistral-sliding")), (std::vector<std::int32_t>(4, 24)));
-  EXPECT_EQ(windows(load_model_config(kGolden + "mistral-nemo")), (std::vector<std::int32_t>(4, kNoWindow)));
+  EXPECT_EQ(windows(load_model_config(kGolden + "mistral-nemo")), (std::vector<std::int32_t>(5, kNoWindow)));
   const std::string qwen = R"("model_type":"qwen2","sliding_window":40)";
   const std::vector<std::int32_t> none(2, kNoWindow);
   EXPECT_EQ(windows(load(config(qwen + R"(,"use_sliding_window":false,"max_window_layers":1)"))), none);
@@ -246,8 +246,8 @@ TEST(ModelConfig, ACutFileIsRefusedWhereverItIsCut) {
 
 TEST(ModelConfig, MissingAndBrokenFilesAreNamed) {
   const TemporaryDirectory directory;
-  EXPECT_TRUE(
-      contains(error_of<ModelFileError>([&] { load_model_config(directory.file("none")); }), "there is no such file or directory"));
+  EXPECT_TRUE(contains(error_of<ModelFileError>([&] { load_model_config(directory.file("none")); }),
+                       "there is no such file or directory"));
   EXPECT_TRUE(contains(error_of<ModelFileError>([&] { load_model_config(directory.path()); }),
                        directory.file("config.json") + ": there is no such file"));
   directory.write("config.json", config());

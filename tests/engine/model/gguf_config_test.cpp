@@ -94,21 +94,20 @@ TEST(GgufConfig, RopeScalings) {
   EXPECT_EQ(load(freqs).ropes.front().divisors, (std::vector<float>{1, 8}));
 
   GgufBuilder linear = smallest();
-  linear.text("llama.ropes.front().scaling.type", "linear")
-      .pair("llama.ropes.front().scaling.factor", test::kF32, floats({4}));
+  linear.text("llama.rope.scaling.type", "linear").pair("llama.rope.scaling.factor", test::kF32, floats({4}));
   EXPECT_EQ(load(linear).ropes.front().kind, RopeConfig::Kind::linear);
   EXPECT_EQ(load(linear).max_positions, 256);
 
   GgufBuilder yarn = smallest();
-  yarn.text("llama.ropes.front().scaling.type", "yarn")
-      .pair("llama.ropes.front().scaling.factor", test::kF32, floats({4}))
-      .count("llama.ropes.front().scaling.original_context_length", 16);
+  yarn.text("llama.rope.scaling.type", "yarn")
+      .pair("llama.rope.scaling.factor", test::kF32, floats({4}))
+      .count("llama.rope.scaling.original_context_length", 16);
   EXPECT_EQ(load(yarn).ropes.front().kind, RopeConfig::Kind::yarn);
   EXPECT_NEAR(load(yarn).ropes.front().attention_factor, 1.138629, 1e-6);
   EXPECT_EQ(load(yarn).max_positions, 64);
 
   GgufBuilder longrope = smallest("phi3");
-  longrope.count("phi3.ropes.front().scaling.original_context_length", 16)
+  longrope.count("phi3.rope.scaling.original_context_length", 16)
       .tensor("rope_factors_short.weight", {2}, 0, floats({1, 1.5f}))
       .tensor("rope_factors_long.weight", {2}, 0, floats({2, 30}));
   const RopeConfig rope = load(longrope).ropes.front();
@@ -118,7 +117,7 @@ TEST(GgufConfig, RopeScalings) {
 }
 
 TEST(GgufConfig, AFactorWithoutATypeIsLinear) {
-  for (const char* key : {"llama.ropes.front().scaling.factor", "llama.ropes.front().scale_linear"}) {
+  for (const char* key : {"llama.rope.scaling.factor", "llama.rope.scale_linear"}) {
     GgufBuilder file = smallest();
     const ModelConfig model = load(file.pair(key, test::kF32, floats({4})));
     EXPECT_EQ(model.ropes.front().kind, RopeConfig::Kind::linear) << key;
@@ -126,37 +125,33 @@ TEST(GgufConfig, AFactorWithoutATypeIsLinear) {
     EXPECT_EQ(model.max_positions, 256) << key;
   }
   GgufBuilder both = smallest();
-  both.pair("llama.ropes.front().scaling.factor", test::kF32, floats({4}))
-      .pair("llama.ropes.front().scale_linear", test::kF32, floats({2}));
+  both.pair("llama.rope.scaling.factor", test::kF32, floats({4}))
+      .pair("llama.rope.scale_linear", test::kF32, floats({2}));
   EXPECT_EQ(load(both).ropes.front().factor, 4);
   GgufBuilder none = smallest();
-  none.pair("llama.ropes.front().scaling.factor", test::kF32, floats({4}))
-      .text("llama.ropes.front().scaling.type", "none");
+  none.pair("llama.rope.scaling.factor", test::kF32, floats({4})).text("llama.rope.scaling.type", "none");
   EXPECT_EQ(load(none).ropes.front().kind, RopeConfig::Kind::plain);
 }
 
 TEST(GgufConfig, ScalingBesideRopeFreqsIsAppliedOrRefused) {
   const auto freqs = [] {
     GgufBuilder file = smallest();
-    file.tensor("rope_freqs.weight", {2}, 0, floats({1, 8}))
-        .pair("llama.ropes.front().scaling.factor", test::kF32, floats({4}));
+    file.tensor("rope_freqs.weight", {2}, 0, floats({1, 8})).pair("llama.rope.scaling.factor", test::kF32, floats({4}));
     return file;
   };
   EXPECT_EQ(load(freqs()).ropes.front().divisors, (std::vector<float>{4, 32}));
-  EXPECT_EQ(load(freqs().text("llama.ropes.front().scaling.type", "linear")).ropes.front().divisors,
+  EXPECT_EQ(load(freqs().text("llama.rope.scaling.type", "linear")).ropes.front().divisors,
             (std::vector<float>{4, 32}));
-  EXPECT_EQ(load(freqs().text("llama.ropes.front().scaling.type", "none")).ropes.front().divisors,
-            (std::vector<float>{1, 8}));
-  EXPECT_TRUE(contains(problem(freqs().text("llama.ropes.front().scaling.type", "yarn")),
-                       "type yarn beside rope_freqs.weight"));
+  EXPECT_EQ(load(freqs().text("llama.rope.scaling.type", "none")).ropes.front().divisors, (std::vector<float>{1, 8}));
+  EXPECT_TRUE(contains(problem(freqs().text("llama.rope.scaling.type", "yarn")), "type yarn beside rope_freqs.weight"));
 }
 
 TEST(GgufConfig, FiguresOfScalingsThatAreNotComputedAreRefused) {
   const auto with = [](const char* type, const char* key, float value) {
     GgufBuilder file = smallest();
-    file.text("llama.ropes.front().scaling.type", type)
-        .pair("llama.ropes.front().scaling.factor", test::kF32, floats({4}))
-        .pair(std::string("llama.ropes.front().scaling.") + key, test::kF32, floats({value}));
+    file.text("llama.rope.scaling.type", type)
+        .pair("llama.rope.scaling.factor", test::kF32, floats({4}))
+        .pair(std::string("llama.rope.scaling.") + key, test::kF32, floats({value}));
     return problem(file);
   };
   EXPECT_TRUE(contains(with("yarn", "yarn_log_multiplier", 0.1f), "yarn_log_multiplier of 0.1"));
@@ -167,7 +162,7 @@ TEST(GgufConfig, FiguresOfScalingsThatAreNotComputedAreRefused) {
   EXPECT_EQ(with("yarn", "yarn_ext_factor", 1), "no error");
   EXPECT_EQ(with("linear", "attn_factor", 1), "no error");
   GgufBuilder longrope = smallest("phi3");
-  longrope.pair("phi3.ropes.front().scaling.factor", test::kF32, floats({4}))
+  longrope.pair("phi3.rope.scaling.factor", test::kF32, floats({4}))
       .tensor("rope_factors_short.weight", {2}, 0, floats({1, 1.5f}))
       .tensor("rope_factors_long.weight", {2}, 0, floats({2, 30}));
   EXPECT_TRUE(contains(problem(longrope), "beside longrope"));
@@ -209,18 +204,17 @@ TEST(GgufConfig, WhatIsNotSupportedIsNamed) {
       contains(problem(smallest("mamba")), "architecture mamba is not supported; known: llama, phi3, qwen2, qwen3"));
   EXPECT_TRUE(contains(problem(GgufBuilder()), "general.architecture is missing"));
   EXPECT_TRUE(contains(problem(smallest().count("llama.expert_count", 8)), "mixtures of experts"));
-  EXPECT_TRUE(contains(problem(smallest().count("llama.ropes.front().dimension_count", 2)), "rope.dimension_count"));
+  EXPECT_TRUE(contains(problem(smallest().count("llama.rope.dimension_count", 2)), "rope.dimension_count"));
   EXPECT_TRUE(contains(problem(smallest().count("llama.attention.value_length", 8)), "attention.value_length"));
   EXPECT_TRUE(contains(problem(smallest()
-                                   .text("llama.ropes.front().scaling.type", "wild")
-                                   .pair("llama.ropes.front().scaling.factor", test::kF32, floats({4}))),
+                                   .text("llama.rope.scaling.type", "wild")
+                                   .pair("llama.rope.scaling.factor", test::kF32, floats({4}))),
                        "rope scaling of type wild"));
   EXPECT_TRUE(contains(problem(smallest("qwen3").count("qwen3.attention.sliding_window", 20)), "sliding_window of 20"));
 }
 
 TEST(GgufConfig, ImpossibleFiguresAreRefused) {
-  EXPECT_TRUE(
-      contains(problem(smallest().pair("llama.ropes.front().freq_base", test::kF64, bytes_of(1e-300))), "beyond f32"));
+  EXPECT_TRUE(contains(problem(smallest().pair("llama.rope.freq_base", test::kF64, bytes_of(1e-300))), "beyond f32"));
   EXPECT_TRUE(contains(problem(smallest("phi3").count("phi3.attention.head_count_kv", 3)), "must divide"));
   EXPECT_TRUE(contains(problem(smallest().count("llama.attention.head_count_kv", 0)), "head_count_kv is 0"));
   EXPECT_TRUE(contains(problem(smallest().tensor("rope_freqs.weight", {3}, 0, floats({1, 2, 3}))), "half of a head"));
