@@ -1,4 +1,4 @@
-// Activations rounded to 8 bits, as products with weights in blocks want them.
+// Activations rounded to 8 bits, as int8 matmuls want them.
 #pragma once
 
 #include <cstddef>

@@ -16,7 +16,7 @@
 namespace gemring {
 
 /// Partial softmax of some queries: o = sum of 2^(s - m) v, l = sum of 2^(s - m), where s is the score in units of log2
-/// and m the largest s, or (products of bf16) a whole number that keeps the sums in range: o and l may then be 2^64
+/// and m the largest s, or (bf16 attention) a whole number that keeps the sums in range: o and l may then be 2^64
 /// times larger or smaller than the values, so they are f32 always and never rounded. Two states of the same queries
 /// over different keys can be merged, of either kind. A row that has seen no key has m = kNothingSeen, and its o and l
 /// mean nothing.
@@ -68,7 +68,7 @@ enum class StateUse {
 /// q: [tokens, heads, head_dim]; kv: [count, kv_heads, head_dim] in ascending order of position; seen[t]: the keys that
 /// token t sees (begins and ends ascend over t; none only where the state is not finished here). Scores are q.k /
 /// sqrt(head_dim). Work is cut by key head and tokens, so the result does not depend on the number of threads. More
-/// than one token: in products of bf16 where active_compute().many says so and active_isa() has a kernel of them, else
+/// than one token: in bf16 where active_compute().many says so and active_isa() has a kernel of them, else
 /// f32.
 void attend(HeadsView<const float> q, const KeysValues& kv, std::span<const KeyRange> seen, const PartialSoftmax& state,
             StateUse use, AttentionScratch& scratch);

@@ -1,4 +1,4 @@
-// Products of many tokens with weights in blocks, in 8 bits with exact scales: dot products of 32 signed codes and 32
+// int8 matmul with block-quantised weights, many tokens, exact scales: dot products of 32 signed codes and 32
 // unsigned activations in int32 (AVX-512 VNNI, vpdpbusd), multiplied by the scales of both in f32.
 //
 // Six tokens and two times 16 rows are multiplied at a time, over a chunk of 512 inputs whose weights stay in L1:
@@ -48,7 +48,7 @@ struct Int8Product {
   bool first;          // start from zero; else from what is in sums
 };
 
-/// The entries of a kernel table for these products. All null below avx512vnni.
+/// The entries of a kernel table for int8 matmul. All null below avx512vnni.
 struct Int8Kernels {
   // 6 tokens at most, [tokens, up to 512 inputs] with a stride, whole blocks of 32 inputs
   void (*pack_tokens)(const float* x, std::size_t stride, std::size_t tokens, std::size_t inputs, TokenBlock* blocks);

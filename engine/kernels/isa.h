@@ -12,7 +12,7 @@ enum class Isa : int {  // ascending: each contains the ones before it
   avx2 = 1,             // AVX2 and FMA
   avx512 = 2,           // AVX-512 F, BW, DQ, VL
   avx512vnni = 3,       // + VNNI: dot products of bytes
-  avx512bf16 = 4,       // + BF16: dot products of bf16 pairs
+  avx512bf16 = 4,       // + BF16: bf16 dot products, in pairs
   amx = 5,              // + AMX: matrix tiles of bf16 and of bytes
 };
 inline constexpr Isa kEveryIsa[] = {Isa::portable, Isa::avx2, Isa::avx512, Isa::avx512vnni, Isa::avx512bf16, Isa::amx};

@@ -79,7 +79,7 @@ struct KernelTable {
   void (*attention_tile)(const AttentionTile& tile, float* scratch);
   // the same for few query heads of each key head (decode): no panels; scratch of f32 for all query heads of a token
   void (*attention_few)(const AttentionTile& tile, float* scratch);
-  // attention_tile in products of bf16: queries, keys, values and exponentials are rounded, sums are f32. Null where
+  // attention_tile in bf16: queries, keys, values and exponentials are rounded, sums are f32. Null where
   // the set has no kernel for it.
   std::size_t (*attention_scratch_bf16)(std::size_t rows, std::size_t head_dim);
   void (*attention_tile_bf16)(const AttentionTile& tile, float* scratch);
@@ -89,7 +89,7 @@ struct KernelTable {
                    std::size_t tokens, float* out, std::size_t out_stride, bool add);
   // one token's activations to 8 bits for weights of a block type; x: [cols], chunks: [activation_chunks(cols)]
   void (*quantise_activations)(DataType weights, const float* x, std::size_t cols, ActivationChunk* chunks);
-  // out[row] = weights[row] . x for weights in blocks with those activations; added where add
+  // out[row] = weights[row] . x for block-quantised weights with those activations; added where add
   void (*dot_rows_int8)(const WeightMatrix& weights, const RowStreams& rows, const ActivationChunk* x, float* out,
                         bool add);
   // scores[key] = sum over heads of q[head] . keys[key, head's key head]; q: [heads, head_dim], keys: [count, kv_heads,
@@ -97,8 +97,8 @@ struct KernelTable {
   void (*score_keys)(const float* q, std::size_t heads, const float* keys, std::size_t count, std::size_t kv_heads,
                      std::size_t head_dim, float* scores);
 
-  TileKernels tiles;  // bf16 products of many tokens
-  Int8Kernels int8;   // products of many tokens in 8 bits with weights in blocks
+  TileKernels tiles;  // bf16 matmul, many tokens
+  Int8Kernels int8;   // int8 matmul with block-quantised weights, many tokens
 
   void (*widen)(DataType from, const void* in, float* out, std::size_t count);  // any stored type, whole blocks
   void (*to_bf16)(const float* in, std::uint16_t* out, std::size_t count);      // round to nearest even
@@ -108,7 +108,7 @@ struct KernelTable {
   void (*rotate)(float* x, const float* cos, const float* sin, std::size_t half);
   void (*rotate_interleaved)(float* x, const float* cos, const float* sin, std::size_t half);  // x[2 i], x[2 i + 1]
 
-  // one thread's work of measure_f32_fma_gflops(), and FLOP of one of its rounds; so too of the dot products of bf16
+  // one thread's work of measure_f32_fma_gflops(), and FLOP of one of its rounds; so too of the bf16 dot products
   // and of bytes (each in tiles where the set has them), null where the set has none
   float (*fma_probe)(std::size_t rounds);
   std::size_t fma_probe_flop;

@@ -27,7 +27,7 @@ struct alignas(64) RowShare {
   std::size_t end = 0;
 };
 
-/// Whether all products of so many tokens run on tiles of bf16. Those of one token never do: they are limited by
+/// Whether all matmuls of so many tokens are bf16 matmuls on tiles. Those of one token never do: they are limited by
 /// memory.
 bool runs_on_tiles(std::size_t tokens, Compute compute);
 
@@ -104,7 +104,7 @@ struct LinearInput {
 
 /// out <- x W^T, or out <- out + x W^T.   x: [tokens, inputs], out: [tokens, rows]; W as stored: [rows, inputs].
 /// type_of_products(active_compute(), ...) says in which type:
-///   int8   weights in blocks, exact; activations in 8 bits, which adds an error of at most 1/254 of the largest of 32
+///   int8   block-quantised weights, exact; activations in 8 bits, which adds an error of at most 1/254 of the largest of 32
 ///          activations to each (one token: dot products on the stored rows; more: linear_int8.h)
 ///   bf16   both operands rounded to it (linear_tiles.h)
 ///   f32    below 12 tokens: dot products on the stored rows, blocks unpacked 256 elements at a time; more: panels of W

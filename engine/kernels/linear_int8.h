@@ -1,4 +1,4 @@
-// Products of many tokens in 8 bits with weights in blocks (int8_product.h): packing, the loops over chunks, the
+// int8 matmul with block-quantised weights, many tokens (int8_product.h): packing, the loops over chunks, the
 // threads.
 #pragma once
 

@@ -1,4 +1,4 @@
-// Products of many tokens on tiles of bf16 (tile_product.h): packing, the loops over panels of weights, the threads.
+// bf16 matmul of many tokens on tiles (tile_product.h): packing, the loops over panels of weights, the threads.
 #pragma once
 
 #include <cstddef>

@@ -11,13 +11,13 @@ namespace gemring {
 /// f32 kernel of active_isa().
 double measure_f32_fma_gflops();
 
-/// The same of dot products of bf16 in f32 (AVX-512 BF16, AMX tiles); nothing where active_isa() has none.
+/// The same of bf16 dot products with f32 sums (AVX-512 BF16, AMX tiles); nothing where active_isa() has none.
 std::optional<double> measure_bf16_gflops();
 
 /// The same of dot products of bytes in int32 (AVX-512 VNNI, AMX tiles), GOP/s.
 std::optional<double> measure_int8_gops();
 
-/// Whether one thread's dot products of bf16 by vector instructions are clearly faster than its f32 multiply-adds: some
+/// Whether one thread's bf16 dot products by vector instructions are clearly faster than its f32 multiply-adds: some
 /// processors have the instructions but run them slowly. A few milliseconds. The machine must have avx512bf16.
 bool bf16_is_faster();
 

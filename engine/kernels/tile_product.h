@@ -1,9 +1,9 @@
-// Products of many tokens in bf16 with f32 sums, on tiles of 16 rows of weights, 16 tokens and 32 inputs: what AMX
+// bf16 matmul with f32 sums, many tokens, on tiles of 16 rows of weights, 16 tokens and 32 inputs: what AMX
 // multiplies at once (Intel's architecture manual, TDPBF16PS), and a layout that vector instructions like as well.
 //
 //   tile of weights  [16 rows][32 inputs]              1 KiB; rows as they are stored
-//   tile of tokens   [16 input pairs][16 tokens][2]    1 KiB; pairs of inputs side by side, as the instruction wants
-//   them tile of sums     [16 rows][16 tokens]              f32
+//   tile of tokens   [16 input pairs][16 tokens][2]    1 KiB; pairs of inputs side by side: the instruction's order
+//   tile of sums     [16 rows][16 tokens]              f32
 //
 // Two tiles of rows and two of tokens are multiplied at a time; their tiles lie in the order in which they are read,
 // because L2 is fastest in order (bench/README.md):
@@ -70,7 +70,7 @@ struct GatedTile {
   std::uint16_t* inputs;   // [8 input pairs][16 tokens][2]: half a tile of tokens
 };
 
-/// The entries of a kernel table for these products. All null below avx512bf16.
+/// The entries of a kernel table for bf16 matmul. All null below avx512bf16.
 struct TileKernels {
   // 16 tokens at most, [tokens, inputs] with a stride, into one of the two tiles of input_tiles(inputs) pairs
   void (*pack_tokens)(const float* x, std::size_t stride, std::size_t tokens, std::size_t inputs, std::uint16_t* tiles);

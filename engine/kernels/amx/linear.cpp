@@ -1,4 +1,4 @@
-// Products of many tokens on AMX tiles. See tile_product.h.
+// bf16 matmul on AMX tiles. See tile_product.h.
 #include "engine/kernels/amx/tiles.h"
 #include "engine/kernels/kernel_table.h"
 

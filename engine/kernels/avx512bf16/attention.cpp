@@ -1,4 +1,4 @@
-// Attention in dot products of bf16 pairs: the recurrence of attention_rows.inl, piece by piece.
+// bf16 attention by dot products of pairs: the recurrence of attention_rows.inl, piece by piece.
 #include <immintrin.h>
 
 #include <cstddef>

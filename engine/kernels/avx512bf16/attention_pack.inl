@@ -1,5 +1,5 @@
 // Queries, keys and values as bf16, zero wherever there is nothing, in tiles of 1 KiB: what AMX multiplies at once, and
-// what the dot products of bf16 pairs like as well. See attention_weights.inl on the including file.
+// what the bf16 dot products of pairs like as well. See attention_weights.inl on the including file.
 //
 //   Q   [32-dim columns][kPanelRows, 32 dims]: rows as they lie
 //   K   [16 pairs of dims, 16 keys, 2]: tile t of a block holds its keys 16 t + n

@@ -1,4 +1,4 @@
-// The rows of a tile of attention in products of bf16, FlashAttention's recurrence with a lazy reference: all but the
+// The rows of a tile of bf16 attention, FlashAttention's recurrence with a lazy reference: all but the
 // products, which differ from kernel to kernel. See attention_weights.inl on the including file.
 //
 // A weight is 2^(s - m) where m is a whole number: 0 as long as the row's scores s allow it, and raised where one is

@@ -1,4 +1,4 @@
-// A piece of attention in products of bf16, and its scores' way to weights: what the kernels on tiles (AMX) and on dot
+// A piece of bf16 attention, and its scores' way to weights: what the kernels on tiles (AMX) and on dot
 // products of pairs share. The including file names kPanelRows, the rows of a panel, before it includes these files:
 // attention_weights.inl, transpose.inl, attention_pack.inl, attention_memory.inl, attention_rows.inl.
 //

@@ -1,4 +1,4 @@
-// A register tile of dot products of bf16 pairs: what products of many tokens and attention have in common. See
+// A register tile of bf16 dot products of pairs: what matmul and attention have in common. See
 // vector.inl on what includes it.
 
 namespace gemring {

@@ -1,4 +1,4 @@
-// What AVX-512 BF16 adds: products of many tokens in bf16 (tile_product.h). Compiled with its own flags
+// What AVX-512 BF16 adds: bf16 matmul of many tokens (tile_product.h). Compiled with its own flags
 // (engine/kernels/CMakeLists.txt). Nothing inline of the standard library: see vector.inl.
 #include <immintrin.h>
 

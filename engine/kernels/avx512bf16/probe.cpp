@@ -1,4 +1,4 @@
-// What the dot products of bf16 pairs can do at best: sums that do not wait for each other. See probe.h.
+// What bf16 dot products of pairs can do at best: sums that do not wait for each other. See probe.h.
 #include <immintrin.h>
 
 #include "engine/kernels/kernel_table.h"

@@ -1,4 +1,4 @@
-// Products of many tokens with weights in blocks by vpdpbusd. See int8_product.h. Compiled with its own flags
+// int8 matmul of many tokens with block-quantised weights, by vpdpbusd. See int8_product.h. Compiled with its own flags
 // (engine/kernels/CMakeLists.txt). Nothing inline of the standard library: see vector.inl.
 #include <immintrin.h>
 

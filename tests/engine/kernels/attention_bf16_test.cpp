@@ -1,4 +1,4 @@
-// Attention in products of bf16, every instruction set that has a kernel for it, against double arithmetic on the
+// bf16 attention, every instruction set that has a kernel for it, against double arithmetic on the
 // rounded inputs. What is left is the rounding of the weights, so the bound of each output is known: weights that are
 // wrong by a factor 1 + e, |e| <= r, move sum p v / sum p by at most r sum p |v - o| / sum p.
 #include <gtest/gtest.h>

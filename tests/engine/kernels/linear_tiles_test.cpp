@@ -1,4 +1,4 @@
-// Products of many tokens on tiles of bf16, on every instruction set that has them, against double arithmetic on the
+// bf16 matmul on tiles, on every instruction set that has them, against double arithmetic on the
 // rounded operands: the products are exact, only the sums are rounded.
 #include "engine/kernels/linear_tiles.h"
 
@@ -38,7 +38,7 @@ int with_every_bf16_isa(Action action) {
 }
 
 #define SKIP_WITHOUT_BF16(sets) \
-  if ((sets) == 0) GTEST_SKIP() << "this processor has no products of bf16"
+  if ((sets) == 0) GTEST_SKIP() << "this processor has no bf16 matmul"
 
 std::vector<float> rounded_to_bf16(std::vector<float> values) {
   for (float& value : values) value = to_float(to_bfloat16(value));

@@ -83,7 +83,7 @@ TEST(NormedInput, TilesAreTheSameForAnyNumberOfThreads) {
     ++sets;
     expect_the_same_bits(kNormedBf16);
   });
-  if (sets == 0) GTEST_SKIP() << "this processor has no products of bf16";
+  if (sets == 0) GTEST_SKIP() << "this processor has no bf16 matmul";
 }
 
 TEST(NormedInput, ScratchOfTilesIsWhatThreadsPackAtATime) {

@@ -64,7 +64,7 @@ TEST(DotProductProbes, GiveARateWhereTheSetHasSuchProducts) {
 // Results depend on the answer. With six threads a core beside it, it was another one in 3 of 100 calls where
 // each type had three turns of milliseconds.
 TEST(Bf16IsFaster, IsTheSameAnswerBesideOtherLoads) {
-  if (kernels_of(detected_isa()).bf16_probe == nullptr) GTEST_SKIP() << "no products of bf16 here";
+  if (kernels_of(detected_isa()).bf16_probe == nullptr) GTEST_SKIP() << "no bf16 dot products here";
   const bool alone = bf16_is_faster();
   std::atomic<bool> stop = false;
   std::vector<std::thread> loads;
