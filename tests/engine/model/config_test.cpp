@@ -138,6 +138,12 @@ TEST(ModelConfig, EndTokensOfBothFilesAreMergedWithoutRepeats) {
   directory.write("config.json", config(R"("eos_token_id":7)"));
   directory.write("generation_config.json", R"({"eos_token_id":[9,7,9]})");
   EXPECT_EQ(load_model_config(directory.path()).end_tokens, (std::vector<TokenId>{TokenId(7), TokenId(9)}));
+  directory.write("tokenizer.json", R"({"added_tokens": [{"id": 9, "content": "<|endoftext|>", "special": true},
+                                                         {"id": 3, "content": "<|im_end|>", "special": true},
+                                                         {"id": 4, "content": "<|im_start|>", "special": true},
+                                                         {"id": 5, "content": "<|fim_pad|>", "special": false}]})");
+  EXPECT_EQ(load_model_config(directory.path()).end_tokens, (std::vector<TokenId>{TokenId(7), TokenId(9), TokenId(3)}))
+      << "and the special tokens that end an answer by their text";
 }
 
 TEST(ModelConfig, NoGenerationConfigIsAnOrdinaryCase) {
