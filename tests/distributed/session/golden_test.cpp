@@ -10,6 +10,7 @@
 #include "engine/weights/safetensors/safetensors.h"
 #include "tests/distributed/session/golden_data.h"
 #include "tests/support/mpi_world.h"
+#include "tests/support/numbers.h"
 
 namespace gemring {
 namespace {
