@@ -28,7 +28,8 @@ constexpr std::array<std::string_view, 6> kScalesOfOthers = {"k_scale",  "v_scal
                                                              "kv_scale", "prob_scale", "prob_output_scale"};
 
 // What begins so belongs to the decoder of text; all else of a file to something beside it.
-constexpr std::array<std::string_view, 6> kDecoder = {"model.", "lm_head.", "transformer.", "blk.", "output", "token_"};
+constexpr std::array<std::string_view, 7> kDecoder = {"position_", "model.", "lm_head.", "transformer.",
+                                                      "blk.",      "output", "token_"};
 constexpr std::array<std::string_view, 5> kBesideDecoder = {"model.visual.", "model.vision", "model.audio",
                                                             "model.mtp.", "model.multi_modal"};
 
