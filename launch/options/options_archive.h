@@ -5,12 +5,18 @@
 #include <boost/serialization/string.hpp>
 #include <boost/serialization/vector.hpp>
 #include <boost/serialization/version.hpp>
+#include <boost/version.hpp>
 #include <optional>
 
 #include "launch/options/options.h"
 
+#if BOOST_VERSION >= 108400
+#include <boost/serialization/optional.hpp>  // of std::optional too, from here on
+#endif
+
 namespace boost::serialization {
 
+#if BOOST_VERSION < 108400
 template <class Archive, class T>
 void save(Archive& archive, const std::optional<T>& value, unsigned /*version*/) {
   const bool given = value.has_value();
@@ -28,6 +34,7 @@ template <class Archive, class T>
 void serialize(Archive& archive, std::optional<T>& value, unsigned version) {
   split_free(archive, value, version);
 }
+#endif
 
 template <class Archive>
 void serialize(Archive& archive, gemring::ChatOptions& options, unsigned /*version*/) {
