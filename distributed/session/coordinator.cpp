@@ -32,7 +32,7 @@ Coordinator::Coordinator(Communicator& world, const ClusterPlan& plan, std::int3
       source_(source),
       wanted_rows_(limits.wanted_rows),
       scheduler_({.sequences = limits.sequences, .stages = static_cast<std::int32_t>(plan.stages.size())}),
-      announcer_(world) {}
+      announcer_(world, plan) {}
 
 void Coordinator::run() {
   const DrivingThread drives(DrivingThread::Role::planner);
@@ -63,12 +63,10 @@ void Coordinator::run_all() {
       mark_progress();
       continue;
     }
-    announcer_.tidy(false);
     wait_for_events();
   }
   if (stopped()) return;
   hand_out({.kind = Work::Kind::end}, nullptr);
-  announcer_.tidy(true);
 }
 
 void Coordinator::stop() {

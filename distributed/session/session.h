@@ -62,7 +62,7 @@ struct JobReport {
   std::vector<RankReport> ranks;
 };
 
-/// Complete on rank 0; other ranks have `kept`, `phases` and `ranks` only.
+/// Complete on rank 0; other ranks have `phases` and `ranks` only, those of the first stage `kept` too.
 struct GenerationResult {
   std::int32_t prompt_tokens = 0;
   std::vector<TokenId> generated_ids;  // the end token included where one came

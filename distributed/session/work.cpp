@@ -43,32 +43,49 @@ void assign(std::vector<Index>& indices, const std::vector<std::int32_t>& values
 namespace boost::serialization {
 
 template <class Archive>
+void save(Archive& archive, const gemring::CompressedPrompt& compressed, unsigned /*version*/) {
+  const auto kept = gemring::numbers(compressed.kept);
+  const auto ids = gemring::numbers(compressed.ids);
+  const std::uint64_t hash = gemring::hash_of(compressed);
+  archive << kept << ids << hash;
+}
+
+template <class Archive>
+void load(Archive& archive, gemring::CompressedPrompt& compressed, unsigned /*version*/) {
+  std::vector<std::int32_t> kept, ids;
+  std::uint64_t hash = 0;
+  archive >> kept >> ids >> hash;
+  gemring::assign(compressed.kept, kept);
+  gemring::assign(compressed.ids, ids);
+  GEMRING_CHECK(hash == gemring::hash_of(compressed), "other kept tokens arrived than rank 0 sent");
+}
+
+template <class Archive>
+void serialize(Archive& archive, gemring::CompressedPrompt& compressed, unsigned version) {
+  split_free(archive, compressed, version);
+}
+
+/// Without `compressed`.
+template <class Archive>
 void save(Archive& archive, const gemring::Work& work, unsigned /*version*/) {
   const auto kind = static_cast<std::uint8_t>(work.kind);
   const std::int32_t wanted_from = work.options.wanted_from.value();
-  const auto kept = gemring::numbers(work.compressed.kept);
-  const auto ids = gemring::numbers(work.compressed.ids);
-  const std::uint64_t hash = gemring::hash_of(work.compressed);
   std::vector<std::int32_t> rows;
   for (const gemring::DecodeRow& row : work.rows)
     rows.insert(rows.end(), {row.sequence, row.position.value(), row.token.value()});
   archive << kind << work.sequence << work.prompt_tokens << work.options.prompt_tokens << work.options.max_new_tokens
-          << wanted_from << kept << ids << hash << rows << work.finished;
+          << wanted_from << rows << work.finished;
 }
 
 template <class Archive>
 void load(Archive& archive, gemring::Work& work, unsigned /*version*/) {
   std::uint8_t kind = 0;
   std::int32_t wanted_from = 0;
-  std::vector<std::int32_t> kept, ids, rows;
-  std::uint64_t hash = 0;
+  std::vector<std::int32_t> rows;
   archive >> kind >> work.sequence >> work.prompt_tokens >> work.options.prompt_tokens >> work.options.max_new_tokens >>
-      wanted_from >> kept >> ids >> hash >> rows >> work.finished;
+      wanted_from >> rows >> work.finished;
   work.kind = static_cast<gemring::Work::Kind>(kind);
   work.options.wanted_from = gemring::GlobalPosition(wanted_from);
-  gemring::assign(work.compressed.kept, kept);
-  gemring::assign(work.compressed.ids, ids);
-  GEMRING_CHECK(hash == gemring::hash_of(work.compressed), "other kept tokens arrived than rank 0 sent");
   for (std::size_t i = 0; i + 2 < rows.size(); i += 3) {
     work.rows.push_back({rows[i], gemring::GlobalPosition(rows[i + 1]), gemring::TokenId(rows[i + 2])});
   }
@@ -85,7 +102,7 @@ namespace gemring {
 
 void OwnWorkQueue::put(OwnWork work) {
   {
-    const std::lock_guard held(mutex_);
+    const MutexLock held(mutex_);
     works_.push_back(std::move(work));
   }
   filled_.notify_one();
@@ -95,40 +112,32 @@ OwnWork OwnWorkQueue::take(double& waited) {
   const TraceSpan span("wait for work", SpanKind::wait);
   const WaitMark waiting(kOwnPlanner);
   const double start = steady_seconds();
-  std::unique_lock held(mutex_);
-  filled_.wait(held, [&] { return !works_.empty(); });
+  const MutexLock held(mutex_);
+  while (works_.empty()) filled_.wait(mutex_);
   OwnWork work = std::move(works_.front());
   works_.pop_front();
   waited += steady_seconds() - start;
   return work;
 }
 
+WorkAnnouncer::WorkAnnouncer(Communicator& world, const ClusterPlan& plan) : works_(world.broadcast_stream()) {
+  std::vector<int> first_stage;
+  for (const RankId rank : plan.stages.front().ranks) first_stage.push_back(rank.value());
+  readers_ = ranges_of(std::move(first_stage));
+}
+
 void WorkAnnouncer::announce(const Work& work) {
-  if (world_.size() == 1) return;
-  Letter& letter = letters_.emplace_back();
-  letter.archive = to_archive(work);
-  letter.size = letter.archive.size();
-  for (int rank = 1; rank < world_.size(); ++rank) {
-    letter.transfers.push_back(
-        send(world_, std::span<const std::uint64_t>(&letter.size, 1), rank, MessageKind::control));
-    letter.transfers.push_back(send(world_, std::span<const char>(letter.archive), rank, MessageKind::control));
-  }
+  Broadcast::Message message{.head = to_archive(work)};
+  if (work.kind != Work::Kind::prefill) return works_->send(message, {});
+  message.body = to_archive(work.compressed);
+  works_->send(message, readers_);
 }
 
-void WorkAnnouncer::tidy(bool all) {
-  for (auto letter = letters_.begin(); letter != letters_.end();) {
-    bool left = true;
-    for (Transfer& transfer : letter->transfers) {
-      if (all) transfer.wait();
-      left = transfer.done() && left;
-    }
-    letter = left ? letters_.erase(letter) : std::next(letter);
-  }
-}
-
-Work receive_work(Communicator& world) {
+Work WorkReceiver::next() {
   Work work;
-  receive_control(world, work, 0);
+  const Broadcast::Message message = works_->receive();
+  from_archive(message.head, work);
+  if (message.body) from_archive(*message.body, work.compressed);
   return work;
 }
 

@@ -1,18 +1,16 @@
 // What rank 0 asks of all ranks, one after the other, and how they learn of it.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
-#include <list>
 #include <memory>
-#include <mutex>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "distributed/comm/communicator.h"
 #include "distributed/pipeline/stage.h"
+#include "distributed/plan/cluster_plan.h"
+#include "engine/base/mutex.h"
 #include "engine/selection/selection.h"
 
 namespace gemring {
@@ -50,34 +48,37 @@ class OwnWorkQueue {
   OwnWork take(double& waited);
 
  private:
-  std::mutex mutex_;
-  std::condition_variable filled_;
-  std::deque<OwnWork> works_;
+  Mutex mutex_;
+  CondVar filled_;
+  std::deque<OwnWork> works_ GEMRING_GUARDED_BY(mutex_);
 };
 
-/// Rank 0's works for the others: messages that leave while rank 0 goes on.
+/// Rank 0's works for the others: a broadcast along a tree, beside which rank 0 goes on. What a prompt was compressed to
+/// goes only to the ranks of the first stage, which read it.
 class WorkAnnouncer {
  public:
-  explicit WorkAnnouncer(Communicator& world) : world_(world) {}
+  /// With the other ranks' WorkReceivers, at the same time.
+  WorkAnnouncer(Communicator& world, const ClusterPlan& plan);
 
   /// BEFORE  rank 0: W   rank 1: -   rank 2: -
   /// AFTER   rank 0: W   rank 1: W   rank 2: W
   void announce(const Work& work);
 
-  /// Forgets what has left. `all`: waits for it.
-  void tidy(bool all);
-
  private:
-  struct Letter {
-    std::uint64_t size = 0;
-    std::string archive;
-    std::vector<Transfer> transfers;  // before what they send goes
-  };
-  Communicator& world_;
-  std::list<Letter> letters_;
+  std::unique_ptr<Broadcast> works_;
+  std::vector<MemberRange> readers_;  // of compressed prompts
 };
 
-/// On every rank but 0: the next one.
-Work receive_work(Communicator& world);
+/// On every rank but 0.
+class WorkReceiver {
+ public:
+  explicit WorkReceiver(Communicator& world) : works_(world.broadcast_stream()) {}
+
+  /// The next one, for which it waits.
+  Work next();
+
+ private:
+  std::unique_ptr<Broadcast> works_;
+};
 
 }  // namespace gemring

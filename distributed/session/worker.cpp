@@ -11,6 +11,7 @@ namespace gemring {
 
 Worker::Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coordinator, PhaseClock& clock)
     : rank_(rank), coordinator_(coordinator), clock_(clock) {
+  if (coordinator == nullptr) receiver_.emplace(rank.world);
   const auto stage = rank.plan.stage_of(RankId(rank.world.member()));
   if (!stage) return;
   const StageParts parts{.layers = &*rank.model.stage_layers,
@@ -21,7 +22,7 @@ Worker::Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coord
 }
 
 OwnWork Worker::next() {
-  if (coordinator_ == nullptr) return {.work = receive_work(rank_.world)};
+  if (coordinator_ == nullptr) return {.work = receiver_->next()};
   double waited = 0;
   OwnWork own = coordinator_->take_own(waited);
   clock_.add_wait(waited);

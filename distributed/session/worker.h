@@ -45,6 +45,7 @@ class Worker {
 
   RankParts rank_;
   Coordinator* coordinator_;
+  std::optional<WorkReceiver> receiver_;  // on other ranks than 0
   PhaseClock& clock_;
   std::optional<Stage> stage_;
 };
