@@ -8,6 +8,7 @@
 #include "distributed/session/phase_clock.h"
 #include "distributed/session/request_source.h"
 #include "distributed/session/worker.h"
+#include "engine/base/affinity.h"
 #include "engine/base/check.h"
 #include "engine/base/place.h"
 
@@ -86,7 +87,10 @@ JobReport Session::State::run(RequestSource& source, const RunLimits& limits, co
   if (world.member() == 0) {
     Coordinator coordinator(world, plan, config.vocab, source, limits);
     Worker worker(rank, limits.sequences, &coordinator, clock);
-    std::thread planning([&] { coordinator.run(); });
+    std::thread planning([&] {
+      use_whole_share();
+      coordinator.run();
+    });
     try {
       worker.run(prefilled);
     } catch (...) {

@@ -42,7 +42,7 @@ void ProgressLine::write(const std::string& text) {
 
 void ProgressLine::update(std::string_view phase, double done, double total) {
   if (!on_) return;
-  const std::lock_guard held(mutex_);
+  const MutexLock held(mutex_);
   const bool new_phase = phase != phase_;
   if (new_phase) {
     phase_ = phase;
@@ -55,12 +55,12 @@ void ProgressLine::update(std::string_view phase, double done, double total) {
 
 void ProgressLine::show(const std::function<std::string()>& text, bool now) {
   if (!on_) return;
-  const std::lock_guard held(mutex_);
+  const MutexLock held(mutex_);
   if (due(now)) write(text());
 }
 
 void ProgressLine::make_way(const std::function<void()>& write) {
-  const std::lock_guard held(mutex_);
+  const MutexLock held(mutex_);
   if (width_ > 0) log_raw(fmt::format("\r{:{}}\r", "", width_));
   width_ = 0;
   write();

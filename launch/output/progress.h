@@ -3,10 +3,10 @@
 
 #include <chrono>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <string_view>
 
+#include "engine/base/mutex.h"
 #include "launch/options/options.h"
 
 namespace gemring {
@@ -39,16 +39,16 @@ class ProgressLine {
   }
 
  private:
-  bool due(bool now);  // of the following, the caller holds mutex_
-  void write(const std::string& text);
+  bool due(bool now) GEMRING_REQUIRES(mutex_);
+  void write(const std::string& text) GEMRING_REQUIRES(mutex_);
 
   using Clock = std::chrono::steady_clock;
   bool on_;
-  std::mutex mutex_;  // of the following
-  std::string phase_;
-  Clock::time_point phase_start_;
-  Clock::time_point last_write_;
-  std::size_t width_ = 0;  // of what stands on the terminal now
+  Mutex mutex_;
+  std::string phase_ GEMRING_GUARDED_BY(mutex_);
+  Clock::time_point phase_start_ GEMRING_GUARDED_BY(mutex_);
+  Clock::time_point last_write_ GEMRING_GUARDED_BY(mutex_);
+  std::size_t width_ GEMRING_GUARDED_BY(mutex_) = 0;  // of what stands on the terminal now
 };
 
 }  // namespace gemring

@@ -78,7 +78,7 @@ RequestReader::RequestReader(const RequestInput& input, Handlers handlers)
 
 RequestReader::~RequestReader() {
   {
-    const std::lock_guard held(mutex_);
+    const MutexLock held(mutex_);
     stop_ = true;
   }
   room_.notify_one();
@@ -115,8 +115,8 @@ RequestReader::Item RequestReader::item_of(std::string_view text, RequestPlace p
 }
 
 bool RequestReader::put(Item item) {
-  std::unique_lock held(mutex_);
-  room_.wait(held, [&] { return stop_ || items_.size() < kAhead; });
+  const MutexLock held(mutex_);
+  while (!stop_ && items_.size() >= kAhead) room_.wait(mutex_);
   if (stop_) return false;
   items_.push_back(std::move(item));
   if (wake_) wake_();
@@ -124,7 +124,7 @@ bool RequestReader::put(Item item) {
 }
 
 void RequestReader::finish(std::exception_ptr failure) {
-  const std::lock_guard held(mutex_);
+  const MutexLock held(mutex_);
   finished_ = true;
   failure_ = std::move(failure);
   if (wake_) wake_();
@@ -132,7 +132,7 @@ void RequestReader::finish(std::exception_ptr failure) {
 
 std::optional<GenerationRequest> RequestReader::next() {
   for (;;) {
-    std::unique_lock held(mutex_);
+    MutexLock held(mutex_);
     if (items_.empty()) return std::nullopt;
     Item item = std::move(items_.front());
     items_.pop_front();
@@ -147,14 +147,14 @@ std::optional<GenerationRequest> RequestReader::next() {
 }
 
 bool RequestReader::ended() {
-  const std::lock_guard held(mutex_);
+  const MutexLock held(mutex_);
   if (!finished_ || !items_.empty()) return false;
   if (failure_) std::rethrow_exception(failure_);
   return true;
 }
 
 void RequestReader::wake_with(std::function<void()> wake) {
-  const std::lock_guard held(mutex_);
+  const MutexLock held(mutex_);
   wake_ = std::move(wake);
 }
 

@@ -1,12 +1,10 @@
 // Reads the lines of --requests on a thread of its own, a few ahead of what runs.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +12,7 @@
 
 #include "distributed/session/request_source.h"
 #include "engine/base/error.h"
+#include "engine/base/mutex.h"
 
 namespace gemring {
 
@@ -93,13 +92,13 @@ class RequestReader : public RequestSource {
   Handlers handlers_;
   StopSignal signal_;
 
-  std::mutex mutex_;
-  std::condition_variable room_;
-  std::deque<Item> items_;
-  bool stop_ = false;
-  bool finished_ = false;
-  std::exception_ptr failure_;
-  std::function<void()> wake_;
+  Mutex mutex_;
+  CondVar room_;
+  std::deque<Item> items_ GEMRING_GUARDED_BY(mutex_);
+  bool stop_ GEMRING_GUARDED_BY(mutex_) = false;
+  bool finished_ GEMRING_GUARDED_BY(mutex_) = false;
+  std::exception_ptr failure_ GEMRING_GUARDED_BY(mutex_);
+  std::function<void()> wake_ GEMRING_GUARDED_BY(mutex_);
 
   std::thread thread_;  // last: it uses all the others
 };
