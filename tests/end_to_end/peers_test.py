@@ -32,6 +32,12 @@ class Disagreement(EndToEnd):
         self.request = ["generate", "--prompt-ids", self.path("ids.json", list(range(3, 43))), "--max-new-tokens", 2,
                         "--keep", 16, "--keep-last", 4, "--filter-layer", 1, "--model"]
 
+    def test_an_mpi_that_lets_one_thread_call_only(self):
+        shim = os.path.join(gemring_run.BUILD, "tests", "end_to_end", "libtest_funneled_mpi.so")
+        self.assertTrue(os.path.exists(shim), f"{shim} is not built")
+        words = [*gemring_run.MPIRUN, "-n", "2", "-x", f"LD_PRELOAD={shim}", gemring_run.GEMRING, "--version"]
+        self.assert_fails(Run(words), 6, "MPI_Init_thread: this MPI offers MPI_THREAD_FUNNELED", "MPI_THREAD_SERIALIZED")
+
     def test_ranks_with_different_command_lines(self):
         run = Run(apart(([], gemring_run.GEMRING, [*self.request, LLAMA]),
                         ([], gemring_run.GEMRING, [*self.request, LLAMA, "--pool", "3"])))
