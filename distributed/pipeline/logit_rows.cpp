@@ -17,19 +17,16 @@ std::vector<PositionRange> logit_pieces(const ZigzagShards& shards, int member, 
   return pieces;
 }
 
-LogitReceiver::LogitReceiver(Communicator& world, const ClusterPlan& plan, std::int32_t n, GlobalPosition wanted_from,
-                             std::span<float> rows, std::size_t vocab) {
-  const std::vector<RankId>& senders = plan.stages.back().ranks;
-  for (const ZigzagShards& shards : plan.stage_shards(plan.stages.size() - 1, n)) {
-    for (int member = 0; member < shards.members(); ++member) {
-      const RankId sender = senders[static_cast<std::size_t>(member)];
-      if (sender.value() == world.member()) continue;
-      for (const PositionRange& piece : logit_pieces(shards, member, wanted_from)) {
-        const auto first_row = static_cast<std::size_t>(piece.begin - wanted_from);
-        transfers_.push_back(receive(world,
-                                     rows.subspan(first_row * vocab, static_cast<std::size_t>(piece.size()) * vocab),
-                                     sender.value(), MessageKind::logits));
-      }
+LogitReceiver::LogitReceiver(Communicator& world, const std::vector<RankId>& senders, const ZigzagShards& shards,
+                             GlobalPosition wanted_from, std::span<float> rows, std::size_t vocab) {
+  for (int member = 0; member < shards.members(); ++member) {
+    const RankId sender = senders[static_cast<std::size_t>(member)];
+    if (sender.value() == world.member()) continue;
+    for (const PositionRange& piece : logit_pieces(shards, member, wanted_from)) {
+      const auto first_row = static_cast<std::size_t>(piece.begin - wanted_from);
+      transfers_.push_back(receive(world,
+                                   rows.subspan(first_row * vocab, static_cast<std::size_t>(piece.size()) * vocab),
+                                   sender.value(), MessageKind::logits));
     }
   }
 }

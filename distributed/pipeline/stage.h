@@ -43,17 +43,31 @@ class Stage {
   Stage(Communicator& world, Communicator& group, const ClusterPlan& plan, std::size_t index, const ModelConfig& config,
         const StageParts& parts, const StageOptions& options, std::size_t max_batch);
 
+  /// A new sequence: allocates all that it needs here. Requires: fewer than max_batch are there.
+  void begin(SequenceId sequence, const SequenceOptions& options);
+
+  /// Called once the step's own receive is posted, before anything is waited for: to say what comes next.
+  using Ahead = std::function<void()>;
   /// Called with (done, total) layer passes of this rank.
   using Progress = std::function<void(std::int32_t, std::int32_t)>;
 
-  /// A new sequence. ids: all of it, read by the first stage. logits: on rank 0 [rows from wanted_from on, vocab],
-  /// where the rows that rank 0 itself computes are put; others' rows arrive through LogitReceiver. Empty elsewhere.
-  void prefill(SequenceId sequence, const SequenceOptions& options, std::span<const TokenId> ids,
-               std::span<float> logits, const Progress& progress);
+  /// The next chunk of a sequence, from 0 on; other sequences' steps may lie between two chunks. ids: of the chunk,
+  /// read by the first stage. logits: on rank 0 [rows from wanted_from on, vocab], where the rows that rank 0 itself
+  /// computes are put; others' rows arrive through LogitReceiver. Empty elsewhere.
+  void prefill(SequenceId sequence, std::int32_t chunk, std::span<const TokenId> ids, std::span<float> logits,
+               const Ahead& ahead, const Progress& progress);
 
   /// One token further, each of several sequences. logits: as above, a row for each, where rank 0 is the last stage's
   /// first rank; otherwise that rank sends them to rank 0, all rows in one message.
-  void decode(std::span<const DecodeRow> rows, std::span<float> logits);
+  void decode(std::span<const DecodeRow> rows, std::span<float> logits, const Ahead& ahead);
+
+  /// Of the step that will follow the one at hand: posts its receive, so that what the stage before sends arrives while
+  /// this one computes. Of a chunk: not of the first one.
+  void expect_chunk(SequenceId sequence, std::int32_t chunk);
+  void expect_tokens(std::size_t rows);
+
+  /// How many sequences have memory here.
+  std::size_t sequences() const { return sequences_.size(); }
 
   /// Frees the sequence's cache.
   void release(SequenceId sequence);
@@ -62,8 +76,12 @@ class Stage {
   bool first() const { return index_ == 0; }
   bool last() const { return index_ + 1 == plan_.stages.size(); }
   void make_room(const StageSequence& sequence);
+  void post(std::vector<LinkMessage> messages);
+  void receive(std::vector<LinkMessage> messages, MatrixView<float> x, const Ahead& ahead);
   MatrixView<float> x(std::size_t rows) { return {x_.data(), rows, static_cast<std::size_t>(config_.hidden)}; }
   StepRows batch_rows(std::span<const DecodeRow> rows);
+  void gather_chunk(const ZigzagShards& shards, std::span<const GlobalPosition> positions, std::span<const TokenId> ids,
+                    MatrixView<float> rows) const;
   void give_logits(const StageSequence& sequence, std::size_t chunk, std::span<float> logits);
   /// Into `target` on rank 0; where that is empty, to rank 0.
   void put_or_send_logits(MatrixView<float> rows, std::span<float> target);
@@ -85,6 +103,7 @@ class Stage {
   std::optional<LayerWorkspace> work_;
   Buffer<float> x_;  // [max_rows, hidden]
   std::optional<ActivationReceiver> receiver_;
+  bool expected_ = false;  // the receive of the next step with one is posted
   std::optional<ActivationSender> sender_;
 
   struct LogitMessage {

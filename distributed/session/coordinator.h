@@ -1,15 +1,14 @@
-// Rank 0's planner of a run, on a thread of its own beside the one that computes: decides what all ranks do next,
-// samples tokens, knows when a request is over. So a long first pass delays no other request's next token.
+// Rank 0's planner of a run, on a thread of its own beside the one that computes: admits requests, decides what all
+// ranks do next, samples tokens, ends requests. So a long filter pass delays no other request's next token, and nothing
+// outside of the job (a reader of results, a writer of requests) delays this thread.
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <exception>
 #include <list>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -17,10 +16,12 @@
 #include "distributed/comm/communicator.h"
 #include "distributed/pipeline/logit_rows.h"
 #include "distributed/plan/cluster_plan.h"
+#include "distributed/session/event_queue.h"
+#include "distributed/session/local_queue.h"
 #include "distributed/session/request_source.h"
 #include "distributed/session/scheduler.h"
-#include "distributed/session/session.h"
-#include "distributed/session/work.h"
+#include "distributed/session/step_broadcast.h"
+#include "engine/base/mutex.h"
 #include "engine/generation/sampler.h"
 #include "engine/selection/selection.h"
 
@@ -31,91 +32,116 @@ struct RunLimits {
   std::int32_t wanted_rows = 1;  // of each prefill's logits, the last ones; more only where nothing is generated
 };
 
+/// What the coordinator knows of the model.
+struct ModelSize {
+  std::int32_t vocab = 0;
+  std::int32_t filter_steps = 0;  // of a filter pass: FilterPass::steps()
+};
+
+/// What a filter pass gave: kept tokens, or why there are none.
+struct FilterOutcome {
+  std::vector<float> scores;
+  CompressedPrompt compressed;
+  std::optional<Error> error;
+};
+
 class Coordinator {
  public:
-  /// Everything is the caller's and outlives this.
-  Coordinator(Communicator& world, const ClusterPlan& plan, std::int32_t vocab, RequestSource& source,
-              const RunLimits& limits);
+  /// All but the numbers is the caller's and outlives this.
+  Coordinator(Communicator& world, const ClusterPlan& plan, const ModelSize& model, RequestSource& source,
+              const RunLimits& limits, EventQueue& events);
 
-  /// Runs until all requests are over and every rank was told. What goes wrong (a callback that throws, MPI) is kept
-  /// for rethrow(); rank 0's own work ends then, and the job is to be ended by the caller.
+  /// Runs until all requests have ended and every rank was told. An error of the source ends it and not the requests in
+  /// flight. What else goes wrong (MPI) ends rank 0's own part at once. Both are kept, to be thrown again; the job is
+  /// then to be ended by the caller.
   void run();
-  void rethrow() const;
-  /// From another thread, where rank 0's own work failed: run() returns soon.
-  void stop();
+  void rethrow_failure() const;
+  void rethrow_of_source() const;
+  /// From another thread, where something else on rank 0 failed: run() and rank 0's own part return soon.
+  void stop() GEMRING_EXCLUDES(mutex_);
 
-  /// Rank 0's own works, in order.
-  OwnWork take_own(double& waited) { return own_.take(waited); }
+  /// Rank 0's own steps, in order.
+  LocalQueue& local_steps() { return local_; }
 
-  // What rank 0's own work gave.
-  void filtered(SequenceId sequence, std::vector<float> scores, CompressedPrompt compressed);
-  void computed(std::uint64_t step);
+  // What rank 0's own part of a step gave; of the last step of a filter pass its outcome first.
+  void filtered(SequenceId sequence, FilterOutcome outcome) GEMRING_EXCLUDES(mutex_);
+  void computed(std::uint64_t step) GEMRING_EXCLUDES(mutex_);
 
  private:
-  /// A request that is not over.
-  struct Request {
+  /// A request from its admission to its end.
+  struct Active {
     std::shared_ptr<const GenerationRequest> request;
     std::optional<Sampler> sampler;
     CompressedPrompt compressed;
+    std::vector<PositionRange> chunks;     // of its prefill
+    std::vector<ZigzagShards> last_stage;  // of each chunk
+    GlobalPosition wanted_from;            // logits of its prefill are wanted from here on,
+    Buffer<float> logits;                  // [rows, vocab]
+    std::size_t chunks_done = 0;
     GenerationResult result;
     double begin = 0, first_token = 0;
+    bool on_ranks = false;  // they hold something of it
+    bool ending = false;    // no more steps of it
   };
-  /// A prefill or a decode step on its way through the stages.
-  struct Step {
+  /// A step that was broadcast and is not over.
+  struct StepUnderWay {
     std::uint64_t id = 0;
-    std::vector<SequenceId> sequences;
-    bool prefill = false;
-    Buffer<float> logits;
-    std::optional<LogitReceiver> of_prefill;
+    Scheduler::Choice choice;
+    Buffer<float> logits;                     // of a decode step, [rows, vocab]
+    std::optional<LogitReceiver> of_prefill;  // what other ranks send, as the next two
     Transfer of_decode;
-    bool own_part_open = false;  // rank 0 computes logits, and has not said that they are there
-  };
-  struct Filtered {
-    SequenceId sequence = 0;
-    std::vector<float> scores;
-    CompressedPrompt compressed;
+    std::uint64_t reported = 0;
+    Transfer report;
+    bool own_part_open = false;  // rank 0's own part is wanted and not done
+    bool over();
   };
 
   void run_all();
-  bool all_over() { return source_.ended() && scheduler_.all_over(); }
-  bool take_up();  // false where no request is there, or none is wanted
-  void begin(const Scheduler::Step& step);
-  void begin_filter(SequenceId sequence);
-  void begin_prefill(SequenceId sequence);
-  void begin_decode(const std::vector<SequenceId>& sequences);
-  void hand_out(Work work, Step* step);
-  bool take_events();  // false where nothing had happened
-  bool end_steps();    // the same
-  void end_prefill(Step& step);
-  void end_decode(Step& step);
-  bool take_token(SequenceId sequence, std::span<float> logits);  // true where the request is over
-  void end_request(SequenceId sequence);
-  static GlobalPosition last_position(const Request& request);  // of its last token so far
-  void wait_for_events();
-  void wake();
-  bool stopped();
+  bool all_over() { return source_ended() && scheduler_.all_over(); }
+  bool source_ended();
+  bool admit_request();  // false where none is there, or none is wanted
+  void begin(const Scheduler::Choice& choice);
+  Step filter_step(StepUnderWay& under_way);
+  Step prefill_step(StepUnderWay& under_way);
+  Step decode_step(StepUnderWay& under_way);
+  void prepare_prefill(Active& active);
+  bool take_events() GEMRING_EXCLUDES(mutex_);  // false where nothing had happened
+  void take_cancellations();
+  bool end_steps();  // false where none is over
+  void end_step(StepUnderWay& step);
+  void end_prefill(SequenceId sequence);
+  void take_token(SequenceId sequence, std::span<float> logits);
+  void fail(SequenceId sequence, const Error& error);
+  void end_early(SequenceId sequence, StopReason reason);
+  void end_if_idle(SequenceId sequence);
+  void end(SequenceId sequence);
+  static GlobalPosition last_position(const Active& active);  // of its last token so far
+  void wait_for_events() GEMRING_EXCLUDES(mutex_);
+  void wake() GEMRING_EXCLUDES(mutex_);
+  bool stopped() GEMRING_EXCLUDES(mutex_);
 
   Communicator& world_;
   const ClusterPlan& plan_;
+  ModelSize model_;
   std::size_t vocab_;
   RequestSource& source_;
   std::int32_t wanted_rows_;
+  EventQueue& events_;
   Scheduler scheduler_;
-  WorkAnnouncer announcer_;
-  OwnWorkQueue own_;
-  std::map<SequenceId, Request> requests_;
-  std::list<Step> steps_;  // in the order they were begun
+  StepBroadcaster broadcaster_;
+  LocalQueue local_;
+  std::map<SequenceId, Active> active_;
+  std::list<StepUnderWay> under_way_;  // in the order they were begun
   std::uint64_t next_step_ = 1;
-  std::vector<SequenceId> finished_;  // not told yet
-  double idle_sleep_ = 0;             // seconds
-  std::exception_ptr failure_;
+  double idle_sleep_ = 0;  // seconds
+  std::exception_ptr source_failure_, failure_;
 
-  std::mutex mutex_;  // of the following
-  std::condition_variable happened_;
-  bool stop_ = false;
-  bool source_changed_ = false;
-  std::deque<Filtered> filtered_;
-  std::deque<std::uint64_t> computed_;
+  Mutex mutex_;
+  CondVar happened_;
+  bool stop_ GEMRING_GUARDED_BY(mutex_) = false;
+  bool woken_ GEMRING_GUARDED_BY(mutex_) = false;  // by the source, a cancellation, or room for events
+  std::deque<std::pair<SequenceId, FilterOutcome>> filtered_ GEMRING_GUARDED_BY(mutex_);
+  std::deque<std::uint64_t> computed_ GEMRING_GUARDED_BY(mutex_);
 };
 
 }  // namespace gemring

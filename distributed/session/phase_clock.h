@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "distributed/comm/communicator.h"
-#include "distributed/session/session.h"
+#include "distributed/session/request.h"
 
 namespace gemring {
 

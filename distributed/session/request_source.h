@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 
-#include "distributed/session/session.h"
+#include "distributed/session/request.h"
 
 namespace gemring {
 

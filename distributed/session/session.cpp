@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "distributed/session/coordinator.h"
+#include "distributed/session/delivery.h"
+#include "distributed/session/event_queue.h"
 #include "distributed/session/model_parts.h"
 #include "distributed/session/phase_clock.h"
 #include "distributed/session/request_source.h"
@@ -14,6 +16,9 @@
 
 namespace gemring {
 namespace {
+
+/// Tokens and results that nobody has taken yet before no new request is begun: some hundred kilobytes.
+constexpr std::size_t kMostEvents = 4096;
 
 std::vector<int> members_of(const std::vector<RankId>& ranks) {
   std::vector<int> members;
@@ -58,8 +63,10 @@ struct Session::State {
   std::unique_ptr<Communicator> filter_group;  // nullptr on a rank that does not filter
   std::unique_ptr<Communicator> stage_group;   // nullptr on a rank without a stage
 
-  JobReport run(RequestSource& source, const RunLimits& limits, const Worker::Prefilled& prefilled);
+  JobReport run(RequestSource& source, const RunLimits& limits);
+  void run_first(RequestSource& source, const RunLimits& limits, const RankParts& rank, PhaseClock& clock);
   std::vector<GenerationResult> run(std::span<const GenerationRequest> requests, const RunLimits& limits);
+  GenerationResult run_alone(const GenerationRequest& request, const RunLimits& limits);
 };
 
 Session::Session(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
@@ -80,30 +87,40 @@ Session::Session(Communicator& world, const ModelConfig& config, const TensorSou
 
 Session::~Session() = default;
 
-JobReport Session::State::run(RequestSource& source, const RunLimits& limits, const Worker::Prefilled& prefilled) {
+void Session::State::run_first(RequestSource& source, const RunLimits& limits, const RankParts& rank,
+                               PhaseClock& clock) {
+  EventQueue events(kMostEvents);
+  Coordinator coordinator(world, plan, {.vocab = config.vocab, .filter_steps = filter_steps(parts)}, source, limits,
+                          events);
+  Worker worker(rank, limits.sequences, &coordinator, &events, clock);
+  Delivery delivery(events, [&] { coordinator.stop(); });
+  std::thread planning([&] {
+    use_whole_share();
+    coordinator.run();
+  });
+  std::exception_ptr failure;
+  try {
+    worker.run();
+  } catch (const RunFailed&) {  // in the coordinator, or a callback
+  } catch (...) {
+    failure = std::current_exception();
+    coordinator.stop();
+  }
+  planning.join();
+  if (failure) std::rethrow_exception(failure);
+  coordinator.rethrow_failure();
+  delivery.finish();  // of what was answered, also where the source has failed
+  coordinator.rethrow_of_source();
+}
+
+JobReport Session::State::run(RequestSource& source, const RunLimits& limits) {
   const DrivingThread drives(DrivingThread::Role::worker);
   const RankParts rank{world, filter_group.get(), stage_group.get(), plan, config, parts, options};
   PhaseClock clock(world);
-  if (world.member() == 0) {
-    Coordinator coordinator(world, plan, config.vocab, source, limits);
-    Worker worker(rank, limits.sequences, &coordinator, clock);
-    std::thread planning([&] {
-      use_whole_share();
-      coordinator.run();
-    });
-    try {
-      worker.run(prefilled);
-    } catch (...) {
-      coordinator.stop();
-      planning.join();
-      throw;
-    }
-    planning.join();
-    coordinator.rethrow();
-  } else {
-    Worker worker(rank, limits.sequences, nullptr, clock);
-    worker.run(prefilled);
-  }
+  if (world.member() == 0)
+    run_first(source, limits, rank, clock);
+  else
+    Worker(rank, limits.sequences, nullptr, nullptr, clock).run();
   clock.end();
   return gather_reports(world, clock.phases());
 }
@@ -112,9 +129,7 @@ std::vector<GenerationResult> Session::State::run(std::span<const GenerationRequ
                                                   const RunLimits& limits) {
   std::vector<GenerationResult> results(requests.size());
   GivenRequests source(requests, results);
-  const JobReport report = run(source, limits, [&](SequenceId sequence, const std::vector<OriginalPosition>& kept) {
-    if (world.member() != 0) results.at(static_cast<std::size_t>(sequence)).kept = kept;
-  });
+  const JobReport report = run(source, limits);
   for (GenerationResult& result : results) {
     result.phases = report.phases;
     result.ranks = report.ranks;
@@ -122,8 +137,14 @@ std::vector<GenerationResult> Session::State::run(std::span<const GenerationRequ
   return results;
 }
 
+GenerationResult Session::State::run_alone(const GenerationRequest& request, const RunLimits& limits) {
+  GenerationResult result = std::move(run(std::span(&request, 1), limits).front());
+  if (result.error) throw Error(*result.error);
+  return result;
+}
+
 GenerationResult Session::generate(const GenerationRequest& request) {
-  return std::move(generate(std::span(&request, 1), 1).front());
+  return state_->run_alone(request, {});
 }
 
 std::vector<GenerationResult> Session::generate(std::span<const GenerationRequest> requests, std::int32_t sequences) {
@@ -131,7 +152,7 @@ std::vector<GenerationResult> Session::generate(std::span<const GenerationReques
 }
 
 JobReport Session::generate(RequestSource& source, std::int32_t sequences) {
-  return state_->run(source, {.sequences = sequences}, {});
+  return state_->run(source, {.sequences = sequences});
 }
 
 std::vector<float> Session::logits(const std::vector<TokenId>& prompt, std::int32_t rows) {
@@ -139,7 +160,7 @@ std::vector<float> Session::logits(const std::vector<TokenId>& prompt, std::int3
   GenerationRequest request;
   request.prompt = prompt;
   request.stop.max_new_tokens = 0;
-  return std::move(state_->run(std::span(&request, 1), {.wanted_rows = rows}).front().logits);
+  return std::move(state_->run_alone(request, {.wanted_rows = rows}).logits);
 }
 
 }  // namespace gemring

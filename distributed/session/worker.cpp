@@ -2,16 +2,33 @@
 
 #include <utility>
 
-#include "distributed/session/filter.h"
+#include "engine/base/check.h"
 #include "engine/base/place.h"
 #include "engine/base/trace.h"
 #include "engine/selection/selector.h"
 
 namespace gemring {
+namespace {
 
-Worker::Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coordinator, PhaseClock& clock)
-    : rank_(rank), coordinator_(coordinator), clock_(clock) {
+FilterParts filter_parts(const ModelParts& model) {
+  if (!model.scoring) return {};
+  return {.embedding = &*model.embedding, .layers = model.filter_layers, .scoring = &*model.scoring};
+}
+
+}  // namespace
+
+std::int32_t filter_steps(const ModelParts& model) {
+  return model.scoring ? FilterPass::steps(filter_parts(model)) : 0;
+}
+
+Worker::Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coordinator, EventQueue* events,
+               PhaseClock& clock)
+    : rank_(rank), coordinator_(coordinator), events_(events), clock_(clock), filter_options_(rank.options) {
   if (coordinator == nullptr) receiver_.emplace(rank.world);
+  if (rank.filter_group != nullptr) {
+    filter_parts_ = filter_parts(rank.model);
+    filter_options_.ring = on_links(filter_options_.ring, rank.plan.group_links(rank.plan.filter_group));
+  }
   const auto stage = rank.plan.stage_of(RankId(rank.world.member()));
   if (!stage) return;
   const StageParts parts{.layers = &*rank.model.stage_layers,
@@ -21,86 +38,135 @@ Worker::Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coord
                  StageOptions{rank.options.kv_type, rank.options.ring}, static_cast<std::size_t>(sequences));
 }
 
-OwnWork Worker::next() {
-  if (coordinator_ == nullptr) return {.work = receiver_->next()};
+LocalStep Worker::next() {
+  if (coordinator_ == nullptr) return {.step = receiver_->next()};
   double waited = 0;
-  OwnWork own = coordinator_->take_own(waited);
+  LocalStep local = coordinator_->local_steps().take(waited);
   clock_.add_wait(waited);
-  return own;
+  return local;
 }
 
-void Worker::run(const Prefilled& prefilled) {
+void Worker::run() {
   for (;;) {
-    OwnWork own = next();
-    for (const SequenceId sequence : own.work.finished) {
-      if (stage_) stage_->release(sequence);
-    }
-    switch (own.work.kind) {
-      case Work::Kind::filter:
-        filter(own);
+    LocalStep local = next();
+    switch (local.step.kind) {
+      case Step::Kind::filter:
+        filter(local);
         break;
-      case Work::Kind::prefill:
-        if (prefilled) prefilled(own.work.sequence, own.work.compressed.kept);
-        prefill(own);
+      case Step::Kind::prefill:
+        prefill(local);
         break;
-      case Work::Kind::decode:
-        decode(own);
+      case Step::Kind::decode:
+        decode(local);
         break;
-      case Work::Kind::end:
+      case Step::Kind::release:
+        release(local.step.sequence);
+        break;
+      case Step::Kind::shutdown:
+        GEMRING_CHECK(passes_.empty() && (!stage_ || stage_->sequences() == 0),
+                      "{} filter passes and {} sequences were not released", passes_.size(),
+                      stage_ ? stage_->sequences() : 0);
         return;
     }
   }
 }
 
-void Worker::filter(const OwnWork& own) {
-  ComputeOptions options = rank_.options;
-  options.ring = on_links(options.ring, rank_.plan.group_links(rank_.plan.filter_group));
+void Worker::expect_next() {
+  if (coordinator_ != nullptr) {
+    coordinator_->local_steps().peek([&](const Step& step) { expect(step); });
+  } else if (const Step* const step = receiver_->peek()) {
+    expect(*step);
+  }
+}
+
+void Worker::expect(const Step& step) {
+  if (step.kind == Step::Kind::prefill && step.part > 0) stage_->expect_chunk(step.sequence, step.part);
+  if (step.kind == Step::Kind::decode) stage_->expect_tokens(step.rows.size());
+}
+
+void Worker::filter(const LocalStep& local) {
+  const Step& step = local.step;
   clock_.begin("filter");
-  mark_request(own.work.sequence);
+  mark_request(step.sequence);
   if (rank_.filter_group == nullptr) return;
-  const GenerationRequest* const request = own.request.get();
-  const FilterParts parts{
-      .embedding = &*rank_.model.embedding, .layers = rank_.model.filter_layers, .scoring = &*rank_.model.scoring};
-  const std::span<const TokenId> prompt = request == nullptr ? std::span<const TokenId>() : request->prompt;
-  std::vector<float> scores =
-      gemring::filter(*rank_.filter_group, rank_.config, parts, options, prompt,
-                      rank_.plan.filter_shards(own.work.prompt_tokens), [&](double done, double total) {
-                        if (request != nullptr && request->on_progress) request->on_progress("filter", done, total);
-                      });
+  for (auto& [sequence, other] : passes_) {
+    if (sequence != step.sequence) other.wait();
+  }
+  const GenerationRequest* const request = local.request.get();
+  auto pass = passes_.find(step.sequence);
+  if (step.part == 0) {
+    const std::span<const TokenId> prompt = request == nullptr ? std::span<const TokenId>() : request->prompt;
+    pass = passes_
+               .try_emplace(step.sequence, *rank_.filter_group, rank_.config, filter_parts_, filter_options_,
+                            rank_.plan.filter_shards(step.prompt_tokens), prompt)
+               .first;
+  }
+  const std::int32_t layers = FilterPass::steps(filter_parts_) - 1;
+  if (step.part < layers) {
+    pass->second.run_layer();
+    show(local, "filter", step.part + 1, layers);
+    return report(local);
+  }
+  std::vector<float> scores = pass->second.score();
+  passes_.erase(pass);
   if (request == nullptr) return;
   clock_.begin("select");
-  CompressedPrompt compressed;
-  {
-    const TraceSpan span("select", SpanKind::other, prompt.size());
-    compressed = compress(prompt, make_selector(request->selection)->select({.scores = scores}));
+  coordinator_->filtered(step.sequence, select(*request, std::move(scores)));
+  report(local);
+}
+
+FilterOutcome Worker::select(const GenerationRequest& request, std::vector<float> scores) const {
+  const TraceSpan span("select", SpanKind::other, request.prompt.size());
+  FilterOutcome outcome;
+  try {
+    outcome.compressed = compress(request.prompt, make_selector(request.selection)->select({.scores = scores}));
+  } catch (const InternalError& error) {  // scores that are no numbers: of this request alone
+    outcome.error = Error(ExitCode::internal, {"selection", error.what(),
+                                               "the model overflows on this prompt, or its weights are damaged; try "
+                                               "--compute f32, and report it if that helps"});
   }
-  coordinator_->filtered(own.work.sequence, std::move(scores), std::move(compressed));
+  outcome.scores = std::move(scores);
+  return outcome;
 }
 
-void Worker::prefill(OwnWork& own) {
+void Worker::prefill(LocalStep& local) {
+  const Step& step = local.step;
   clock_.begin("prefill");
-  const Work& work = own.work;
-  mark_request(own.work.sequence);
+  mark_request(step.sequence);
   if (!stage_) return;
-  const GenerationRequest* const request = own.request.get();
-  stage_->prefill(work.sequence, work.options, work.compressed.ids, own.logits,
-                  [&](std::int32_t done, std::int32_t total) {
-                    if (request != nullptr && request->on_progress) request->on_progress("prefill", done, total);
-                  });
-  say_computed(own);
+  if (step.part == 0) stage_->begin(step.sequence, step.options);
+  stage_->prefill(
+      step.sequence, step.part, step.ids, local.logits, [&] { expect_next(); },
+      [&](std::int32_t done, std::int32_t total) { show(local, "prefill", done, total); });
+  const bool reports = rank_.world.member() == rank_.plan.stages.back().ranks.front().value();
+  if (reports && coordinator_ == nullptr) {
+    send(rank_.world, std::span<const std::uint64_t>(&step.id, 1), 0, MessageKind::control).wait();
+  }
+  report(local);
 }
 
-void Worker::decode(OwnWork& own) {
+void Worker::decode(LocalStep& local) {
+  const Step& step = local.step;
   clock_.begin("decode");
-  mark_request(own.work.rows.front().sequence);
-  mark_position(own.work.rows.front().position.value());
+  mark_request(step.rows.front().sequence);
+  mark_position(step.rows.front().position.value());
   if (!stage_) return;
-  stage_->decode(own.work.rows, own.logits);
-  say_computed(own);
+  stage_->decode(step.rows, local.logits, [&] { expect_next(); });
+  report(local);
 }
 
-void Worker::say_computed(const OwnWork& own) {
-  if (own.step != 0) coordinator_->computed(own.step);
+void Worker::release(SequenceId sequence) {
+  passes_.erase(sequence);
+  if (stage_) stage_->release(sequence);
+}
+
+void Worker::report(const LocalStep& local) {
+  if (local.reports) coordinator_->computed(local.step.id);
+}
+
+void Worker::show(const LocalStep& local, std::string_view phase, double done, double total) {
+  if (events_ != nullptr && local.request->on_progress)
+    events_->show({local.request, Event::Progress{phase, done, total}});
 }
 
 }  // namespace gemring

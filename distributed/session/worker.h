@@ -1,18 +1,17 @@
-// What every rank does in a run: takes the works that rank 0 plans, one after the other, and does its part of each.
+// What every rank does in a run: takes the steps that rank 0 plans, one after the other, and does its part of each.
 #pragma once
 
-#include <functional>
+#include <map>
 #include <optional>
-#include <vector>
 
 #include "distributed/comm/communicator.h"
 #include "distributed/pipeline/stage.h"
 #include "distributed/plan/cluster_plan.h"
 #include "distributed/session/coordinator.h"
+#include "distributed/session/filter_pass.h"
 #include "distributed/session/model_parts.h"
 #include "distributed/session/phase_clock.h"
-#include "distributed/session/session.h"
-#include "distributed/session/work.h"
+#include "distributed/session/step_broadcast.h"
 
 namespace gemring {
 
@@ -29,25 +28,37 @@ struct RankParts {
 
 class Worker {
  public:
-  /// sequences: in the stages at a time. `coordinator`: on rank 0, elsewhere nullptr.
-  Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coordinator, PhaseClock& clock);
+  /// sequences: in the stages at a time. `coordinator` and `events`: on rank 0, elsewhere nullptr. The caller's.
+  Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coordinator, EventQueue* events,
+         PhaseClock& clock);
 
-  /// Until the work that ends the run. `prefilled`, which may be empty, learns what was kept of each sequence.
-  using Prefilled = std::function<void(SequenceId, const std::vector<OriginalPosition>&)>;
-  void run(const Prefilled& prefilled);
+  /// Until the step that ends the run.
+  void run();
 
  private:
-  OwnWork next();
-  void filter(const OwnWork& own);
-  void prefill(OwnWork& own);
-  void decode(OwnWork& own);
-  void say_computed(const OwnWork& own);
+  LocalStep next();
+  void expect_next();  // posts the receive of the step behind the one at hand, where that is known
+  void expect(const Step& step);
+  void filter(const LocalStep& local);
+  FilterOutcome select(const GenerationRequest& request, std::vector<float> scores) const;
+  void prefill(LocalStep& local);
+  void decode(LocalStep& local);
+  void release(SequenceId sequence);
+  void report(const LocalStep& local);
+  void show(const LocalStep& local, std::string_view phase, double done, double total);
 
   RankParts rank_;
   Coordinator* coordinator_;
-  std::optional<WorkReceiver> receiver_;  // on other ranks than 0
+  EventQueue* events_;
   PhaseClock& clock_;
+  std::optional<StepReceiver> receiver_;  // on every rank but 0
+  FilterParts filter_parts_;              // on a rank that filters, as what follows
+  ComputeOptions filter_options_;
+  std::map<SequenceId, FilterPass> passes_;  // at most two
   std::optional<Stage> stage_;
 };
+
+/// Steps of a filter pass of this model; 0 without one.
+std::int32_t filter_steps(const ModelParts& model);
 
 }  // namespace gemring

@@ -12,7 +12,14 @@
 namespace gemring {
 
 /// Why generation ended, or that it goes on.
-enum class StopReason { none, end_token, stop_string, length };
+enum class StopReason {
+  none,
+  end_token,
+  stop_string,
+  length,
+  cancelled,  // somebody wanted no more of it
+  failed,     // it has an error for a result
+};
 
 struct StopRules {
   std::vector<TokenId> end_tokens;  // any eos id of config.json or generation_config.json

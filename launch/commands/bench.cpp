@@ -52,9 +52,8 @@ std::vector<TokenId> random_prompt(std::int32_t tokens, std::int32_t vocab, std:
 }
 
 /// What one run of the benchmark does; the command line's --method and --max-new-tokens do not count here.
-GenerationRequest request_of(const Options& options, LayerIndex filter_layer, const ResolvedSelection& selection) {
+GenerationRequest request_of(const Options& options, const ResolvedSelection& selection) {
   GenerationRequest request;
-  request.filter_layer = filter_layer;
   request.selection = selection;
   const bool decode = options.bench.benchmark == Benchmark::decode;
   request.stop = {{}, decode ? options.bench.decode_tokens + 1 : 1, /*ignore_end_tokens=*/true};
@@ -192,7 +191,7 @@ int run_bench(const Job& job, const Options& given) {
   GenerationRequest request;
   agreed(job, [&] {
     if (options.filter.method == Method::gemfilter) selection = resolve(options.filter.selection, tokens, std::nullopt);
-    request = request_of(options, filter_layer, selection);
+    request = request_of(options, selection);
     check_length(tokens, options.filter, selection, request.stop.max_new_tokens, model.config.max_positions,
                  options.run.allow_extrapolation);
   });

@@ -64,10 +64,8 @@ Workload workload_of(const Options& options, const PromptHeader& header, LayerIn
   return workload;
 }
 
-GenerationRequest request_of(const Options& options, const PromptHeader& header, const OpenModel& model,
-                             LayerIndex filter_layer) {
+GenerationRequest request_of(const Options& options, const PromptHeader& header, const OpenModel& model) {
   GenerationRequest request;
-  request.filter_layer = filter_layer;
   request.selection = header.selection;
   request.sampling = options.generate.sampling;
   std::vector<TokenId> end_tokens = model.config.end_tokens;
@@ -106,7 +104,7 @@ int run_generate(const Job& job, const Options& options) {
   const PromptHeader header = agree_on_prompt(job, options, model, tokenizer, prompt);
   const auto session = start_session(job, options.run, model, workload_of(options, header, filter_layer));
 
-  GenerationRequest request = request_of(options, header, model, filter_layer);
+  GenerationRequest request = request_of(options, header, model);
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
   TextOutput output(tokenizer, progress);
   if (job.first()) {

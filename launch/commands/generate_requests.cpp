@@ -42,7 +42,8 @@ class NoRequests : public RequestSource {
   void wake_with(std::function<void()> /*wake*/) override {}
 };
 
-/// Rank 0's side of a run. All but on_progress happens on the thread that plans.
+/// Rank 0's side of a run. Callbacks come from one thread of the run (distributed/session/delivery.h), which may wait for
+/// whoever reads the results; lines are read and accepted on others.
 class RequestRun {
  public:
   RequestRun(const RequestInput& input, const RequestMaker& maker, const Tokenizer* tokenizer, ProgressLine& progress)
@@ -54,8 +55,8 @@ class RequestRun {
         begin_(steady_seconds()),
         reader_(input,
                 {.make = [&maker](std::string_view text, RequestPlace& place) { return make(maker, text, place); },
-                 .accept = [this](const RequestPlace& place, GenerationRequest& request) { accept(place, request); },
-                 .refuse = [this](const RequestPlace& place, const Error& error) { refuse(place, error); }}) {}
+                 .accept = [this](const RequestPlace& place, GenerationRequest& request) { accept(place, request); }}) {
+  }
 
   RequestSource& source() { return reader_; }
 
@@ -86,14 +87,14 @@ class RequestRun {
     };
     request.on_end = [this, place](const GenerationResult& result) {
       ++totals_.requests;
+      if (result.error) return fail(place, *result.error);
       totals_.prompt_tokens += result.prompt_tokens;
       results_.put(place.index, result_line(place, result, tokenizer_));
       show(true);
     };
   }
 
-  void refuse(const RequestPlace& place, const Error& error) {
-    ++totals_.requests;
+  void fail(const RequestPlace& place, const Error& error) {
     ++totals_.failed;
     const std::string& advice = error.text().advice;
     progress_.make_way([&] {
@@ -147,7 +148,7 @@ int run_generate_requests(const Job& job, const Options& options) {
   const std::int32_t parallel = options.requests.parallel.value_or(stages + 1);
   const PlannedSession planned = plan_session(job, options.run, model, least_workload(options, parallel, filter_layer));
   const auto session = open_session(job, model, planned);
-  // First passes follow one another: the longest chain of many requests. Where ranks take turns it goes first; answers
+  // Filter passes follow one another: the longest chain of many requests. Where ranks take turns it goes first; answers
   // that wait meanwhile are decoded together later, which costs less.
   if (placement.crowded && plan.method == Method::gemfilter && !plan.filters(job.rank())) step_back();
 
@@ -158,7 +159,7 @@ int run_generate_requests(const Job& job, const Options& options) {
   if (job.first()) {
     log_info("requests from {}, {} at a time in the stages; each one's memory is looked at when it is read",
              input->name(), parallel);
-    const RequestMaker maker({options, model, tokenizer, chat ? &*chat : nullptr, filter_layer, planned});
+    const RequestMaker maker({options, model, tokenizer, chat ? &*chat : nullptr, planned});
     RequestRun run(*input, maker, tokenizer, progress);
     const JobReport report = session->generate(run.source(), parallel);
     progress.clear();

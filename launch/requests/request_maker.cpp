@@ -29,7 +29,6 @@ GenerationRequest RequestMaker::make(const RequestLine& line) const {
   Prompt prompt = prompt_of(line);
   const auto tokens = static_cast<std::int32_t>(prompt.ids.size());
   GenerationRequest request;
-  request.filter_layer = setting_.filter_layer;
   if (line.filter.method == Method::gemfilter) {
     request.selection = resolve(line.filter.selection, tokens, prompt.question_tokens);
   }

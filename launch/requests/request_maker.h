@@ -21,7 +21,6 @@ struct RequestSetting {
   const OpenModel& model;
   const Tokenizer* tokenizer = nullptr;  // nullptr: the model has none, so lines give ids
   const ChatTemplate* chat = nullptr;    // with --chat
-  LayerIndex filter_layer;
   const PlannedSession& planned;
 };
 

@@ -104,12 +104,12 @@ void RequestReader::read_all() {
 }
 
 RequestReader::Item RequestReader::item_of(std::string_view text, RequestPlace place) const {
-  Item item{std::move(place), std::nullopt, std::nullopt};
+  Item item{std::move(place), {}};
   try {
     item.request = handlers_.make(text, item.place);
   } catch (const std::exception& error) {
-    item.error = as_error(error);
-    if (item.error->code() == ExitCode::internal) throw;
+    item.request.refused = as_error(error);
+    if (item.request.refused->code() == ExitCode::internal) throw;
   }
   return item;
 }
@@ -131,19 +131,14 @@ void RequestReader::finish(std::exception_ptr failure) {
 }
 
 std::optional<GenerationRequest> RequestReader::next() {
-  for (;;) {
-    MutexLock held(mutex_);
-    if (items_.empty()) return std::nullopt;
-    Item item = std::move(items_.front());
-    items_.pop_front();
-    held.unlock();
-    room_.notify_one();
-    if (item.request) {
-      handlers_.accept(item.place, *item.request);
-      return std::move(item.request);
-    }
-    handlers_.refuse(item.place, *item.error);
-  }
+  MutexLock held(mutex_);
+  if (items_.empty()) return std::nullopt;
+  Item item = std::move(items_.front());
+  items_.pop_front();
+  held.unlock();
+  room_.notify_one();
+  handlers_.accept(item.place, item.request);
+  return std::move(item.request);
 }
 
 bool RequestReader::ended() {

@@ -61,12 +61,11 @@ class StopSignal {
 
 class RequestReader : public RequestSource {
  public:
-  /// What becomes of a line. `make` runs on the reader's thread and sets the place's id; the others run where next() is
-  /// called. `accept` may hang callbacks on a request; `refuse` is told what `make` threw.
+  /// What becomes of a line. `make` runs on the reader's thread and sets the place's id; `accept` runs where next() is
+  /// called and may hang callbacks on a request. A line for which `make` throws is a request that is refused.
   struct Handlers {
     std::function<GenerationRequest(std::string_view text, RequestPlace& place)> make;
     std::function<void(const RequestPlace&, GenerationRequest&)> accept;
-    std::function<void(const RequestPlace&, const Error&)> refuse;
   };
 
   /// `input` is the caller's and outlives this.
@@ -80,8 +79,7 @@ class RequestReader : public RequestSource {
  private:
   struct Item {
     RequestPlace place;
-    std::optional<GenerationRequest> request;
-    std::optional<Error> error;
+    GenerationRequest request;
   };
   void read_all();
   Item item_of(std::string_view text, RequestPlace place) const;

@@ -23,6 +23,10 @@ proto::RequestResult result_of(const RequestPlace& place, const char* finish_rea
   return result;
 }
 
+const char* finish_reason(StopReason reason) {
+  return reason == StopReason::length ? "length" : reason == StopReason::cancelled ? "cancelled" : "stop";
+}
+
 double rate(double tokens, double seconds) {
   return seconds > 0 ? tokens / seconds : 0;
 }
@@ -30,7 +34,7 @@ double rate(double tokens, double seconds) {
 }  // namespace
 
 std::string result_line(const RequestPlace& place, const GenerationResult& result, const Tokenizer* tokenizer) {
-  proto::RequestResult line = result_of(place, result.stop_reason == StopReason::length ? "length" : "stop");
+  proto::RequestResult line = result_of(place, finish_reason(result.stop_reason));
   if (tokenizer != nullptr) line.set_text(tokenizer->decode(result.generated_ids));
   for (const TokenId id : result.generated_ids) line.add_generated_ids(id.value());
   proto::RequestUsage& usage = *line.mutable_usage();

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <numeric>
-#include <optional>
 #include <thread>
 
 #include "tests/support/mpi_world.h"
@@ -91,8 +90,10 @@ TEST(LogitReceiver, RowsOfOtherRanksArriveAtTheirPlace) {
   const std::size_t vocab = 3;
   const int self = world().member();
   std::vector<float> rows(self == 0 ? 90 * vocab : 0, -1);
-  std::optional<LogitReceiver> receiver;
-  if (self == 0) receiver.emplace(world(), plan, n, wanted_from, rows, vocab);
+  std::vector<LogitReceiver> receivers;  // of each chunk
+  for (const ZigzagShards& shards : plan.stage_shards(1, n)) {
+    if (self == 0) receivers.emplace_back(world(), plan.stages.back().ranks, shards, wanted_from, rows, vocab);
+  }
   std::vector<Transfer> sends;
   std::vector<std::vector<float>> kept;  // until they are sent
   for (const ZigzagShards& shards : plan.stage_shards(1, n)) {
@@ -108,7 +109,9 @@ TEST(LogitReceiver, RowsOfOtherRanksArriveAtTheirPlace) {
   }
   for (Transfer& transfer : sends) transfer.wait();
   if (self != 0) return;
-  while (!receiver->done()) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  for (LogitReceiver& receiver : receivers) {
+    while (!receiver.done()) std::this_thread::sleep_for(std::chrono::microseconds(50));
+  }
   for (const ZigzagShards& shards : plan.stage_shards(1, n)) {
     for (GlobalPosition p = std::max(shards.range().begin, wanted_from); p < shards.range().end; ++p) {
       const float expected = shards.owner(p) == 0 ? -1.0f : static_cast<float>(p.value() * 10);

@@ -100,7 +100,6 @@ TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
       const LayerIndex filter_layer(golden_case["filter_layer"].get<int>());
       Session session = this->session(plan, filter_layer);
       auto request = request_of(ids_of(golden, key + ".ids"), 12, config_);
-      request.filter_layer = filter_layer;
       request.selection = {.keep = golden_case["k"], .pool_width = 5, .keep_first = 0, .keep_last = 0};
       const GenerationResult result = session.generate(request);
       if (!first_rank()) continue;

@@ -16,10 +16,11 @@ namespace {
 class Reading {
  public:
   explicit Reading(const RequestInput& input)
-      : reader_(input,
-                {.make = [](std::string_view text, RequestPlace& place) { return make(text, place); },
-                 .accept = [this](const RequestPlace& place, GenerationRequest&) { note(place, place.id); },
-                 .refuse = [this](const RequestPlace& place, const Error& error) { note(place, error.what()); }}) {
+      : reader_(input, {.make = [](std::string_view text, RequestPlace& place) { return make(text, place); },
+                        .accept =
+                            [this](const RequestPlace& place, GenerationRequest& request) {
+                              note(place, request.refused ? request.refused->what() : place.id);
+                            }}) {
     reader_.wake_with([this] {
       const std::lock_guard held(mutex_);
       awake_ = true;

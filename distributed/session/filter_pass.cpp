@@ -1,12 +1,10 @@
-#include "distributed/session/filter.h"
+#include "distributed/session/filter_pass.h"
 
-#include <memory>
 #include <optional>
 
-#include "distributed/plan/zigzag.h"
 #include "distributed/ring/group_attention.h"
-#include "engine/attention/kv_cache.h"
 #include "engine/attention/local_attention.h"
+#include "engine/base/check.h"
 #include "engine/base/trace.h"
 
 namespace gemring {
@@ -73,33 +71,67 @@ std::vector<float> score_rows(Communicator& group, const ModelConfig& config, co
 
 }  // namespace
 
-std::vector<float> filter(Communicator& group, const ModelConfig& config, const FilterParts& parts,
-                          const ComputeOptions& options, std::span<const TokenId> prompt, const ZigzagShards& shards,
-                          const std::function<void(double, double)>& progress) {
-  const std::vector<TokenId> ids = scatter_ids(group, shards, prompt);
-  const std::vector<GlobalPosition> positions = shards.positions(group.member());
-
-  std::optional<TraceSpan> set_up(std::in_place, "set up filter", SpanKind::set_up, positions.size());
-  const RopeTables ropes(config, shards.range().size(), positions);
-  const StepRows rows{positions, &ropes, 0};
-  const std::size_t max_queries = queries_at_once(positions.size(), group.size());
-  LayerWorkspace work(config, positions.size(), max_queries);
-  Buffer<float> activations(positions.size() * static_cast<std::size_t>(config.hidden));
-  const MatrixView<float> x(activations.data(), positions.size(), static_cast<std::size_t>(config.hidden));
-  KvCache cache(kv_shape(config, options.kv_type), LayerIndex(0), 1, positions.size());  // one layer's alive at a time
-  cache.begin_step(positions);
-  const std::vector<ZigzagShards> one_chunk = {shards};
-  const std::unique_ptr<Attention> attention = make_attention(group, one_chunk, config, options, cache, max_queries);
-  set_up.reset();
-
-  parts.embedding->gather(ids, x);
-  const auto total = static_cast<double>(parts.layers.size());
-  for (std::size_t layer = 0; layer < parts.layers.size(); ++layer) {
-    cache.move_to(LayerIndex(layer));
-    parts.layers[layer].forward(x, rows, x.rows(), *attention, work);
-    if (progress) progress(static_cast<double>(layer) + 1, total);
+/// What the layer at hand needs.
+struct FilterPass::Scratch {
+  Scratch(const FilterPass& pass, std::size_t max_queries)
+      : work(pass.config_, pass.positions_.size(), max_queries),
+        cache(kv_shape(pass.config_, pass.options_.kv_type), LayerIndex(pass.next_layer_), 1, pass.positions_.size()) {
+    cache.begin_step(pass.positions_);
+    attention = make_attention(pass.group_, pass.one_chunk_, pass.config_, pass.options_, cache, max_queries);
   }
-  return gather_scores(group, shards, score_rows(group, config, *parts.scoring, x, rows, work));
+
+  LayerWorkspace work;
+  KvCache cache;  // one layer's alive at a time
+  std::unique_ptr<Attention> attention;
+};
+
+FilterPass::FilterPass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
+                       const ComputeOptions& options, const ZigzagShards& shards, std::span<const TokenId> prompt)
+    : group_(group),
+      config_(config),
+      parts_(parts),
+      options_(options),
+      one_chunk_({shards}),
+      positions_(shards.positions(group.member())) {
+  const std::vector<TokenId> ids = scatter_ids(group, shards, prompt);
+  {
+    const TraceSpan span("set up filter", SpanKind::set_up, positions_.size());
+    ropes_ = RopeTables(config, shards.range().size(), positions_);
+    activations_ = Buffer<float>(positions_.size() * static_cast<std::size_t>(config.hidden));
+    scratch();
+  }
+  parts_.embedding->gather(ids, x());
+}
+
+FilterPass::~FilterPass() = default;
+
+MatrixView<float> FilterPass::x() {
+  return {activations_.data(), positions_.size(), static_cast<std::size_t>(config_.hidden)};
+}
+
+FilterPass::Scratch& FilterPass::scratch() {
+  if (!scratch_) scratch_ = std::make_unique<Scratch>(*this, queries_at_once(positions_.size(), group_.size()));
+  return *scratch_;
+}
+
+void FilterPass::wait() {
+  scratch_.reset();
+}
+
+void FilterPass::run_layer() {
+  GEMRING_CHECK(next_layer_ < parts_.layers.size(), "layer {} of {}", next_layer_, parts_.layers.size());
+  Scratch& scratch = this->scratch();
+  const StepRows rows{positions_, &ropes_, 0};
+  scratch.cache.move_to(LayerIndex(next_layer_));
+  parts_.layers[next_layer_].forward(x(), rows, positions_.size(), *scratch.attention, scratch.work);
+  ++next_layer_;
+}
+
+std::vector<float> FilterPass::score() {
+  GEMRING_CHECK(next_layer_ == parts_.layers.size(), "behind layer {} of {}", next_layer_, parts_.layers.size());
+  const StepRows rows{positions_, &ropes_, 0};
+  const std::vector<float> own = score_rows(group_, config_, *parts_.scoring, x(), rows, scratch().work);
+  return gather_scores(group_, one_chunk_.front(), own);
 }
 
 }  // namespace gemring
