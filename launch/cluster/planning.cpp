@@ -16,19 +16,12 @@ std::int32_t planned_tokens(const Options& options, const ModelConfig& config) {
 }
 
 Workload workload_of(const Options& options, const ModelConfig& config, LayerIndex filter_layer, std::int32_t tokens) {
-  Workload workload;
-  workload.method = options.filter.method;
-  workload.filter_layer = filter_layer;
-  workload.prompt_tokens = tokens;
-  workload.new_tokens = options.generate.max_new_tokens;
-  workload.parallel = options.requests.parallel.value_or(0);
   ResolvedSelection selection;
-  if (workload.method == Method::gemfilter) {
-    selection = resolve(options.filter.selection, workload.prompt_tokens, std::nullopt);
-    workload.keep = selection.keep;
-  }
-  check_length(workload.prompt_tokens, options.filter, selection, workload.new_tokens, config.max_positions,
-               options.run.allow_extrapolation);
+  if (options.filter.method == Method::gemfilter) selection = resolve(options.filter.selection, tokens, std::nullopt);
+  const std::int32_t new_tokens = options.generate.max_new_tokens;
+  check_length(tokens, options.filter, selection, new_tokens, config.max_positions, options.run.allow_extrapolation);
+  Workload workload = workload_of(options.filter.method, filter_layer, tokens, selection, new_tokens);
+  workload.parallel = options.requests.parallel.value_or(0);
   return workload;
 }
 

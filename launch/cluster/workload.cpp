@@ -30,6 +30,17 @@ void log_plan(const Job& job, const ClusterPlan& plan, const std::vector<RankCos
 
 }  // namespace
 
+Workload workload_of(Method method, LayerIndex filter_layer, std::int32_t prompt_tokens,
+                     const ResolvedSelection& selection, std::int32_t new_tokens) {
+  Workload workload;
+  workload.method = method;
+  workload.filter_layer = filter_layer;
+  workload.prompt_tokens = prompt_tokens;
+  workload.keep = method == Method::gemfilter ? selection.keep : 0;
+  workload.new_tokens = new_tokens;
+  return workload;
+}
+
 std::optional<ClusterSpec> agree_on_cluster(const Job& job, const RunOptions& options) {
   if (!options.cluster_file) return std::nullopt;
   std::string file;

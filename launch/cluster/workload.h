@@ -8,6 +8,7 @@
 
 #include "distributed/plan/cost.h"
 #include "distributed/session/session.h"
+#include "engine/selection/selection.h"
 #include "launch/options/options.h"
 #include "launch/prompts/model.h"
 #include "launch/start/job.h"
@@ -25,6 +26,11 @@ struct Workload {
   std::int32_t requests = 1;    // one after the other; more than one for `gemring bench`
   std::int32_t parallel = 0;    // PlanInputs::parallel
 };
+
+/// Of requests that read `prompt_tokens` tokens and generate `new_tokens`; with Method::full `selection` does not
+/// count.
+Workload workload_of(Method method, LayerIndex filter_layer, std::int32_t prompt_tokens,
+                     const ResolvedSelection& selection, std::int32_t new_tokens);
 
 /// What the cluster file says, read by rank 0, the same on every rank; nothing where none is named.
 std::optional<ClusterSpec> agree_on_cluster(const Job& job, const RunOptions& options);

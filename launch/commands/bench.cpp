@@ -196,12 +196,7 @@ int run_bench(const Job& job, const Options& given) {
                  options.run.allow_extrapolation);
   });
 
-  Workload workload;
-  workload.method = options.filter.method;
-  workload.filter_layer = filter_layer;
-  workload.prompt_tokens = tokens;
-  workload.keep = selection.keep;
-  workload.new_tokens = request.stop.max_new_tokens;
+  Workload workload = workload_of(options.filter.method, filter_layer, tokens, selection, request.stop.max_new_tokens);
   workload.requests = options.bench.warmup + options.bench.repetitions;
   const auto session = start_session(job, options.run, model, workload);
 

@@ -8,7 +8,6 @@
 namespace gemring {
 
 int run_generate(const Job& job, const Options& options);
-int run_generate_requests(const Job& job, const Options& options);  // --requests
 int run_logits(const Job& job, const Options& options);
 int run_plan(const Job& job, const Options& options);
 int run_plan_probe(const Job& job, const Options& options);

@@ -1,7 +1,8 @@
 #include <fmt/format.h>
 
-#include <boost/serialization/vector.hpp>
+#include <memory>
 #include <optional>
+#include <utility>
 
 #include "distributed/comm/control.h"
 #include "engine/base/format.h"
@@ -9,70 +10,89 @@
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
 #include "launch/output/report.h"
-#include "launch/output/text_output.h"
 #include "launch/output/trace_file.h"
 #include "launch/prompts/chat.h"
 #include "launch/prompts/model.h"
-#include "launch/prompts/prompt.h"
+#include "launch/requests/answer_run.h"
+#include "launch/requests/request_maker.h"
+#include "launch/requests/request_run.h"
+#include "launch/start/last_words.h"
+#include "launch/start/pinning.h"
+#include "launch/start/placement.h"
 #include "launch/start/start_up.h"
 
 namespace gemring {
 namespace {
 
-/// What the other ranks must know of rank 0's prompt.
-struct PromptHeader {
-  std::int32_t tokens = 0;
-  std::uint64_t known_tokens = 0;
-  std::vector<std::int32_t> chat_end_tokens;
-  ResolvedSelection selection;
+/// What requests are made of, whatever they ask.
+struct Opened {
+  OpenModel model;
+  LayerIndex filter_layer;
+  std::optional<Tokenizer> tokenizer;  // rank 0
+  std::optional<ChatTemplate> chat;    // rank 0, with --chat
 
-  template <class Archive>
-  void serialize(Archive& archive, unsigned /*version*/) {
-    archive& tokens& known_tokens& chat_end_tokens& selection.keep& selection.pool_width& selection
-        .keep_first& selection.keep_last;
+  RequestSetting setting(const Options& options) const {
+    return {options, model, tokenizer ? &*tokenizer : nullptr, chat ? &*chat : nullptr};
   }
 };
 
-/// Reads and checks the prompt on rank 0; every rank gets the header.
-PromptHeader agree_on_prompt(const Job& job, const Options& options, const OpenModel& model, const Tokenizer* tokenizer,
-                             Prompt& prompt) {
-  PromptHeader header;
+Opened open_all(const Job& job, const Options& options) {
+  Opened opened;
+  opened.model = open_model(job, options);
+  opened.filter_layer = agree_on_filter_layer(job, options, opened.model.config);
+  const bool needs_text = options.requests.file || !options.prompt.ids_file;
+  opened.tokenizer = open_tokenizer(job, opened.model.name, needs_text);
   agreed_on_first(job, [&] {
-    std::optional<ChatTemplate> chat;
-    if (options.prompt.chat.on) chat.emplace(open_chat_template(options.model_directory, options.prompt.chat));
-    prompt = load_prompt(options.prompt, tokenizer, chat ? &*chat : nullptr, model.config);
-    if (chat) header.chat_end_tokens = chat_end_tokens(*chat, *tokenizer);
-    header.tokens = static_cast<std::int32_t>(prompt.ids.size());
-    header.known_tokens = tokenizer == nullptr ? 0 : tokenizer->size();
-    if (options.filter.method == Method::gemfilter) {
-      header.selection = resolve(options.filter.selection, header.tokens, prompt.question_tokens);
-    }
-    check_length(header.tokens, options.filter, header.selection, options.generate.max_new_tokens,
-                 model.config.max_positions, options.run.allow_extrapolation);
+    if (options.prompt.chat.on) opened.chat.emplace(open_chat_template(options.model_directory, options.prompt.chat));
   });
-  broadcast_control(job.world, header, 0);
-  return header;
+  return opened;
 }
 
-Workload workload_of(const Options& options, const PromptHeader& header, LayerIndex filter_layer) {
-  Workload workload;
-  workload.method = options.filter.method;
-  workload.filter_layer = filter_layer;
-  workload.prompt_tokens = header.tokens;
-  workload.keep = header.selection.keep;
-  workload.new_tokens = options.generate.max_new_tokens;
+/// What the other ranks must know of rank 0's request: its lengths.
+Workload agree_on_workload(const Job& job, const Options& options, LayerIndex filter_layer,
+                           const GenerationRequest& request) {
+  std::vector<std::int32_t> lengths = {static_cast<std::int32_t>(request.prompt.size()), request.selection.keep};
+  broadcast_control(job.world, lengths, 0);
+  ResolvedSelection selection;
+  selection.keep = lengths.at(1);
+  return workload_of(options.filter.method, filter_layer, lengths.at(0), selection, options.generate.max_new_tokens);
+}
+
+/// Memory is looked at request by request, for lengths are known only then; this is what all of them need.
+Workload least_workload(const Job& job, const Options& options, const Opened& opened) {
+  ResolvedSelection least;
+  least.keep = 1;
+  Workload workload = workload_of(options.filter.method, opened.filter_layer, 1, least, 1);
+  const ClusterPlan plan =
+      agree_on_plan(job, options.run, options.filter.method, opened.model.config.layer_count(), job.world.size());
+  workload.parallel = options.requests.parallel.value_or(static_cast<std::int32_t>(plan.stages.size()) + 1);
   return workload;
 }
 
-GenerationRequest request_of(const Options& options, const PromptHeader& header, const OpenModel& model) {
-  GenerationRequest request;
-  request.selection = header.selection;
-  request.sampling = options.generate.sampling;
-  std::vector<TokenId> end_tokens = model.config.end_tokens;
-  for (const std::int32_t id : header.chat_end_tokens) end_tokens.emplace_back(id);
-  request.stop = {std::move(end_tokens), options.generate.max_new_tokens, options.generate.ignore_eos};
-  request.known_tokens = header.known_tokens;
-  return request;
+/// The source on every rank but 0, where nobody asks.
+class NoRequests : public RequestSource {
+  std::optional<GenerationRequest> next() override { return std::nullopt; }
+  bool ended() override { return true; }
+  void wake_with(std::function<void()> /*wake*/) override {}
+};
+
+/// Runs what `run` (rank 0's; elsewhere nullptr) has. An interrupt leaves a report of what came so far.
+template <class Run>
+JobReport run_all(const Options& options, Session& session, Run* run, std::int32_t sequences) {
+  if (run == nullptr) {
+    NoRequests nothing;
+    return session.generate(nothing, sequences);
+  }
+  const LastWords last_words([&] {
+    const std::string report = run->interrupt();
+    if (options.output.json_file) write_file(*options.output.json_file, report);
+  });
+  return session.generate(run->source(), sequences);
+}
+
+void log_phases(const JobReport& report) {
+  if (report.ranks.size() == 1) return;  // its phases stand in the log already
+  log_lines(phase_table(report.phases, report.ranks));
 }
 
 void log_result(const GenerationResult& result) {
@@ -82,52 +102,91 @@ void log_result(const GenerationResult& result) {
       grouped(result.kept.size()), grouped(static_cast<std::uint64_t>(result.prompt_tokens)),
       result.time_to_first_token_seconds, result.prefill_tokens_per_second, result.generated_ids.size(),
       result.decode_tokens_per_second);
-  if (result.ranks.size() == 1) return;  // its phases stand in the log already
-  log_lines(phase_table(result.phases, result.ranks));
+}
+
+void write_report(const Options& options, const std::string& report) {
+  if (options.output.json_file) write_file(*options.output.json_file, report);
+}
+
+/// The one request of the command line.
+int answer(const Job& job, const Options& options, const Opened& opened, GenerationRequest request) {
+  const Workload workload = agree_on_workload(job, options, opened.filter_layer, request);
+  const auto session = start_session(job, options.run, opened.model, workload);
+  ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
+  std::unique_ptr<AnswerRun> run;
+  if (job.first()) {
+    const ReportHead head = {opened.model.name, request.sampling.seed, false, options.generate.stop};
+    run = std::make_unique<AnswerRun>(std::move(request), opened.setting(options).tokenizer, progress, head);
+  }
+  TraceFile trace(job, options.output.trace_file);
+  trace.start();
+  const JobReport report = run_all(options, *session, run.get(), 1);
+  set_log_phase("report");
+  agreed_on_first(job, [&] {
+    progress.clear();
+    const GenerationResult result = run->result(report);
+    if (result.error) throw Error(*result.error);
+    log_result(result);
+    log_phases(report);
+    write_report(options, run->report(result));
+  });
+  trace.write();
+  return 0;
+}
+
+/// Those of `input` (rank 0's).
+int answer_all(const Job& job, const Options& options, const Opened& opened, const RequestMaker& maker,
+               const std::optional<RequestInput>& input, const Placement& placement) {
+  const Workload workload = least_workload(job, options, opened);
+  const PlannedSession planned = plan_session(job, options.run, opened.model, workload);
+  const auto session = open_session(job, opened.model, planned);
+  // Filter passes follow one another: the longest chain of many requests. Where ranks take turns it goes first; answers
+  // that wait meanwhile are decoded together later, which costs less.
+  const ClusterPlan& plan = planned.plan;
+  if (placement.crowded && plan.method == Method::gemfilter && !plan.filters(job.rank())) step_back();
+
+  ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
+  TraceFile trace(job, options.output.trace_file);
+  trace.start();
+  std::unique_ptr<RequestRun> run;
+  if (job.first()) {
+    log_info("requests from {}, {} at a time in the stages; each one's memory is looked at when it is read",
+             input->name(), workload.parallel);
+    run = std::make_unique<RequestRun>(RequestRun::Setting{*input, maker, planned, opened.setting(options).tokenizer,
+                                                           progress, opened.model.name, workload.parallel});
+  }
+  const JobReport report = run_all(options, *session, run.get(), workload.parallel);
+  set_log_phase("report");
+  std::int32_t failed = 0;
+  agreed_on_first(job, [&] {
+    progress.clear();
+    failed = static_cast<std::int32_t>(run->totals().failed);
+    log_info("{}", totals_text(run->totals()));
+    log_phases(report);
+    write_report(options, run->report(report));
+  });
+  broadcast_control(job.world, failed, 0);
+  trace.write();
+  return static_cast<int>(failed == 0 ? ExitCode::ok : ExitCode::some_failed);
 }
 
 }  // namespace
 
 int run_generate(const Job& job, const Options& options) {
-  if (options.requests.file) return run_generate_requests(job, options);
+  std::optional<RequestInput> input;
   agreed_on_first(job, [&] {
     if (options.output.json_file) require_writable(*options.output.json_file, "--json");
     if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
+    if (options.requests.file) input.emplace(*options.requests.file);
   });
-  prepare_compute(job, options.run);
+  const Placement placement = prepare_compute(job, options.run);
   set_log_phase("load");
-  const OpenModel model = open_model(job, options);
-  const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
-  const std::optional<Tokenizer> owned = open_tokenizer(job, model.name, !options.prompt.ids_file);
-  const Tokenizer* const tokenizer = owned ? &*owned : nullptr;
-  Prompt prompt;
-  const PromptHeader header = agree_on_prompt(job, options, model, tokenizer, prompt);
-  const auto session = start_session(job, options.run, model, workload_of(options, header, filter_layer));
-
-  GenerationRequest request = request_of(options, header, model);
-  ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
-  TextOutput output(tokenizer, progress);
-  if (job.first()) {
-    request.prompt = prompt.ids;
-    request.on_token = [&](TokenId id) { output.push(id); };
-    request.on_progress = [&](std::string_view phase, double done, double total) {
-      progress.update(phase, done, total);
-    };
-  }
-  TraceFile trace(job, options.output.trace_file);
-  trace.start();
-  const GenerationResult result = session->generate(request);
-
-  set_log_phase("report");
-  agreed_on_first(job, [&] {
-    output.finish();
-    log_result(result);
-    if (options.output.json_file) {
-      write_file(*options.output.json_file, generation_report(result, prompt.ids, tokenizer));
-    }
-  });
-  trace.write();
-  return 0;
+  const Opened opened = open_all(job, options);
+  const RequestMaker maker(opened.setting(options));
+  if (options.requests.file) return answer_all(job, options, opened, maker, input, placement);
+  GenerationRequest request;
+  agreed_on_first(job, [&] { request = maker.make(maker.defaults()); });
+  return answer(job, options, opened, std::move(request));
 }
 
 }  // namespace gemring

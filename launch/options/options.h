@@ -23,11 +23,15 @@ enum class Benchmark : int { prefill, decode, gemfilter, limits, kernels };
 enum class KernelKind : int { all, linear, attention, decode };
 enum class ProgressMode : int { automatic, always, never };  // automatic: where stderr is a terminal
 
+enum class InvalidUtf8 : int { refuse, replace };  // replace: U+FFFD in its place, and a warning
+
 /// The prompt as a message to a chat model (--chat), and what `gemring render` takes of it.
 struct ChatOptions {
   bool on = false;
   std::optional<std::string> system;         // the system message; unset: the template's own, where it has one
   std::optional<std::string> user_file;      // the user's message; instead of the other sources of a prompt
+  std::optional<std::string> messages;       // JSON of a whole conversation; instead of the other sources of a prompt
+  std::optional<std::string> messages_file;  // the file with it
   std::optional<std::string> answer_prefix;  // behind the opening of the assistant's turn; the answer goes on from it
   std::optional<std::string> template_file;  // Jinja; unset: the model's
   std::optional<std::string> date;           // YYYY-MM-DD, what templates take for today; unset: the clock
@@ -37,8 +41,9 @@ struct ChatOptions {
 struct PromptOptions {
   std::optional<std::string> text;
   std::optional<std::string> file;
-  std::optional<std::string> ids_file;  // JSON array of token ids: nothing is added, no tokenizer needed
-  std::optional<std::string> question;  // put behind the prompt; its tokens are kept whatever their score
+  std::optional<std::string> ids_file;             // JSON array of token ids: nothing is added, no tokenizer needed
+  std::optional<std::string> question;             // put behind the prompt; its tokens are kept whatever their score
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::refuse;  // in prompts, questions and messages
   ChatOptions chat;
 };
 
@@ -51,6 +56,7 @@ struct FilterOptions {
 struct GenerateOptions {
   std::int32_t max_new_tokens = 256;
   bool ignore_eos = false;
+  std::vector<std::string> stop;  // texts that end the answer, and are no part of it
   SamplingOptions sampling;
 };
 
@@ -86,8 +92,8 @@ struct OutputOptions {
   ProgressMode progress = ProgressMode::automatic;
   std::optional<std::string> json_file;   // the full report; of bench also "" or "-": standard output, not the table
   std::optional<std::string> trace_file;  // spans of all ranks, in Chrome's trace format
-  LogOptions log;
-  bool log_all_ranks = false;  // the others log as rank 0 does, instead of warnings only
+  LogOptions log = {.level = LogLevel::warn};  // info: what was loaded, planned and done
+  bool log_all_ranks = false;                  // the others log as rank 0 does, instead of warnings only
 };
 
 struct LogitsOptions {

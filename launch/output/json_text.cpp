@@ -25,4 +25,8 @@ std::string json_text(std::string_view value) {
   return text;
 }
 
+std::string valid_utf8(std::string_view value) {
+  return nlohmann::json::parse(json_text(value)).get<std::string>();
+}
+
 }  // namespace gemring

@@ -10,4 +10,7 @@ namespace gemring {
 /// U+2028, U+2029).
 std::string json_text(std::string_view value);
 
+/// `value` with the replacement character for what is no UTF-8, as names of files may hold it.
+std::string valid_utf8(std::string_view value);
+
 }  // namespace gemring

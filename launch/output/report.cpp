@@ -8,7 +8,10 @@
 #include "engine/base/format.h"
 #include "engine/base/log.h"
 #include "engine/selection/selection.h"
+#include "launch/output/json_text.h"
 #include "launch/output/proto_json.h"
+#include "launch/output/text_output.h"
+#include "launch/start/version.h"
 #include "proto/inference.pb.h"
 
 namespace gemring {
@@ -28,6 +31,22 @@ void add_kept(const GenerationResult& result, const std::vector<TokenId>& prompt
 }
 
 }  // namespace
+
+const char* finish_reason(StopReason reason) {
+  switch (reason) {
+    case StopReason::length:
+      return "length";
+    case StopReason::cancelled:
+      return "cancelled";
+    case StopReason::failed:
+      return "error";
+    case StopReason::none:
+    case StopReason::end_token:
+    case StopReason::stop_string:
+      break;
+  }
+  return "stop";
+}
 
 void to_proto(const RankReport& rank, proto::Rank& out) {
   out.set_rank(rank.rank.value());
@@ -49,9 +68,13 @@ void to_proto(const PhaseReport& phase, proto::Phase& out) {
 }
 
 std::string generation_report(const GenerationResult& result, const std::vector<TokenId>& prompt,
-                              const Tokenizer* tokenizer) {
+                              const Tokenizer* tokenizer, const ReportHead& head) {
   proto::Report report;
-  if (tokenizer != nullptr) report.set_text(tokenizer->decode(result.generated_ids));
+  report.set_finish_reason(head.interrupted ? "interrupted" : finish_reason(result.stop_reason));
+  report.set_model(valid_utf8(head.model));
+  report.set_seed(static_cast<double>(head.seed));
+  report.set_version(program_version());
+  report.set_text(answer_text(result.generated_ids, tokenizer, head.stop));
   report.set_prompt_tokens(result.prompt_tokens);
   for (const TokenId id : result.generated_ids) report.add_generated_ids(id.value());
   add_kept(result, prompt, tokenizer, report);

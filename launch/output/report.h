@@ -1,6 +1,7 @@
 // The report of `gemring generate --json`, a message of proto/inference.proto, and what people read of it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,10 +14,21 @@ class Phase;
 class Rank;
 }  // namespace proto
 
+/// "stop" or "length".
+const char* finish_reason(StopReason reason);
+
+/// What a report says beside the result's own figures.
+struct ReportHead {
+  std::string model;                   // its name
+  std::uint64_t seed = 0;              // of the random numbers
+  bool interrupted = false;            // the result is of what came so far
+  std::vector<std::string> stop = {};  // texts that end the answer, and are no part of it
+};
+
 /// The report of a request as JSON with the proto's field names, default values printed. `tokenizer` may be nullptr:
 /// texts are empty then.
 std::string generation_report(const GenerationResult& result, const std::vector<TokenId>& prompt,
-                              const Tokenizer* tokenizer);
+                              const Tokenizer* tokenizer, const ReportHead& head);
 
 /// A rank, and a phase of one, as all reports have them.
 void to_proto(const RankReport& rank, proto::Rank& out);

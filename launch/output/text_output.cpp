@@ -17,8 +17,10 @@ void write_result(std::string_view text) {
   throw ResourceError({"standard output", fmt::format("cannot be written: {}", std::strerror(errno)), ""});
 }
 
-TextOutput::TextOutput(const Tokenizer* tokenizer, ProgressLine& progress) : progress_(progress) {
+TextOutput::TextOutput(const Tokenizer* tokenizer, ProgressLine& progress, const std::vector<std::string>& stop)
+    : progress_(progress) {
   if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
+  if (!stop.empty()) stop_.emplace(stop);
 }
 
 void TextOutput::write(std::string_view text) {
@@ -27,7 +29,8 @@ void TextOutput::write(std::string_view text) {
 
 void TextOutput::push(TokenId id) {
   if (decoder_) {
-    write(decoder_->push(id));
+    std::string text = decoder_->push(id);
+    write(stop_ ? stop_->push(text) : text);
   } else {
     write(fmt::format("{}{}", first_ ? "" : " ", id.value()));
   }
@@ -35,7 +38,32 @@ void TextOutput::push(TokenId id) {
 }
 
 void TextOutput::finish() {
-  write((decoder_ ? decoder_->finish() : std::string()) + "\n");
+  finished_ = true;
+  std::string text = decoder_ ? decoder_->finish() : std::string();
+  if (stop_) text = stop_->push(text) + stop_->finish();
+  write(text + "\n");
+}
+
+std::string answer_text(const std::vector<TokenId>& ids, const Tokenizer* tokenizer,
+                        const std::vector<std::string>& stop) {
+  if (tokenizer == nullptr) return {};
+  std::string text = tokenizer->decode(ids);
+  if (stop.empty()) return text;
+  StopStrings strings(stop);
+  text = strings.push(text);
+  return text + strings.finish();
+}
+
+void TextOutput::cut_off() {
+  if (!first_ && !finished_) finish();
+}
+
+TextOutput::~TextOutput() {
+  if (std::ferror(stdout) != 0) return;
+  try {
+    cut_off();
+  } catch (const Error&) {  // what cut the answer off is told
+  }
 }
 
 }  // namespace gemring

@@ -3,8 +3,11 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "engine/generation/stop_rules.h"
 #include "engine/text/tokenizer/tokenizer.h"
 #include "launch/output/progress.h"
 
@@ -14,19 +17,29 @@ namespace gemring {
 /// standard output cannot be written.
 class TextOutput {
  public:
-  /// `tokenizer` may be nullptr. Both are kept by reference.
-  TextOutput(const Tokenizer* tokenizer, ProgressLine& progress);
+  /// `tokenizer` may be nullptr. Both are kept by reference. The first of `stop` in the text ends it and is left out.
+  TextOutput(const Tokenizer* tokenizer, ProgressLine& progress, const std::vector<std::string>& stop = {});
+  ~TextOutput();  // an answer that an error cut off ends with a newline: the error's message follows
+  TextOutput(const TextOutput&) = delete;
+  TextOutput& operator=(const TextOutput&) = delete;
 
   void push(TokenId id);
-  void finish();  // what was held back, and a newline
+  void finish();   // what was held back, and a newline
+  void cut_off();  // the same, where there was anything; not behind finish()
 
  private:
   void write(std::string_view text);
 
   std::optional<StreamingDecoder> decoder_;
+  std::optional<StopStrings> stop_;
   ProgressLine& progress_;
   bool first_ = true;
+  bool finished_ = false;
 };
+
+/// The text of `ids` up to the first of `stop` in it; empty without a tokenizer.
+std::string answer_text(const std::vector<TokenId>& ids, const Tokenizer* tokenizer,
+                        const std::vector<std::string>& stop);
 
 /// Writes a result to standard output at once. Throws ResourceError.
 void write_result(std::string_view text);

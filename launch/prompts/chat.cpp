@@ -1,7 +1,13 @@
 #include "launch/prompts/chat.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "engine/base/check.h"
+#include "engine/base/error.h"
 #include "engine/text/chat/python_text.h"
+#include "launch/prompts/given_text.h"
 
 namespace gemring {
 
@@ -14,12 +20,20 @@ ChatTemplate open_chat_template(const std::string& model, const ChatOptions& opt
   return ChatTemplate(std::move(source));
 }
 
-PromptText chat_prompt(const ChatTemplate& chat, const ChatOptions& options, std::string user,
-                       const std::optional<std::string>& question) {
-  Conversation conversation;
-  conversation.add_generation_prompt = true;
-  if (options.system) conversation.messages.push_back({"system", *options.system, std::nullopt});
-  conversation.messages.push_back({"user", join(std::move(user), question).text, std::nullopt});
+namespace {
+
+/// `text` without the white space that a template may have trimmed, where the message has none.
+std::size_t begin_of(std::string_view question, std::string_view content, std::size_t end, const std::string& name) {
+  std::string_view asked = question;
+  if (!content.ends_with(asked)) asked = python_rstrip(asked);
+  if (!content.ends_with(asked)) asked = python_lstrip(asked);  // nothing stands before it
+  GEMRING_CHECK(content.ends_with(asked), "the user's message is not the last in the text of template {}", name);
+  return end - asked.size();
+}
+
+/// `conversation` ends with the user's message; `question`: what of that message is kept whatever its score.
+PromptText rendered_prompt(const ChatTemplate& chat, const ChatOptions& options, const Conversation& conversation,
+                           const std::optional<std::string>& question) {
   std::optional<CalendarDate> date;
   if (options.date) date = parse_date(*options.date, "--date");
   RenderedChat rendered = chat.render(conversation, date);
@@ -31,12 +45,7 @@ PromptText chat_prompt(const ChatTemplate& chat, const ChatOptions& options, std
     GEMRING_CHECK(!rendered.literal.empty(), "no message in the text of template {}", chat.name());
     const ByteRange message = rendered.literal.back();
     const std::string_view content = std::string_view(rendered.text).substr(message.begin, message.end - message.begin);
-    std::string_view asked = *question;
-    if (!content.ends_with(asked)) asked = python_rstrip(asked);
-    if (!content.ends_with(asked)) asked = python_lstrip(asked);  // nothing stands before it
-    GEMRING_CHECK(content.ends_with(asked), "the user's message is not the last in the text of template {}",
-                  chat.name());
-    prompt.question_begin = message.end - asked.size();
+    prompt.question_begin = begin_of(*question, content, message.end, chat.name());
   }
   prompt.text = std::move(rendered.text);
   prompt.literal = std::move(rendered.literal);
@@ -45,6 +54,62 @@ PromptText chat_prompt(const ChatTemplate& chat, const ChatOptions& options, std
     prompt.text += *options.answer_prefix;
   }
   return prompt;
+}
+
+Conversation given_conversation(const PromptOptions& options) {
+  std::string where = "messages";
+  std::string json;
+  if (options.chat.messages_file) {
+    where = fmt::format("--messages {}", *options.chat.messages_file);
+    json = checked_text(read_text_file(*options.chat.messages_file, "--messages"), where, options.invalid_utf8);
+  } else {
+    json = *options.chat.messages;
+  }
+  const std::size_t begin = json.find_first_not_of(" \t\r\n");
+  if (begin != std::string::npos && json[begin] == '[') json = "{\"messages\": " + json + "}";
+  Conversation conversation;
+  try {
+    conversation = parse_messages(json);
+  } catch (const Error& error) {
+    throw Error(error.code(), {where, error.what(), error.text().advice});
+  }
+  if (conversation.messages.empty() || conversation.messages.back().role != "user") {
+    throw UsageError({where, "does not end with a message of the user, which is what is to be answered",
+                      "put it there; how the answer begins is said with --answer-prefix"});
+  }
+  if (options.chat.system && conversation.messages.front().role == "system") {
+    throw UsageError({"--system", fmt::format("is said in {} too", where), "say it once"});
+  }
+  return conversation;
+}
+
+}  // namespace
+
+PromptText chat_prompt(const ChatTemplate& chat, const ChatOptions& options, std::string user,
+                       const std::optional<std::string>& question) {
+  Conversation conversation;
+  conversation.add_generation_prompt = true;
+  if (options.system) conversation.messages.push_back({"system", *options.system, std::nullopt});
+  conversation.messages.push_back({"user", join(std::move(user), question).text, std::nullopt});
+  return rendered_prompt(chat, options, conversation, question);
+}
+
+PromptText messages_prompt(const ChatTemplate& chat, const PromptOptions& options,
+                           const std::optional<std::string>& question) {
+  Conversation conversation = given_conversation(options);
+  conversation.add_generation_prompt = true;
+  std::vector<ChatMessage>& messages = conversation.messages;
+  if (options.chat.system) messages.insert(messages.begin(), {"system", *options.chat.system, std::nullopt});
+  const auto others = std::count_if(messages.begin(), messages.end(),
+                                    [](const ChatMessage& message) { return message.role != "system"; });
+  std::string& last = messages.back().content;
+  std::optional<std::string> asked = question;
+  if (question) {
+    last = join(std::move(last), question).text;
+  } else if (others > 1) {  // one message alone is the text as well
+    asked = last;
+  }
+  return rendered_prompt(chat, options.chat, conversation, asked);
 }
 
 std::vector<std::int32_t> chat_end_tokens(const ChatTemplate& chat, const Tokenizer& tokenizer) {

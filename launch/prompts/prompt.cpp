@@ -3,12 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iostream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "distributed/plan/limits.h"
 #include "engine/base/error.h"
@@ -16,16 +11,10 @@
 #include "engine/base/log.h"
 #include "engine/weights/json_text.h"
 #include "launch/prompts/chat.h"
+#include "launch/prompts/given_text.h"
 
 namespace gemring {
 namespace {
-
-std::string read_standard_input() {
-  log_info("reading the prompt from standard input");
-  std::ostringstream text;
-  text << std::cin.rdbuf();
-  return std::move(text).str();
-}
 
 void require_not_empty(std::size_t tokens) {
   if (tokens > 0) return;
@@ -34,17 +23,6 @@ void require_not_empty(std::size_t tokens) {
 }
 
 }  // namespace
-
-std::string read_text_file(const std::string& path, const char* option) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (in) text << in.rdbuf();  // an empty file sets failbit of `text` only
-  if (!in) {
-    throw UsageError(
-        {option, fmt::format("{} cannot be read: {}", path, std::strerror(errno)), "name a readable file"});
-  }
-  return std::move(text).str();
-}
 
 PromptText join(std::string prompt, const std::optional<std::string>& question) {
   PromptText result{std::move(prompt), std::nullopt, {}, true};
@@ -101,6 +79,36 @@ std::vector<TokenId> parse_ids(const std::string& json, const std::string& name,
   return ids;
 }
 
+namespace {
+
+/// The text of whichever option gives it, and what messages of errors call that.
+std::string text_of(const PromptOptions& options) {
+  const InvalidUtf8 invalid = options.invalid_utf8;
+  const auto of_file = [&](const std::string& path, const char* option) {
+    return checked_text(read_text_file(path, option), fmt::format("{} {}", option, path), invalid);
+  };
+  if (options.text) return checked_text(*options.text, "--prompt", invalid);
+  if (options.file) return of_file(*options.file, "--prompt-file");
+  if (options.chat.user_file) return of_file(*options.chat.user_file, "--user-file");
+  return checked_text(read_standard_input(), "standard input", invalid);
+}
+
+PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat) {
+  std::optional<std::string> question = options.question;
+  if (question) question = checked_text(*std::move(question), "--question", options.invalid_utf8);
+  if (chat != nullptr && (options.chat.messages || options.chat.messages_file)) {
+    return messages_prompt(*chat, options, question);
+  }
+  std::string text = text_of(options);
+  if (text.empty() && (chat == nullptr || question.value_or("").empty())) {
+    require_not_empty(0);  // a question alone is no prompt, but it is a message
+  }
+  return chat == nullptr ? join(std::move(text), question)
+                         : chat_prompt(*chat, options.chat, std::move(text), question);
+}
+
+}  // namespace
+
 Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
                    const ModelConfig& config) {
   if (options.ids_file) {
@@ -111,16 +119,7 @@ Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, con
     throw UsageError({"--model", "the directory has no tokenizer.json, so text cannot be read",
                       "give the prompt as token ids with --prompt-ids FILE"});
   }
-  std::string text = options.text             ? *options.text
-                     : options.file           ? read_text_file(*options.file, "--prompt-file")
-                     : options.chat.user_file ? read_text_file(*options.chat.user_file, "--user-file")
-                                              : read_standard_input();
-  if (text.empty() && (chat == nullptr || options.question.value_or("").empty())) {
-    require_not_empty(0);  // a question alone is no prompt, but it is a message
-  }
-  Prompt prompt = tokenize(chat == nullptr ? join(std::move(text), options.question)
-                                           : chat_prompt(*chat, options.chat, std::move(text), options.question),
-                           *tokenizer);
+  Prompt prompt = tokenize(prompt_text(options, chat), *tokenizer);
   for (std::size_t i = 0; i < prompt.ids.size(); ++i) {
     if (prompt.ids[i].value() < config.vocab) continue;
     throw ModelFileError({"tokenizer.json",

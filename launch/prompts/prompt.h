@@ -38,9 +38,6 @@ std::vector<TokenId> ids_of_json(const std::string& json, const std::string& nam
 /// The same for a prompt, which may not be empty.
 std::vector<TokenId> parse_ids(const std::string& json, const std::string& name, std::int32_t vocab);
 
-/// The file's bytes. `option` names it in the UsageError where it cannot be read.
-std::string read_text_file(const std::string& path, const char* option);
-
 /// Reads, tokenises and checks what the options name; standard input where they name nothing. `tokenizer` is nullptr
 /// where the model directory has none: then only ids will do. `chat`: with --chat its template, else nullptr. Throws
 /// UsageError.

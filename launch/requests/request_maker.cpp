@@ -1,10 +1,35 @@
 #include "launch/requests/request_maker.h"
 
+#include <functional>
+#include <memory>
 #include <utility>
 
+#include "engine/base/error.h"
+#include "engine/generation/stop_rules.h"
 #include "launch/prompts/chat.h"
 
 namespace gemring {
+
+namespace {
+
+/// Whether the text of the tokens so far holds one of `strings`.
+std::function<bool(TokenId)> ends_in(const std::vector<std::string>& strings, const Tokenizer* tokenizer) {
+  if (tokenizer == nullptr) {
+    throw UsageError({"--stop", "ends an answer by its text, and this model has no tokenizer",
+                      "leave it out, or end it with --max-new-tokens"});
+  }
+  struct Text {
+    StreamingDecoder decoder;
+    StopStrings strings;
+  };
+  const auto text = std::make_shared<Text>(Text{StreamingDecoder(*tokenizer), StopStrings(strings)});
+  return [text](TokenId id) {
+    text->strings.push(text->decoder.push(id));
+    return text->strings.found();
+  };
+}
+
+}  // namespace
 
 RequestMaker::RequestMaker(const RequestSetting& setting)
     : setting_(setting), end_tokens_(setting.model.config.end_tokens) {
@@ -34,17 +59,21 @@ GenerationRequest RequestMaker::make(const RequestLine& line) const {
   }
   check_length(tokens, line.filter, request.selection, line.generate.max_new_tokens,
                setting_.model.config.max_positions, setting_.options.run.allow_extrapolation);
-  PlanInputs inputs = setting_.planned.inputs;
-  inputs.prompt_tokens = tokens;
-  inputs.keep = request.selection.keep;
-  inputs.max_new_tokens = line.generate.max_new_tokens;
-  check_memory(rank_costs(setting_.planned.plan, inputs), inputs, setting_.planned.memory);
   request.sampling = line.generate.sampling;
   request.stop = {end_tokens_, line.generate.max_new_tokens, line.generate.ignore_eos};
+  if (!line.generate.stop.empty()) request.stop.ends_text = ends_in(line.generate.stop, setting_.tokenizer);
   request.known_tokens = setting_.tokenizer == nullptr ? 0 : setting_.tokenizer->size();
   if (setting_.tokenizer != nullptr) request.unknown_tokens = setting_.tokenizer->holes();
   request.prompt = std::move(prompt.ids);
   return request;
+}
+
+void check_memory(const PlannedSession& planned, const GenerationRequest& request) {
+  PlanInputs inputs = planned.inputs;
+  inputs.prompt_tokens = static_cast<std::int32_t>(request.prompt.size());
+  inputs.keep = request.selection.keep;
+  inputs.max_new_tokens = request.stop.max_new_tokens;
+  check_memory(rank_costs(planned.plan, inputs), inputs, planned.memory);
 }
 
 }  // namespace gemring

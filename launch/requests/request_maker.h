@@ -1,8 +1,7 @@
-// From a line of --requests to a request that can run. Rank 0 alone.
+// From the command line and a line of --requests to a request that can run. Rank 0 alone.
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "distributed/session/session.h"
@@ -15,24 +14,23 @@
 
 namespace gemring {
 
-/// What all lines have in common. The caller's, outlives the maker.
+/// What all requests of a run have in common. The caller's, outlives the maker.
 struct RequestSetting {
   const Options& options;
   const OpenModel& model;
-  const Tokenizer* tokenizer = nullptr;  // nullptr: the model has none, so lines give ids
+  const Tokenizer* tokenizer = nullptr;  // nullptr: the model has none, so prompts are ids
   const ChatTemplate* chat = nullptr;    // with --chat
-  const PlannedSession& planned;
 };
 
 class RequestMaker {
  public:
   explicit RequestMaker(const RequestSetting& setting);
 
+  /// What the command line says: without --requests the whole of the one request, else what lines write over.
   RequestLine defaults() const;
   std::int32_t vocab() const { return setting_.model.config.vocab; }
 
-  /// Tokenises the prompt and checks lengths against the model's positions, and against memory as if every sequence in
-  /// flight were as long: then those that fit one by one fit together. Throws Error.
+  /// Tokenises the prompt and checks lengths against the model's positions. Throws Error.
   GenerationRequest make(const RequestLine& line) const;
 
  private:
@@ -41,5 +39,9 @@ class RequestMaker {
   RequestSetting setting_;
   std::vector<TokenId> end_tokens_;
 };
+
+/// Checks a request against memory as if every sequence in flight were as long: then those that fit one by one fit
+/// together. Throws ResourceError.
+void check_memory(const PlannedSession& planned, const GenerationRequest& request);
 
 }  // namespace gemring

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "engine/base/format.h"
 #include "launch/output/json_text.h"
 #include "launch/output/progress.h"
 #include "launch/output/proto_json.h"
 #include "launch/output/report.h"
+#include "launch/output/text_output.h"
+#include "launch/start/version.h"
 #include "proto/inference.pb.h"
 
 namespace gemring {
@@ -23,19 +23,17 @@ proto::RequestResult result_of(const RequestPlace& place, const char* finish_rea
   return result;
 }
 
-const char* finish_reason(StopReason reason) {
-  return reason == StopReason::length ? "length" : reason == StopReason::cancelled ? "cancelled" : "stop";
-}
-
 double rate(double tokens, double seconds) {
   return seconds > 0 ? tokens / seconds : 0;
 }
 
 }  // namespace
 
-std::string result_line(const RequestPlace& place, const GenerationResult& result, const Tokenizer* tokenizer) {
+std::string result_line(const RequestPlace& place, const GenerationResult& result, const Tokenizer* tokenizer,
+                        const ReportHead& head) {
   proto::RequestResult line = result_of(place, finish_reason(result.stop_reason));
-  if (tokenizer != nullptr) line.set_text(tokenizer->decode(result.generated_ids));
+  line.set_seed(static_cast<double>(head.seed));
+  line.set_text(answer_text(result.generated_ids, tokenizer, head.stop));
   for (const TokenId id : result.generated_ids) line.add_generated_ids(id.value());
   proto::RequestUsage& usage = *line.mutable_usage();
   const auto generated = static_cast<std::int32_t>(result.generated_ids.size());
@@ -55,8 +53,7 @@ std::string error_line(const RequestPlace& place, const Error& error) {
   proto::RequestResult line = result_of(place, "error");
   proto::RequestError& entry = *line.mutable_error();
   entry.set_code(static_cast<std::int32_t>(error.code()));
-  entry.set_message(
-      nlohmann::json::parse(json_text(error.what())).get<std::string>());  // names of files may be no UTF-8
+  entry.set_message(valid_utf8(error.what()));
   entry.set_advice(error.text().advice);
   return json_line(line);
 }
@@ -69,6 +66,9 @@ std::string requests_report(const RequestTotals& totals, const JobReport& job) {
   report.set_seconds(totals.seconds);
   report.set_prompt_tokens(totals.prompt_tokens);
   report.set_completion_tokens(totals.completion_tokens);
+  report.set_finish_reason(totals.interrupted ? "interrupted" : "done");
+  report.set_model(valid_utf8(totals.model));
+  report.set_version(program_version());
   for (const PhaseReport& phase : job.phases) to_proto(phase, *report.add_phases());
   for (const RankReport& rank : job.ranks) to_proto(rank, *report.add_ranks());
   return json_document(report);

@@ -7,12 +7,14 @@
 #include "distributed/session/session.h"
 #include "engine/base/error.h"
 #include "engine/text/tokenizer/tokenizer.h"
+#include "launch/output/report.h"
 #include "launch/requests/request_reader.h"
 
 namespace gemring {
 
 /// `tokenizer` may be nullptr: the text is empty then.
-std::string result_line(const RequestPlace& place, const GenerationResult& result, const Tokenizer* tokenizer);
+std::string result_line(const RequestPlace& place, const GenerationResult& result, const Tokenizer* tokenizer,
+                        const ReportHead& head);
 std::string error_line(const RequestPlace& place, const Error& error);
 
 /// Of a whole run.
@@ -23,6 +25,8 @@ struct RequestTotals {
   double seconds = 0;
   double prompt_tokens = 0;  // of those that did not fail
   double completion_tokens = 0;
+  std::string model;         // its name
+  bool interrupted = false;  // by a signal; requests under way do not count
 };
 
 std::string requests_report(const RequestTotals& totals, const JobReport& job);

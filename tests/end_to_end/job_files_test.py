@@ -238,7 +238,7 @@ class JobFiles(EndToEnd):
                              ("kubernetes", [*here, "--image", "x"])):
             with self.subTest(system):
                 made = Run([gemring_run.GEMRING, "launch", system, "--nodes", "2", "--cores-per-node", "2", "--ranks-per-node",
-                            "2", "--tokens", "1024", *more, *request]).finish()
+                            "2", "--tokens", "1024", "--log-level", "info", *more, *request]).finish()
                 self.assertEqual(made.code, 0, made.describe())
                 file = self.path("job", made.stdout)
                 words = ["mpirun", *self.arguments(system, file, {})] if system == "kubernetes" else ["bash", file]

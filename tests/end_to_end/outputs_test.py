@@ -167,7 +167,7 @@ class Outputs(EndToEnd):
             try:
                 if out[begin:] and right(out[begin:]):
                     return True
-            except (ValueError, KeyError, struct.error, UnicodeDecodeError):
+            except (ValueError, KeyError, TypeError, struct.error):
                 pass
         return False
 

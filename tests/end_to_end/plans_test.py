@@ -237,7 +237,7 @@ class Commands(EndToEnd):
                 with self.subTest(weights=weights, ranks=ranks):
                     path = self.path("memory.json")
                     run = self.succeed(["bench", "prefill", "--random-weights", shape, "--weights", weights, "--tokens", 1500,
-                                        "--threads", 1, "--repetitions", 1, "--warmup", 0, "--json", path], ranks)
+                                        "--threads", 1, "--repetitions", 1, "--warmup", 0, "--json", path, "--log-level", "info"], ranks)
                     with open(path, encoding="utf-8") as file:
                         peaks = [rank["peak_rss_bytes"] for rank in json.load(file)["ranks"]]
                     planned = [int(mib.replace(",", "")) * 2**20 for mib in re.findall(r"will need ([\d,]+) MiB", run.stderr)]
@@ -258,7 +258,7 @@ class Commands(EndToEnd):
     def test_the_log_can_be_json_and_standard_output_holds_the_result_alone(self):
         ids = self.path("ids.json", [5, 6, 7])
         run = self.succeed(["generate", "--model", gemring_run.DEMO_MODEL, "--prompt-ids", ids, "--max-new-tokens", 2,
-                            "--log-format", "json"], 2)
+                            "--log-format", "json", "--log-level", "info"], 2)
         lines = [json.loads(line) for line in run.stderr.splitlines() if line.startswith("{")]
         self.assertTrue(lines)
         for line in lines:
@@ -280,7 +280,7 @@ class Commands(EndToEnd):
         self.assertEqual(sum(shared), max(2, cores))
         self.assertEqual([rank["threads"] for rank in self.report([*request, "--threads", 1], 2)["ranks"]], [1, 1])
         # mpirun's default binds each of two ranks to one core: the node's cores are shared out all the same.
-        words = ["mpirun", "--oversubscribe", "-n", "2", gemring_run.GEMRING, "generate", *map(str, request)]
+        words = ["mpirun", "--oversubscribe", "-n", "2", gemring_run.GEMRING, "generate", *map(str, request), "--log-level", "info"]
         run = gemring_run.Run(words).finish()
         self.assertEqual(run.code, 0, run.describe())
         self.assertTrue(re.search(r"OpenBLAS core type \w+", run.stderr), run.stderr)

@@ -25,8 +25,7 @@ class Trace(EndToEnd):
 
     def trace(self, arguments, ranks):
         path = self.path(f"trace-{ranks}.json")
-        run = self.succeed([*arguments, "--trace", path], ranks)
-        self.assertFalse(os.path.exists(path + ".part"))
+        run = self.succeed([*arguments, "--log-level", "info", "--trace", path], ranks)
         with open(path, encoding="utf-8") as file:
             return json.load(file), run
 
@@ -135,10 +134,10 @@ class Trace(EndToEnd):
             for path in ("/nowhere/trace.json", self.directory):
                 for ranks in (0, RANKS):
                     with self.subTest(command=arguments[0], path=path, ranks=ranks):
-                        run = Run(gemring_run.command([*arguments, "--trace", path], ranks))
+                        run = Run(gemring_run.command([*arguments, "--log-level", "info", "--trace", path], ranks))
                         self.assert_fails(run, USAGE, "--trace", path)
                         self.assertEqual(run.stdout, "")
-                        self.assertIsNone(re.search("prefill took", run.stderr))
+                        self.assertNotIn("took", run.stderr)
         self.assertFalse(os.path.exists(output))
 
     def test_a_trace_means_nothing_for_limits_and_wants_a_file_of_its_own(self):

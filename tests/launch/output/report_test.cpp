@@ -25,8 +25,10 @@ GenerationResult generation_example() {
 
 const std::vector<TokenId> kPrompt = {TokenId(5), TokenId(6), TokenId(7), TokenId(8)};
 
+const ReportHead kHead = {"models/a\xff", 7, false};
+
 TEST(Report, FieldsHaveTheProtosNamesAndCountsAreNumbers) {
-  const json report = json::parse(generation_report(generation_example(), kPrompt, nullptr));
+  const json report = json::parse(generation_report(generation_example(), kPrompt, nullptr, kHead));
   EXPECT_EQ(report["prompt_tokens"], 4);
   EXPECT_EQ(report["generated_ids"], json({7, 2}));
   EXPECT_EQ(report["kept_indices"], json({0, 1, 3}));
@@ -49,6 +51,21 @@ TEST(Report, FieldsHaveTheProtosNamesAndCountsAreNumbers) {
   EXPECT_EQ(report["decode_tokens_per_second"], 4);
 }
 
+TEST(Report, ItSaysWhyTheAnswerEndedAndWhatItCameFrom) {
+  GenerationResult result = generation_example();
+  result.stop_reason = StopReason::end_token;
+  json report = json::parse(generation_report(result, kPrompt, nullptr, kHead));
+  EXPECT_EQ(report["finish_reason"], "stop");
+  EXPECT_EQ(report["model"], "models/a\xef\xbf\xbd");  // a name that is no UTF-8
+  EXPECT_EQ(report["seed"], 7);
+  EXPECT_FALSE(report["version"].get<std::string>().empty());
+  result.stop_reason = StopReason::length;
+  report = json::parse(generation_report(result, kPrompt, nullptr, kHead));
+  EXPECT_EQ(report["finish_reason"], "length");
+  report = json::parse(generation_report(result, kPrompt, nullptr, {"m", 7, /*interrupted=*/true}));
+  EXPECT_EQ(report["finish_reason"], "interrupted");
+}
+
 TEST(Report, TheTableSaysWhatWasComputedWaitedForAndHidden) {
   GenerationResult result = generation_example();
   result.phases.push_back({RankId(0), "select", 0.5, 0, 0, 0, 0});
@@ -60,7 +77,7 @@ TEST(Report, TheTableSaysWhatWasComputedWaitedForAndHidden) {
 }
 
 TEST(Report, NeighbouringKeptTokensAreOneSpan) {
-  const json spans = json::parse(generation_report(generation_example(), kPrompt, nullptr))["kept_spans"];
+  const json spans = json::parse(generation_report(generation_example(), kPrompt, nullptr, kHead))["kept_spans"];
   ASSERT_EQ(spans.size(), 2u);
   EXPECT_EQ(spans[0]["begin"], 0);
   EXPECT_EQ(spans[0]["end"], 2);
@@ -69,16 +86,16 @@ TEST(Report, NeighbouringKeptTokensAreOneSpan) {
 }
 
 TEST(Report, WithoutATokenizerTextsAreThereAndEmpty) {
-  const json report = json::parse(generation_report(generation_example(), kPrompt, nullptr));
+  const json report = json::parse(generation_report(generation_example(), kPrompt, nullptr, kHead));
   EXPECT_EQ(report["text"], "");
   EXPECT_EQ(report["kept_spans"][0]["text"], "");
 }
 
 TEST(Report, AnEmptyResultStillHasEveryField) {
-  const json report = json::parse(generation_report({}, {}, nullptr));
-  for (const char* field :
-       {"text", "prompt_tokens", "generated_ids", "kept_indices", "scores", "kept_spans", "phases", "ranks",
-        "time_to_first_token_seconds", "prefill_tokens_per_second", "decode_tokens_per_second"}) {
+  const json report = json::parse(generation_report({}, {}, nullptr, {}));
+  for (const char* field : {"text", "prompt_tokens", "generated_ids", "kept_indices", "scores", "kept_spans", "phases",
+                            "ranks", "time_to_first_token_seconds", "prefill_tokens_per_second",
+                            "decode_tokens_per_second", "finish_reason", "model", "seed", "version"}) {
     EXPECT_TRUE(report.contains(field)) << field;
   }
 }
@@ -89,7 +106,7 @@ TEST(Report, KeptTextShowsSpecialTokensAndBrokenUtf8IsReplaced) {
   GenerationResult result;
   for (std::size_t i = 0; i < prompt.size(); ++i) result.kept.emplace_back(i);
   result.generated_ids = {prompt.begin() + 1, prompt.end()};
-  const json report = json::parse(generation_report(result, prompt, &tokenizer));
+  const json report = json::parse(generation_report(result, prompt, &tokenizer, kHead));
   EXPECT_EQ(report["kept_spans"][0]["text"], "<|im_start|>caf\xc3\xa9");
   EXPECT_EQ(report["text"], "caf\xc3\xa9");
 }

@@ -26,7 +26,7 @@ GenerationResult answer() {
 }
 
 TEST(RequestsReport, AResultIsOneLineThatEchoesItsRequest) {
-  const std::string line = result_line(kPlace, answer(), nullptr);
+  const std::string line = result_line(kPlace, answer(), nullptr, {"m", 5});
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
   EXPECT_EQ(line.find("\xe2\x80\xa8"), std::string::npos);  // ends a line in some reader's eyes
   EXPECT_EQ(
@@ -48,7 +48,7 @@ TEST(RequestsReport, AResultIsOneLineThatEchoesItsRequest) {
 TEST(RequestsReport, AnAnswerThatWasCutShortSaysSo) {
   GenerationResult result = answer();
   result.stop_reason = StopReason::length;
-  EXPECT_EQ(json::parse(result_line(kPlace, result, nullptr))["finish_reason"], "length");
+  EXPECT_EQ(json::parse(result_line(kPlace, result, nullptr, {"m", 5}))["finish_reason"], "length");
 }
 
 TEST(RequestsReport, AnErrorStandsInTheResultsPlace) {

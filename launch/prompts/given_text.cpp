@@ -1,0 +1,88 @@
+#include "launch/prompts/given_text.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <utility>
+
+#include "engine/base/error.h"
+#include "engine/base/format.h"
+#include "engine/base/log.h"
+#include "engine/text/unicode/utf8.h"
+
+namespace gemring {
+namespace {
+
+std::string rest_of(std::istream& in) {
+  std::ostringstream text;
+  text << in.rdbuf();
+  return std::move(text).str();
+}
+
+std::string repaired(const std::string& text, std::string_view where) {
+  std::string repaired;
+  append_lossy_utf8(text, repaired);
+  std::size_t replaced = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    const Utf8Sequence sequence = utf8_sequence(rest);
+    if (sequence.state != Utf8State::whole) ++replaced;
+    rest.remove_prefix(sequence.length);
+  }
+  log_warn("{}: {} place{} that {} no UTF-8 became U+FFFD", where, grouped(replaced), replaced == 1 ? "" : "s",
+           replaced == 1 ? "is" : "are");
+  return repaired;
+}
+
+[[noreturn]] void refuse(const std::string& text, std::size_t bad, std::string_view where) {
+  const auto begin = static_cast<std::ptrdiff_t>(bad);
+  const auto lines = 1 + std::count(text.begin(), text.begin() + begin, '\n');
+  const std::size_t line_begin = bad == 0 ? 0 : text.rfind('\n', bad - 1) + 1;  // npos + 1 is 0
+  throw UsageError({std::string(where),
+                    fmt::format("line {}: byte {} (0x{:02X}) is no valid UTF-8", lines, bad - line_begin,
+                                static_cast<unsigned char>(text[bad])),
+                    "convert the text to UTF-8, for example with iconv, or give --invalid-utf8 replace"});
+}
+
+}  // namespace
+
+std::string read_text_file(const std::string& path, const char* option) {
+  if (path == "-") return read_standard_input();
+  std::error_code error;
+  const bool is_directory = std::filesystem::is_directory(path, error);
+  std::ifstream in;
+  if (!is_directory) in.open(path, std::ios::binary);
+  if (is_directory || !in) {
+    throw UsageError({option, fmt::format("{} cannot be read: {}", path, std::strerror(is_directory ? EISDIR : errno)),
+                      is_directory ? "name a file in it" : "name a readable file"});
+  }
+  return rest_of(in);
+}
+
+std::string read_standard_input() {
+  if (isatty(STDIN_FILENO) == 1) log_raw("reading standard input up to its end (Ctrl-D)\n");
+  return rest_of(std::cin);
+}
+
+std::string checked_text(std::string text, std::string_view where, InvalidUtf8 invalid) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) {
+    log_warn("{} begins with a byte order mark (U+FEFF), which the model reads as a token: save it without one", where);
+  }
+  const auto zeros = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\0'));
+  if (zeros > 0) {
+    log_warn("{} holds {} zero byte{}: is it a text in UTF-8?", where, grouped(zeros), zeros == 1 ? "" : "s");
+  }
+  const std::optional<std::size_t> bad = first_invalid_utf8(text);
+  if (!bad) return text;
+  if (invalid == InvalidUtf8::refuse) refuse(text, *bad, where);
+  return repaired(text, where);
+}
+
+}  // namespace gemring

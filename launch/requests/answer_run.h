@@ -1,0 +1,65 @@
+// One request whose answer goes to standard output as text while it comes: `gemring generate` without --requests.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "distributed/session/request_source.h"
+#include "engine/base/mutex.h"
+#include "engine/text/tokenizer/tokenizer.h"
+#include "launch/output/progress.h"
+#include "launch/output/report.h"
+#include "launch/output/text_output.h"
+
+namespace gemring {
+
+/// Rank 0's side of the run. The request's callbacks come from threads of the run, interrupt() from any.
+class AnswerRun {
+ public:
+  /// `tokenizer` may be nullptr: ids are written then. It and `progress` are the caller's and outlive this.
+  AnswerRun(GenerationRequest request, const Tokenizer* tokenizer, ProgressLine& progress, ReportHead head);
+
+  RequestSource& source() { return source_; }
+
+  /// The answer's own figures with the run's phases and ranks. Behind the end of the run.
+  GenerationResult result(const JobReport& job) const;
+
+  /// The JSON of it.
+  std::string report(const GenerationResult& result) const;
+
+  /// The run ends here: a newline behind what came of the answer, and the JSON of what is known. The answer's end is
+  /// left out where its reader does not read.
+  std::string interrupt();
+
+ private:
+  class Source : public RequestSource {
+   public:
+    explicit Source(GenerationRequest request) : request_(std::move(request)) {}
+    std::optional<GenerationRequest> next() override { return std::exchange(request_, std::nullopt); }
+    bool ended() override { return !request_; }
+    void wake_with(std::function<void()> /*wake*/) override {}
+
+   private:
+    std::optional<GenerationRequest> request_;
+  };
+
+  GenerationRequest with_callbacks(GenerationRequest request);
+
+  const Tokenizer* tokenizer_;
+  ProgressLine& progress_;
+  ReportHead head_;
+  std::vector<TokenId> prompt_;
+
+  std::timed_mutex writing_;  // of output_; held while whoever reads it does not
+  TextOutput output_;
+
+  mutable Mutex mutex_;
+  GenerationResult result_ GEMRING_GUARDED_BY(mutex_);
+
+  Source source_;  // last: its request calls back into the others
+};
+
+}  // namespace gemring

@@ -1,0 +1,62 @@
+// Many requests, a line of JSON for the result of each: `gemring generate --requests`.
+#pragma once
+
+#include <cstddef>
+#include <mutex>
+#include <string>
+
+#include "engine/base/mutex.h"
+#include "launch/output/progress.h"
+#include "launch/requests/ordered_results.h"
+#include "launch/requests/request_maker.h"
+#include "launch/requests/request_reader.h"
+#include "launch/requests/requests_report.h"
+
+namespace gemring {
+
+/// Rank 0's side of the run. The requests' callbacks come from threads of the run, interrupt() from any.
+class RequestRun {
+ public:
+  /// What all of them share, the caller's; it outlives this.
+  struct Setting {
+    const RequestInput& input;
+    const RequestMaker& maker;
+    const PlannedSession& planned;
+    const Tokenizer* tokenizer = nullptr;  // nullptr: the model has none
+    ProgressLine& progress;
+    std::string model;  // its name, for the report
+    std::int32_t parallel = 1;
+  };
+  explicit RequestRun(Setting setting);
+
+  RequestSource& source() { return reader_; }
+
+  /// Behind the end of the run.
+  RequestTotals totals() const;
+  std::string report(const JobReport& job) const;
+
+  /// The run ends here, with whole lines on standard output: the JSON of what was done so far.
+  std::string interrupt();
+
+ private:
+  GenerationRequest make(std::string_view text, RequestPlace& place);
+  void accept(const RequestPlace& place, GenerationRequest& request);
+  void end(const RequestPlace& place, const ReportHead& head, const GenerationResult& result);
+  void fail(const RequestPlace& place, const Error& error);
+  void put(const RequestPlace& place, std::string line);
+  void show(bool now);
+
+  Setting setting_;
+  std::size_t all_;  // lines, 0 where nobody knows
+  double begin_;
+
+  std::timed_mutex writing_;  // of results_; held while whoever reads them does not
+  OrderedResults results_;
+
+  mutable Mutex mutex_;
+  RequestTotals totals_ GEMRING_GUARDED_BY(mutex_);
+
+  RequestReader reader_;  // last: its thread begins at once
+};
+
+}  // namespace gemring

@@ -1,0 +1,81 @@
+#include "launch/start/last_words.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <exception>
+#include <utility>
+
+#include "engine/base/affinity.h"
+#include "engine/base/check.h"
+#include "engine/base/error.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::array kSignals = {SIGINT, SIGTERM};
+
+std::atomic<int> write_end = -1;
+static_assert(std::atomic<int>::is_always_lock_free);  // a handler reads it
+
+void tell(unsigned char signal) {
+  while (write(write_end.load(), &signal, 1) < 0 && errno == EINTR) continue;
+}
+
+void handle(int signal) {
+  const int error = errno;
+  tell(static_cast<unsigned char>(signal));
+  errno = error;
+}
+
+void set_handlers(void (*handler)(int)) {
+  for (const int signal : kSignals) {
+    struct sigaction old = {};
+    if (sigaction(signal, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;
+    struct sigaction wanted = {};
+    wanted.sa_handler = handler;
+    wanted.sa_flags = SA_RESTART | SA_RESETHAND;
+    sigaction(signal, &wanted, nullptr);
+  }
+}
+
+}  // namespace
+
+LastWords::LastWords(std::function<void()> say) : say_(std::move(say)) {
+  GEMRING_CHECK(write_end.load() < 0, "last words twice");
+  std::array<int, 2> ends = {};
+  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+    throw ResourceError({"pipe", std::strerror(errno), "raise the limit of open files"});
+  }
+  read_ = ends[0];
+  write_end = ends[1];
+  thread_ = std::thread([this] { wait(); });
+  set_handlers(handle);
+}
+
+LastWords::~LastWords() {
+  set_handlers(SIG_DFL);
+  tell(0);
+  thread_.join();
+  close(read_);
+  close(write_end.exchange(-1));
+}
+
+void LastWords::wait() {
+  use_whole_share();
+  unsigned char signal = 0;
+  while (read(read_, &signal, 1) < 0 && errno == EINTR) continue;
+  if (signal == 0) return;
+  try {
+    say_();
+  } catch (const std::exception&) {  // nobody is left to tell: the process ends as it was asked to
+  }
+  _exit(128 + signal);
+}
+
+}  // namespace gemring

@@ -1,0 +1,28 @@
+// What a run still does when it is interrupted.
+#pragma once
+
+#include <functional>
+#include <thread>
+
+namespace gemring {
+
+/// While it lives, SIGINT and SIGTERM do not end the process at once: `say` runs on a thread of this, whatever the
+/// others do, and then the process ends with the code 128 + signal (130, 143) without its destructors. mpirun gives its
+/// ranks about a second. A second signal of the same kind ends it at once. Signals that are ignored (nohup) stay so.
+class LastWords {
+ public:
+  /// One at a time. Throws ResourceError.
+  explicit LastWords(std::function<void()> say);
+  ~LastWords();  // signals do what they did before
+  LastWords(const LastWords&) = delete;
+  LastWords& operator=(const LastWords&) = delete;
+
+ private:
+  void wait();
+
+  std::function<void()> say_;
+  int read_ = -1;
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace gemring
