@@ -24,8 +24,8 @@ void check_rows(std::int32_t rows, std::size_t tokens) {
                     "lower it or lengthen the prompt"});
 }
 
-/// logits: of the last `rows` of `tokens` positions.
-void check_finite(std::span<const float> logits, std::int32_t rows, std::int32_t tokens) {
+/// logits: of the last `rows` of `tokens` positions. `layout`: of the ranks, in one line.
+void check_finite(std::span<const float> logits, std::int32_t rows, std::int32_t tokens, const std::string& layout) {
   const auto bad = std::find_if(logits.begin(), logits.end(), [](float logit) { return !std::isfinite(logit); });
   if (bad == logits.end()) return;
   const std::size_t vocab = logits.size() / static_cast<std::size_t>(rows);
@@ -33,10 +33,17 @@ void check_finite(std::span<const float> logits, std::int32_t rows, std::int32_t
   throw Error(
       ExitCode::internal,
       {"logits",
-       fmt::format("that of id {} at position {} is {}", at % vocab,
-                   static_cast<std::size_t>(tokens - rows) + at / vocab, *bad),
+       fmt::format("that of id {} at position {} is {} ({})", at % vocab,
+                   static_cast<std::size_t>(tokens - rows) + at / vocab, *bad, layout),
        "the model overflows on this prompt, or its weights are damaged: try --compute f32 --message-type f32, and "
        "report it if that helps"});
+}
+
+/// The layout in one line.
+std::string in_one_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  std::replace(text.begin(), text.end(), '\n', ';');
+  return text;
 }
 
 }  // namespace
@@ -62,18 +69,17 @@ int run_logits(const Job& job, const Options& options) {
   std::int32_t tokens = static_cast<std::int32_t>(prompt.size());
   broadcast_control(job.world, tokens, 0);
 
-  Workload workload;
-  workload.method = Method::full;
-  workload.prompt_tokens = tokens;
+  Workload workload = workload_of(Method::full, LayerIndex(0), tokens, {}, 0);
   workload.logit_rows = options.logits.last;
-  const auto session = start_session(job, options.run, model, workload);
+  const PlannedSession planned = plan_session(job, options.run, model, workload);
+  const auto session = open_session(job, model, planned);
   TraceFile trace(job, options.output.trace_file);
   trace.start();
   const std::vector<float> logits = session->logits(prompt, options.logits.last);
 
   set_log_phase("report");
   agreed_on_first(job, [&] {
-    check_finite(logits, options.logits.last, tokens);
+    check_finite(logits, options.logits.last, tokens, in_one_line(planned.plan.describe()));
     SafetensorsWriter writer(file, {{"logits", {options.logits.last, model.config.vocab}}});
     writer.append(logits);
     writer.finish();
