@@ -48,6 +48,55 @@ TEST(ChatPrompt, QuestionTailAndAnswerPrefixAreTheQuestionsTokens) {
   EXPECT_TRUE(std::equal(tail.rbegin(), tail.rend(), prompt.ids.rbegin()));
 }
 
+PromptText messages(const std::string& json, const std::optional<std::string>& question = std::nullopt) {
+  PromptOptions options;
+  options.chat.messages = json;
+  return messages_prompt(demo_template(), options, question);
+}
+
+std::string messages_problem(const std::string& json, PromptOptions options = {}) {
+  options.chat.messages = json;
+  try {
+    messages_prompt(demo_template(), options, std::nullopt);
+  } catch (const UsageError& error) {
+    return error.what();
+  }
+  return "none";
+}
+
+constexpr const char* kTurns = R"([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
+                                   {"role": "user", "content": "why?"}])";
+
+TEST(MessagesPrompt, TheLastMessageOfSeveralIsTheQuestion) {
+  const PromptText prompt = messages(kTurns);
+  EXPECT_EQ(prompt.text,
+            "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n"
+            "<|im_start|>user\nwhy?<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(prompt.question_begin, prompt.text.find("why?"));
+  EXPECT_EQ(messages(std::string(R"({"messages": )") + kTurns + "}").text, prompt.text);
+}
+
+TEST(MessagesPrompt, OneMessageAloneIsTheTextAndAQuestionGoesBehindIt) {
+  const char* const one = R"([{"role": "user", "content": "a long text"}])";
+  EXPECT_FALSE(messages(one).question_begin.has_value());
+  EXPECT_EQ(messages(one).text, chat_prompt(demo_template(), {}, "a long text", std::nullopt).text);
+  EXPECT_EQ(messages(one, "who?").text, chat_prompt(demo_template(), {}, "a long text", "who?").text);
+  EXPECT_EQ(messages(one, "who?").question_begin,
+            chat_prompt(demo_template(), {}, "a long text", "who?").question_begin);
+}
+
+TEST(MessagesPrompt, WhatIsNoConversationToAnswerIsRefused) {
+  EXPECT_NE(messages_problem("[").find("messages: "), std::string::npos);
+  EXPECT_NE(messages_problem("[]").find("does not end with a message of the user"), std::string::npos);
+  EXPECT_NE(messages_problem(R"([{"role": "assistant", "content": "b"}])").find("does not end"), std::string::npos);
+  EXPECT_NE(messages_problem(std::string(100000, '[')), "none");
+  PromptOptions system;
+  system.chat.system = "s";
+  EXPECT_NE(messages_problem(R"([{"role": "system", "content": "s"}, {"role": "user", "content": "a"}])", system)
+                .find("--system"),
+            std::string::npos);
+}
+
 TEST(ChatPrompt, ATemplateThatTrimsLeavesTheQuestionFindable) {
   const ChatTemplate trims({"own",
                             "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + "
