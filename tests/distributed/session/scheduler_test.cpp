@@ -11,9 +11,9 @@ namespace {
 
 /// A scheduler with words for what tests say of it. Requests have a filter pass of one step and a prefill of one where
 /// nothing else is said.
-class Run {
+class Steps {
  public:
-  Run(std::int32_t sequences, std::int32_t stages) : scheduler_({.sequences = sequences, .stages = stages}) {}
+  Steps(std::int32_t sequences, std::int32_t stages) : scheduler_({.sequences = sequences, .stages = stages}) {}
 
   /// "F0": the filter step of request 0; "P0": its prefill; "D01": a decode step of requests 0 and 1. All that may begin
   /// now. With `parts` "F0.2": the third step of its filter pass.
@@ -51,7 +51,7 @@ class Run {
 };
 
 TEST(Scheduler, OneRequestGoesFromItsFilterPassToItsEnd) {
-  Run run(1, 2);
+  Steps run(1, 2);
   EXPECT_EQ(run.add(true), 0);
   EXPECT_EQ(run.begun(), "F0");
   EXPECT_EQ(run.begun(), "");
@@ -68,7 +68,7 @@ TEST(Scheduler, OneRequestGoesFromItsFilterPassToItsEnd) {
 }
 
 TEST(Scheduler, OneMoreRequestMayWaitThanIsWorkedOn) {
-  Run run(1, 1);
+  Steps run(1, 1);
   EXPECT_TRUE((*run).has_room());
   run.add(true);
   EXPECT_FALSE((*run).has_room());
@@ -80,7 +80,7 @@ TEST(Scheduler, OneMoreRequestMayWaitThanIsWorkedOn) {
 }
 
 TEST(Scheduler, TheNextFilterPassRunsBesideTheLastRequestsPrefill) {
-  Run run(1, 1);
+  Steps run(1, 1);
   run.add(true);
   EXPECT_EQ(run.begun(), "F0");
   run.add(true);
@@ -89,7 +89,7 @@ TEST(Scheduler, TheNextFilterPassRunsBesideTheLastRequestsPrefill) {
 }
 
 TEST(Scheduler, FilterPassesRunOneRequestAheadAndNotTwo) {
-  Run run(1, 1);
+  Steps run(1, 1);
   run.add(true);
   EXPECT_EQ(run.begun(), "F0");
   run.end_step({0});
@@ -103,7 +103,7 @@ TEST(Scheduler, FilterPassesRunOneRequestAheadAndNotTwo) {
 }
 
 TEST(Scheduler, WithoutFilterPassesAsManyPrefillsAsThereArePlaces) {
-  Run run(2, 2);
+  Steps run(2, 2);
   run.add(false);
   EXPECT_EQ(run.begun(), "P0");
   run.add(false);
@@ -117,7 +117,7 @@ TEST(Scheduler, WithoutFilterPassesAsManyPrefillsAsThereArePlaces) {
 }
 
 TEST(Scheduler, APassIsTwoStepsAheadOfWhatIsOver) {
-  Run run(1, 3);
+  Steps run(1, 3);
   run.add({.filter_steps = 4, .filter_step_cost = 1, .prefill_steps = 6});
   EXPECT_EQ(run.begun(true), "F0.0 F0.1");
   run.end_step({0});
@@ -136,7 +136,7 @@ TEST(Scheduler, APassIsTwoStepsAheadOfWhatIsOver) {
 }
 
 TEST(Scheduler, TheNextPrefillFollowsTheLastChunkWithoutAGap) {
-  Run run(2, 2);
+  Steps run(2, 2);
   run.add({.prefill_steps = 2});
   EXPECT_EQ(run.begun(true), "P0.0 P0.1");
   run.add({.prefill_steps = 2});
@@ -146,7 +146,7 @@ TEST(Scheduler, TheNextPrefillFollowsTheLastChunkWithoutAGap) {
 }
 
 TEST(Scheduler, DecodeStepsGoBetweenTheStepsOfPasses) {
-  Run run(2, 1);
+  Steps run(2, 1);
   run.add(false);
   EXPECT_EQ(run.begun(), "P0");
   run.end_step({0});
@@ -160,7 +160,7 @@ TEST(Scheduler, DecodeStepsGoBetweenTheStepsOfPasses) {
 }
 
 TEST(Scheduler, AShortPassGoesThroughBetweenTwoStepsOfALongOne) {
-  Run run(3, 1);
+  Steps run(3, 1);
   run.add({.filter_steps = 8, .filter_step_cost = 100});
   EXPECT_EQ(run.begun(true), "F0.0 F0.1");
   run.add({.filter_steps = 8, .filter_step_cost = 10});  // 80 of the 600 that the long one still has
@@ -178,7 +178,7 @@ TEST(Scheduler, AShortPassGoesThroughBetweenTwoStepsOfALongOne) {
 }
 
 TEST(Scheduler, APassThatIsNotMuchShorterWaits) {
-  Run run(3, 1);
+  Steps run(3, 1);
   run.add({.filter_steps = 8, .filter_step_cost = 100});
   run.begun();
   run.add({.filter_steps = 8, .filter_step_cost = 40});  // 320 of 600: more than half
@@ -187,7 +187,7 @@ TEST(Scheduler, APassThatIsNotMuchShorterWaits) {
 }
 
 TEST(Scheduler, APassIsHeldUpByNoMoreWorkThanItsOwn) {
-  Run run(100, 1);
+  Steps run(100, 1);
   run.add({.filter_steps = 100, .filter_step_cost = 10});
   EXPECT_EQ(run.begun(true), "F0.0 F0.1");
   int overtaken = 0;  // by passes of 100 each, of which there is always another one
@@ -206,7 +206,7 @@ TEST(Scheduler, APassIsHeldUpByNoMoreWorkThanItsOwn) {
 }
 
 TEST(Scheduler, OnlyTwoFilterPassesAreAlive) {
-  Run run(9, 1);
+  Steps run(9, 1);
   run.add({.filter_steps = 100, .filter_step_cost = 100});
   run.begun();
   run.add({.filter_steps = 100, .filter_step_cost = 10});
@@ -218,7 +218,7 @@ TEST(Scheduler, OnlyTwoFilterPassesAreAlive) {
 }
 
 TEST(Scheduler, ARequestWithoutAFilterPassDoesNotWaitForOne) {
-  Run run(2, 1);
+  Steps run(2, 1);
   run.add({.filter_steps = 9, .filter_step_cost = 1});
   EXPECT_EQ(run.begun(), "F0 F0");
   run.add(false);
@@ -226,8 +226,8 @@ TEST(Scheduler, ARequestWithoutAFilterPassDoesNotWaitForOne) {
 }
 
 /// With so many sequences past their prefill, of which none has begun a step. Requires: at most one more than stages.
-Run prefilled(std::int32_t sequences, std::int32_t stages) {
-  Run run(sequences, stages);
+Steps prefilled(std::int32_t sequences, std::int32_t stages) {
+  Steps run(sequences, stages);
   for (std::int32_t request = 0; request < sequences; ++request) {
     run.add(false);
     run.begun();
@@ -237,7 +237,7 @@ Run prefilled(std::int32_t sequences, std::int32_t stages) {
 }
 
 TEST(Scheduler, SequencesSpreadOverAsManyStepsAsThereAreStages) {
-  Run run = prefilled(3, 2);
+  Steps run = prefilled(3, 2);
   EXPECT_EQ(run.begun(), "D01 D2");
   run.end_step({0, 1}, {1});
   EXPECT_EQ(run.begun(), "D0");
@@ -248,7 +248,7 @@ TEST(Scheduler, SequencesSpreadOverAsManyStepsAsThereAreStages) {
 }
 
 TEST(Scheduler, BesideAFilterPassUpToFourSequencesAreOneStep) {
-  Run run = prefilled(4, 3);
+  Steps run = prefilled(4, 3);
   run.add(true);
   EXPECT_EQ(run.begun(), "D01 D23 F4");
   run.end_step({0, 1});
@@ -261,7 +261,7 @@ TEST(Scheduler, BesideAFilterPassUpToFourSequencesAreOneStep) {
 }
 
 TEST(Scheduler, WhatIsReadyToDecodeGoesBeforeAPrefill) {
-  Run run(2, 1);
+  Steps run(2, 1);
   run.add(true);
   EXPECT_EQ(run.begun(), "F0");
   run.end_step({0});
@@ -273,7 +273,7 @@ TEST(Scheduler, WhatIsReadyToDecodeGoesBeforeAPrefill) {
 }
 
 TEST(Scheduler, ARequestWhoseFirstTokenIsItsLastGivesItsPlaceAway) {
-  Run run(1, 3);
+  Steps run(1, 3);
   run.add(false);
   EXPECT_EQ(run.begun(), "P0");
   run.add(false);
@@ -284,7 +284,7 @@ TEST(Scheduler, ARequestWhoseFirstTokenIsItsLastGivesItsPlaceAway) {
 TEST(Scheduler, AStoppedRequestBeginsNothingAndItsPlaceIsFreeOnceItsStepsAreOver) {
   enum class In { waiting, filter, selected, prefill, decode };
   for (const In place : {In::waiting, In::filter, In::selected, In::prefill, In::decode}) {
-    Run run(1, 2);
+    Steps run(1, 2);
     std::int32_t request = 0;
     if (place == In::selected) {  // behind one that has the only place in the stages
       run.add(false);
@@ -318,7 +318,7 @@ TEST(Scheduler, AStoppedRequestBeginsNothingAndItsPlaceIsFreeOnceItsStepsAreOver
 }
 
 TEST(Scheduler, NoRequestIsNoWork) {
-  Run run(3, 2);
+  Steps run(3, 2);
   EXPECT_EQ(run.begun(), "");
   EXPECT_TRUE((*run).all_over());
 }
