@@ -7,6 +7,7 @@
 #include <numeric>
 #include <thread>
 
+#include "distributed/plan/cluster_plan.h"
 #include "tests/support/mpi_world.h"
 
 namespace gemring {

@@ -125,8 +125,12 @@ class Cancel : public testing::Test {
           }
           EXPECT_EQ(got[i].stop_reason, StopReason::cancelled) << what;
           EXPECT_LT(got[i].generated_ids.size(), static_cast<std::size_t>(kFarTooMany)) << what;
-          if (place == Place::queued) EXPECT_TRUE(got[i].generated_ids.empty()) << what;
-          if (place >= Place::decode) EXPECT_FALSE(got[i].generated_ids.empty()) << what;
+          if (place == Place::queued) {
+            EXPECT_TRUE(got[i].generated_ids.empty()) << what;
+          }
+          if (place >= Place::decode) {
+            EXPECT_FALSE(got[i].generated_ids.empty()) << what;
+          }
           const auto same = std::min(got[i].generated_ids.size(), expected[i].generated_ids.size());
           EXPECT_TRUE(std::equal(got[i].generated_ids.begin(),
                                  got[i].generated_ids.begin() + static_cast<std::ptrdiff_t>(same),
@@ -157,7 +161,9 @@ TEST_F(Cancel, BehindTheEndChangesNothing) {
   request.cancel = std::make_shared<CancelHandle>();
   const GenerationResult result = session.generate(request);
   request.cancel->cancel();
-  if (first_rank()) EXPECT_EQ(result.stop_reason, StopReason::length);
+  if (first_rank()) {
+    EXPECT_EQ(result.stop_reason, StopReason::length);
+  }
 }
 
 }  // namespace
