@@ -187,7 +187,7 @@ TEST(Cost, EveryChunkIsCountedByItsVariant) {
   EXPECT_EQ(keys.stage.message_buffer_bytes, 64u + 128u);
   const RankCost queries = cost_by(RingVariant::pass_q);
   EXPECT_EQ(queries.bytes_sent_prefill, 2 * 2 * (64 + 96) + 2 * 32);  // q, and the other's o, m, l
-  EXPECT_EQ(queries.stage.message_buffer_bytes, 64u + 64u + 96u);
+  EXPECT_EQ(queries.stage.message_buffer_bytes, 64u + 64u + 2 * 96u);
 }
 
 TEST(Cost, NoFilterPassRunsWhereEverythingIsKept) {
