@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "distributed/comm/broadcast_tree.h"
 #include "distributed/plan/limits.h"
 #include "distributed/plan/memory_terms.h"
 #include "distributed/plan/message_types.h"
@@ -85,9 +86,9 @@ class Coster {
     for (const ReadTensor& tensor : cost_.tensors) cost_.weights_bytes += tensor.bytes;
     if (runs_filter() && plan_.filters(cost_.rank)) filter();
     if (stage_) stage();
-    if (cost_.rank == RankId(0)) {
-      cost_.bytes_sent_prefill += 8.0 * pass_tokens() * (plan_.ranks - 1);  // kept indices and token ids to everyone
-    }
+    // Kept indices and token ids to everyone, along the tree.
+    const BroadcastTree tree(cost_.rank.value(), plan_.ranks);
+    cost_.bytes_sent_prefill += 8.0 * pass_tokens() * static_cast<double>(tree.children().size());
     if (cost_.rank == RankId(0)) cost_.stage.activation_bytes += terms_.sampling();
     cost_.fixed_bytes = kFixedBytes;
     if (inputs_.parallel > 0) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "distributed/comm/broadcast_tree.h"
 #include "distributed/plan/ring_choice.h"
 #include "distributed/plan/work_terms.h"
 #include "engine/base/check.h"
@@ -188,7 +189,7 @@ void Predictor::filter() {
   add(made_.filter, {messages, messages});
 }
 
-/// Rank 0's kept indices and ids to everyone, along a tree.
+/// Rank 0's kept indices and ids to everyone, along the tree in which a rank passes on what it has in whole.
 void Predictor::select() {
   if (plan_.ranks == 1) return;
   LinkSpeed slowest;
@@ -196,7 +197,7 @@ void Predictor::select() {
     const LinkSpeed to_rank = link(RankId(0), RankId(rank));
     if (transfer(8.0 * tokens(), to_rank) > transfer(8.0 * tokens(), slowest)) slowest = to_rank;
   }
-  const double seconds = std::ceil(std::log2(plan_.ranks)) * transfer(8.0 * tokens(), slowest);
+  const double seconds = broadcast_rounds(plan_.ranks) * transfer(8.0 * tokens(), slowest);
   made_.select = {seconds, seconds};
 }
 

@@ -164,9 +164,9 @@ double bytes_sent(RingVariant variant, const Blocks& blocks, int member) {
     case RingVariant::token_ring:
       return passed_on(blocks.queries) + blocks.states.sum - blocks.state(member);
     case RingVariant::all_gather:
-      return others * blocks.key(member);
+      break;
   }
-  GEMRING_CHECK(false, "variant {}", static_cast<int>(variant));
+  return others * blocks.key(member);
 }
 
 bool on_one_host(const GroupLinks& links) {
@@ -215,9 +215,9 @@ double bytes_sent(RingVariant variant, const RingWork& work, int member, int ste
     case RingVariant::token_ring:
       return (step + 1 < members ? blocks.query(held) : 0) + (step > 0 ? blocks.state(held) : 0);
     case RingVariant::all_gather:
-      return (members - 1) * blocks.key(member);
+      break;
   }
-  GEMRING_CHECK(false, "variant {}", static_cast<int>(variant));
+  return (members - 1) * blocks.key(member);
 }
 
 RingCost ring_cost(RingVariant variant, const RingWork& work, const GroupLinks& links) {

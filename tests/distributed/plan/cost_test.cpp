@@ -171,6 +171,16 @@ TEST(Cost, ASharedStageSharesPrefillAndDecode) {
   EXPECT_EQ(costs[1].bytes_sent_decode_per_token, 3 * 96);       // o, m, l
 }
 
+TEST(Cost, KeptTokensAreSentAlongTheTree) {
+  const auto costs = costs_of_default(11, small_inputs());  // filter, three stages, seven idle ranks
+  const auto sent = [&](std::size_t rank) { return costs.at(rank).bytes_sent_prefill; };
+  EXPECT_EQ(sent(0), 4 * 32);  // 4 kept indices and ids to 1, 4, 7 and 9
+  EXPECT_EQ(sent(4), 2 * 32);  // to 5 and 6
+  EXPECT_EQ(sent(7), 32);      // to 8
+  EXPECT_EQ(sent(9), 32);      // to 10
+  for (const std::size_t leaf : {5, 6, 8, 10}) EXPECT_EQ(sent(leaf), 0) << leaf;
+}
+
 TEST(Cost, EveryChunkIsCountedByItsVariant) {
   const ClusterSpec spec{.name = "shards.json",
                          .filter = symbol(GroupSpec::Symbol::first),
