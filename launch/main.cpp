@@ -26,7 +26,7 @@ using namespace gemring;
 
 int run_line(const Job& job, const ParsedCommandLine& line) {
   if (line.kind == ParsedCommandLine::Kind::run) return run_command(job, line.options);
-  agreed_on_first(job, [&] { write_result(line.kind == ParsedCommandLine::Kind::help ? line.help : version_text()); });
+  agreed_on_first(job, [&] { write_result(line.kind == ParsedCommandLine::Kind::text ? line.text : version_text()); });
   return 0;
 }
 

@@ -1,42 +1,36 @@
-// The options of one command in CLI11's hands. Only options.cpp and command_line.cpp know it.
+// The options of one command in CLI11's hands, which no other file knows.
 #pragma once
 
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "launch/options/options.h"
+#include "launch/options/command_words.h"
+#include "launch/options/option.h"
 
 namespace gemring {
 
-struct CommandWords {
-  Command command;
-  std::string_view name;
-  std::string_view description;
-};
-
 class CommandLine {
  public:
-  /// With `prompt_from_environment` false, GEMRING_PROMPT and its kin are not read.
-  CommandLine(const CommandWords& words, bool prompt_from_environment);
+  /// `table` is the caller's and outlives this.
+  CommandLine(const OptionTable& table, const CommandWords& words);
   ~CommandLine();
 
-  /// The text of --help where it is asked for. Throws UsageError.
-  std::optional<std::string> parse(const std::vector<std::string>& arguments);
+  /// What is given, in the order of the table: on the command line, else by `environment` ("NAME=value"). An option
+  /// that was given more than once counts as it was last. Of options that stand in for each other those of the
+  /// environment do not count beside one of the command line. nullopt: --help is asked for. Throws UsageError.
+  std::optional<std::vector<GivenOption>> parse(const std::vector<std::string>& arguments,
+                                                const std::vector<std::string>& environment);
 
-  const Options& options() const;
-
-  /// The options that were given, on the command line or by the environment, and that `other` has too, but for
-  /// `except`: as words of its command line.
-  std::vector<std::string> words_for(const CommandLine& other, std::string_view except) const;
-
-  std::vector<std::string> variables() const;  // environment variables of the options
+  std::string help() const;
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// The heading of `group` in the help of `command`.
+std::string heading(Command command, const std::string& group);
 
 }  // namespace gemring

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <regex>
 
 #include "engine/base/error.h"
@@ -22,11 +21,6 @@ const char* name_of(JobSystem system) {
       return "apptainer";
   }
   return "";
-}
-
-void at_least_one(const char* option, std::optional<std::int32_t> value) {
-  if (value.value_or(1) >= 1) return;
-  throw UsageError({option, fmt::format("{} is too small", *value), "give 1 or more"});
 }
 
 /// Job systems read directives with rules of their own, and none of them lets everything be quoted: only what needs no
@@ -101,14 +95,6 @@ std::int64_t job_seconds(const std::string& time) {
 }
 
 void check_job_options(const JobOptions& options) {
-  at_least_one("--nodes", options.nodes);
-  at_least_one("--cores-per-node", options.cores_per_node);
-  at_least_one("--numa-per-node", options.numa_per_node);
-  at_least_one("--ranks-per-node", options.ranks_per_node);
-  if (!(options.memory_per_node_gib.value_or(1) > 0)) {
-    throw UsageError(
-        {"--memory-per-node", fmt::format("{} GiB is no memory", *options.memory_per_node_gib), "give more than 0"});
-  }
   check_meaning(options);
   check_names(options);
   if (options.time) job_seconds(*options.time);

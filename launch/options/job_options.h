@@ -43,7 +43,7 @@ struct JobOptions {
   std::optional<std::string> output_file;  // the job file; unset: standard output
 };
 
-/// Throws UsageError: a number, time or name that is none, an option that means nothing to this system, an image that
+/// Throws UsageError: a time or name that is none, an option that means nothing to this system, an image that
 /// is missing.
 void check_job_options(const JobOptions& options);
 

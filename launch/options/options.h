@@ -1,5 +1,5 @@
-// What a user can ask for: one struct per group of options, each field with default, unit and advice. The words of
-// `--help` are in options.cpp.
+// What a user can ask for: one struct per group of options, each field with default and unit. What an option is called,
+// takes and means is described in table/.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +58,7 @@ struct GenerateOptions {
   bool ignore_eos = false;
   std::vector<std::string> stop;  // texts that end the answer, and are no part of it
   SamplingOptions sampling;
+  bool draw_seed = false;  // sampling.seed is still to be drawn; see draw_seeds()
 };
 
 /// Several requests in one run.
@@ -137,6 +138,7 @@ struct BenchOptions {
   std::int32_t linear_tokens = 512;           // the same: rows of the activations of linear layers
   std::int32_t decode_tokens = 32;            // measured steps of `bench decode`
   std::uint64_t seed = 1;                     // of the prompt's pseudo-random ids
+  bool draw_seed = false;                     // it is still to be drawn
 };
 
 struct TokenizeOptions {
@@ -160,12 +162,14 @@ struct Options {
   JobOptions job;
 };
 
-/// What the command line asks for: a command to run, or a text to print (--help, --version asked apart).
+/// What the command line asks for: a command to run, or a text to print.
 struct ParsedCommandLine {
-  enum class Kind : int { run, help, version };
+  enum class Kind : int { run, text, version };
   Kind kind = Kind::run;
-  std::string help;  // Kind::help
-  Options options;   // Kind::run
+  std::string text;                   // Kind::text: --help, --reference
+  Options options;                    // Kind::run
+  std::vector<std::string> warnings;  // for the log: options that mean nothing here
+  std::vector<std::string> notes;     // for the log: seeds that were drawn
 };
 
 /// `arguments` without the program's name. Options that are not given come from the environment (GEMRING_<OPTION>),
@@ -174,5 +178,9 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments);
 
 /// GEMRING_<OPTION> of every option of every command.
 std::vector<std::string> option_variables();
+
+/// Draws the seeds that are to be drawn: of less than 2^32, which any reader of JSON takes. What was drawn, as a
+/// sentence for the log; empty: nothing.
+std::string draw_seeds(Options& options);
 
 }  // namespace gemring

@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "engine/base/error.h"
+#include "launch/options/suggestion.h"
 #include "launch/prompts/prompt.h"
 
 namespace gemring {
@@ -18,104 +17,89 @@ using nlohmann::json;
 
 constexpr int kDeepest = 8;  // a request is an object of values and one array
 
-[[noreturn]] void refuse_type(const char* field, const json& value, const char* wanted) {
+[[noreturn]] void refuse_type(const std::string& field, const json& value, const std::string& wanted) {
   constexpr std::size_t kShown = 60;
   std::string shown = value.dump(-1, ' ', false, json::error_handler_t::replace);
   if (shown.size() > kShown) shown = fmt::format("{} of {} bytes", value.type_name(), shown.size());
   throw UsageError({field, fmt::format("is {}", shown), fmt::format("give {}", wanted)});
 }
 
-std::string text(const json& value, const char* field) {
+std::string text(const json& value, const std::string& field) {
   if (!value.is_string()) refuse_type(field, value, "a text in double quotes");
   return value.get<std::string>();
 }
 
-bool truth(const json& value, const char* field) {
-  if (!value.is_boolean()) refuse_type(field, value, "true or false");
-  return value.get<bool>();
+/// The texts of a value of JSON, as they would stand on a command line.
+std::vector<std::string> texts_of(const json& value, const OptionDescription& option) {
+  const std::string& field = option.request_field;
+  switch (option.value.kind) {
+    case ValueKind::flag:
+      if (!value.is_boolean()) refuse_type(field, value, "true or false");
+      return {value.dump()};
+    case ValueKind::whole:
+      if (!value.is_number_integer()) refuse_type(field, value, "a whole number");
+      return {value.dump()};
+    case ValueKind::real:
+      if (!value.is_number()) refuse_type(field, value, "a number");
+      return {value.dump()};
+    case ValueKind::choice: {
+      const auto& words = option.value.choices;
+      const bool known =
+          value.is_string() && std::find(words.begin(), words.end(), value.get<std::string>()) != words.end();
+      if (!known) refuse_type(field, value, fmt::format("\"{}\"", fmt::join(words, "\" or \"")));
+      return {value.get<std::string>()};
+    }
+    case ValueKind::text:
+      return {text(value, field)};
+    case ValueKind::list: {
+      if (value.is_string()) return {value.get<std::string>()};
+      const bool texts = value.is_array() &&
+                         std::all_of(value.begin(), value.end(), [](const json& entry) { return entry.is_string(); });
+      if (!texts) refuse_type(field, value, "a text in double quotes, or an array of such texts");
+      return value.get<std::vector<std::string>>();
+    }
+  }
+  return {};
 }
 
-float number(const json& value, const char* field) {
-  if (!value.is_number()) refuse_type(field, value, "a number");
-  return value.get<float>();
-}
+/// Named as the command line's options, for which they stand.
+class Fields {
+ public:
+  explicit Fields(const OptionTable& table) {
+    for (const OptionDescription& option : table) {
+      if (!option.request_field.empty() && option.belongs_to(Command::generate)) options_.push_back(&option);
+    }
+  }
 
-std::int32_t count(const json& value, const char* field) {
-  constexpr auto kMost = std::numeric_limits<std::int32_t>::max();
-  const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= kMost
-                                               : value.is_number_integer() && value.get<std::int64_t>() >= -kMost;
-  if (!fits) refuse_type(field, value, "a whole number below 2^31");
-  return value.get<std::int32_t>();
-}
+  const std::vector<const OptionDescription*>& options() const { return options_; }
 
-std::uint64_t seed(const json& value, const char* field) {
-  if (!value.is_number_unsigned()) refuse_type(field, value, "a whole number from 0 on");
-  return value.get<std::uint64_t>();
-}
+  const OptionDescription* option(std::string_view name) const {
+    const auto found = std::find_if(options_.begin(), options_.end(),
+                                    [&](const OptionDescription* option) { return option->request_field == name; });
+    return found == options_.end() ? nullptr : *found;
+  }
 
-SelectionPolicy policy(const json& value, const char* field) {
-  if (value == "forced") return SelectionPolicy::forced;
-  if (value == "paper") return SelectionPolicy::paper;
-  refuse_type(field, value, R"("forced" or "paper")");
-}
+  /// Fields that no option stands for: `prompt_ids` has the ids themselves, not their file.
+  static bool is_own(std::string_view name) { return name == "id" || name == "prompt_ids"; }
 
-enum class Use { any, prompt, chat, selection };  // what a field belongs to
+  /// Every field; those that give a prompt alone.
+  std::vector<std::string> names() const {
+    std::vector<std::string> names = {"id", "prompt_ids"};
+    for (const OptionDescription* option : options_) names.push_back(option->request_field);
+    return names;
+  }
+  std::vector<std::string> prompt_names() const {
+    std::vector<std::string> names;
+    for (const OptionDescription* option : options_) {
+      if (option->one_of == kOneOfPrompts) names.push_back(option->request_field);
+    }
+    names.emplace_back("prompt_ids");
+    return names;
+  }
 
-struct Field {
-  const char* name;
-  Use use;
-  void (*read)(const json& value, const char* name, RequestLine& line);
+ private:
+  std::vector<const OptionDescription*> options_;
 };
-
-// Named as the command line's options, for which they stand.
-const Field kFields[] = {
-    {"id", Use::any, [](const json& v, const char* name, RequestLine& line) { line.id = text(v, name); }},
-    {"prompt", Use::prompt,
-     [](const json& v, const char* name, RequestLine& line) { line.prompt.text = text(v, name); }},
-    {"prompt_file", Use::prompt,
-     [](const json& v, const char* name, RequestLine& line) { line.prompt.file = text(v, name); }},
-    {"prompt_ids", Use::prompt, [](const json&, const char*, RequestLine&) {}},  // read with the vocabulary
-    {"question", Use::any,
-     [](const json& v, const char* name, RequestLine& line) { line.prompt.question = text(v, name); }},
-    {"system", Use::chat,
-     [](const json& v, const char* name, RequestLine& line) { line.prompt.chat.system = text(v, name); }},
-    {"answer_prefix", Use::chat,
-     [](const json& v, const char* name, RequestLine& line) { line.prompt.chat.answer_prefix = text(v, name); }},
-    {"keep", Use::selection,
-     [](const json& v, const char* name, RequestLine& line) { line.filter.selection.keep = count(v, name); }},
-    {"pool", Use::selection,
-     [](const json& v, const char* name, RequestLine& line) { line.filter.selection.pool_width = count(v, name); }},
-    {"keep_first", Use::selection,
-     [](const json& v, const char* name, RequestLine& line) { line.filter.selection.keep_first = count(v, name); }},
-    {"keep_last", Use::selection,
-     [](const json& v, const char* name, RequestLine& line) { line.filter.selection.keep_last = count(v, name); }},
-    {"selection", Use::selection,
-     [](const json& v, const char* name, RequestLine& line) { line.filter.selection.policy = policy(v, name); }},
-    {"max_new_tokens", Use::any,
-     [](const json& v, const char* name, RequestLine& line) { line.generate.max_new_tokens = count(v, name); }},
-    {"ignore_eos", Use::any,
-     [](const json& v, const char* name, RequestLine& line) { line.generate.ignore_eos = truth(v, name); }},
-    {"temperature", Use::any,
-     [](const json& v, const char* name, RequestLine& line) { line.generate.sampling.temperature = number(v, name); }},
-    {"top_k", Use::any,
-     [](const json& v, const char* name, RequestLine& line) { line.generate.sampling.top_k = count(v, name); }},
-    {"top_p", Use::any,
-     [](const json& v, const char* name, RequestLine& line) { line.generate.sampling.top_p = number(v, name); }},
-    {"seed", Use::any,
-     [](const json& v, const char* name, RequestLine& line) { line.generate.sampling.seed = seed(v, name); }},
-};
-
-const Field* field_named(const std::string& name) {
-  const auto* const found =
-      std::find_if(std::begin(kFields), std::end(kFields), [&](const Field& field) { return name == field.name; });
-  return found == std::end(kFields) ? nullptr : found;
-}
-
-std::string field_names() {
-  std::string names;
-  for (const Field& field : kFields) names += (names.empty() ? "" : ", ") + std::string(field.name);
-  return names;
-}
 
 constexpr const char* kExample = R"(write {"id": "a", "prompt": "..."})";
 
@@ -146,38 +130,52 @@ json parse(std::string_view line) {
   throw UsageError({"request", "is no JSON object", kExample});
 }
 
-/// The line's own prompt stands in for the command line's.
-void choose_prompt(const json& object, RequestLine& line) {
-  const auto given = std::count_if(std::begin(kFields), std::end(kFields), [&](const Field& field) {
-    return field.use == Use::prompt && object.contains(field.name);
-  });
-  if (given > 1) {
-    throw UsageError({"prompt", "is given more than once", "give one of prompt, prompt_file and prompt_ids"});
-  }
-  PromptOptions& prompt = line.prompt;
-  const bool has_default = prompt.text || prompt.file || prompt.ids_file || prompt.chat.user_file;
-  if (given == 0 && has_default) return;
-  if (given == 0 && !(prompt.chat.on && object.contains("question"))) {
-    throw UsageError({"prompt", "is not there", "give one of prompt, prompt_file and prompt_ids"});
-  }
-  prompt.text.reset();
-  prompt.file.reset();
-  prompt.ids_file.reset();
-  prompt.chat.user_file.reset();
-  if (given == 0) prompt.text = "";  // a question alone is a message
+/// "prompt, prompt_file and prompt_ids".
+std::string one_of(const std::vector<std::string>& names) {
+  std::string text = names.at(0);
+  for (std::size_t i = 1; i < names.size(); ++i) text += (i + 1 < names.size() ? ", " : " and ") + names[i];
+  return text;
 }
 
-void check(const json& object, const RequestLine& line) {
-  const PromptOptions& prompt = line.prompt;
-  for (const Field& field : kFields) {
-    if (!object.contains(field.name)) continue;
-    if (field.use == Use::chat && !prompt.chat.on) {
-      throw UsageError({field.name, "means nothing without --chat", "start gemring with --chat, or leave it out"});
-    }
-    if (field.use == Use::selection && line.filter.method == Method::full) {
-      throw UsageError({field.name, "means nothing with --method full", "leave it out"});
+/// The line's own prompt stands in for the command line's.
+void choose_prompt(const json& object, const Fields& fields, const OptionTable& table, Options& options) {
+  const std::vector<std::string> names = fields.prompt_names();
+  const auto given =
+      std::count_if(names.begin(), names.end(), [&](const std::string& name) { return object.contains(name); });
+  if (given > 1) {
+    throw UsageError({"prompt", "is given more than once", fmt::format("give one of {}", one_of(names))});
+  }
+  const bool has_default = std::any_of(table.begin(), table.end(), [&](const OptionDescription& option) {
+    return option.one_of == kOneOfPrompts && !option.value.texts(options).empty();
+  });
+  if (given == 0 && has_default) return;
+  if (given == 0 && !(options.prompt.chat.on && object.contains("question"))) {
+    throw UsageError({"prompt", "is not there", fmt::format("give one of {}", one_of(names))});
+  }
+  for (const OptionDescription& option : table) {
+    if (option.one_of == kOneOfPrompts) option.value.reset(options);
+  }
+  if (given == 0) options.prompt.text = "";  // a question alone is a message
+}
+
+/// Fields that mean nothing where the others are as they are.
+std::vector<std::string> check_needs(const json& object, const Fields& fields, const Options& options) {
+  std::vector<std::string> warnings;
+  for (const OptionDescription* option : fields.options()) {
+    if (!object.contains(option->request_field)) continue;
+    for (const Need& need : option->needs) {
+      if (need.holds(options)) continue;
+      if (need.in_request == Need::Otherwise::error) {
+        throw UsageError({option->request_field, need.problem, need.request_advice});
+      }
+      warnings.push_back(fmt::format("{}: {}", option->request_field, need.problem));
     }
   }
+  return warnings;
+}
+
+void check(const RequestLine& line) {
+  const PromptOptions& prompt = line.prompt;
   if ((line.prompt_ids || prompt.ids_file) && (prompt.question || prompt.chat.on)) {
     throw UsageError({"prompt_ids", fmt::format("go with no {}", prompt.chat.on ? "--chat" : "question"),
                       "give the prompt as text, or all of it as ids"});
@@ -185,31 +183,39 @@ void check(const json& object, const RequestLine& line) {
   if (prompt.text && prompt.text->empty() && !(prompt.chat.on && !prompt.question.value_or("").empty())) {
     throw UsageError({"prompt", "is empty", "give it some text"});
   }
-  if (line.generate.max_new_tokens < 1) {
-    throw UsageError(
-        {"max_new_tokens", fmt::format("{} is too small", line.generate.max_new_tokens), "give 1 or more"});
-  }
-  validate(line.generate.sampling);
 }
 
 }  // namespace
 
-void read_request_line(std::string_view text_of_line, std::int32_t vocab, RequestLine& line) {
+void read_request_line(std::string_view text_of_line, std::int32_t vocab, RequestLine& line, const OptionTable& table) {
   const json object = parse(text_of_line);
   if (const auto id = object.find("id"); id != object.end()) line.id = text(*id, "id");
+  const Fields fields(table);
   for (const auto& [name, value] : object.items()) {
-    if (field_named(name) != nullptr) continue;
-    throw UsageError({name, "is no field of a request", fmt::format("fields are {}", field_names())});
+    if (Fields::is_own(name) || fields.option(name) != nullptr) continue;
+    const std::vector<std::string> names = fields.names();
+    throw UsageError({name, "is no field of a request",
+                      fmt::format("{}fields are {}", did_you_mean(name, names), fmt::join(names, ", "))});
   }
-  choose_prompt(object, line);
-  for (const auto& [name, value] : object.items()) {
-    const Field& field = *field_named(name);
-    field.read(value, field.name, line);
+  Options options;
+  options.prompt = line.prompt;
+  options.filter = line.filter;
+  options.generate = line.generate;
+  choose_prompt(object, fields, table, options);
+  for (const OptionDescription* option : fields.options()) {
+    const auto value = object.find(option->request_field);
+    if (value == object.end()) continue;
+    option->value.read(options, texts_of(*value, *option), option->request_field);
   }
   if (const auto ids = object.find("prompt_ids"); ids != object.end()) {
     line.prompt_ids = parse_ids(ids->dump(), "prompt_ids", vocab);
   }
-  check(object, line);
+  draw_seeds(options);
+  line.warnings = check_needs(object, fields, options);
+  line.prompt = options.prompt;
+  line.filter = options.filter;
+  line.generate = options.generate;
+  check(line);
 }
 
 }  // namespace gemring

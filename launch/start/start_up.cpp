@@ -12,7 +12,8 @@
 #include "engine/kernels/blas_info.h"
 #include "engine/kernels/probe.h"
 #include "launch/options/environment.h"
-#include "launch/options/options_archive.h"
+#include "launch/options/option_words.h"
+#include "launch/options/options_message.h"
 #include "launch/start/pinning.h"
 #include "launch/start/version.h"
 
@@ -36,11 +37,13 @@ struct ComputeFacts {  // of one rank
 };
 
 struct CommandLineMessage {
-  ParsedCommandLine line;
+  int kind = 0;
+  std::string text;
+  OptionsMessage options;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& line.kind& line.help& line.options;
+    archive& kind& text& options;
   }
 };
 
@@ -101,7 +104,8 @@ void require_equal(const std::vector<std::string>& values, const std::vector<std
 }
 
 Job join_job(Communicator& world, const std::vector<std::string>& arguments, std::vector<std::string> environment) {
-  const std::vector<std::string> mine = {host_name(), program_version(), joined(arguments)};
+  const std::vector<std::string> mine = {host_name(), program_version(),
+                                         joined(without_secrets(option_table(), arguments))};
   std::vector<std::string> hosts, versions, command_lines;
   for (std::vector<std::string>& rank : all_gather_control(world, mine)) {
     hosts.push_back(std::move(rank.at(0)));
@@ -114,18 +118,27 @@ Job join_job(Communicator& world, const std::vector<std::string>& arguments, std
 }
 
 ParsedCommandLine agree_on_options(const Job& job, const std::vector<std::string>& arguments) {
+  ParsedCommandLine line;
   CommandLineMessage message;
-  agreed_on_first(job, [&] { message.line = parse_command_line(arguments); });
+  agreed_on_first(job, [&] {
+    line = parse_command_line(arguments);
+    message = {static_cast<int>(line.kind), line.text, to_message(option_table(), line.options)};
+  });
   broadcast_control(job.world, message, 0);
-  if (message.line.kind == ParsedCommandLine::Kind::run) {
-    configure_log(message.line.options.output.log, job.rank(), job.host());
-    if (job.first()) {
-      for (const std::string& name : unknown_variables(job.environment, option_variables())) {
-        log_warn("{} is set and is no option of gemring: it changes nothing", name);
-      }
-    }
+  if (!job.first()) {
+    line.kind = static_cast<ParsedCommandLine::Kind>(message.kind);
+    line.text = message.text;
+    line.options = from_message(option_table(), message.options);
   }
-  return std::move(message.line);
+  if (line.kind != ParsedCommandLine::Kind::run) return line;
+  configure_log(line.options.output.log, job.rank(), job.host());
+  if (!job.first()) return line;
+  for (const std::string& name : unknown_variables(job.environment, option_variables())) {
+    log_warn("{} is set and is no option of gemring: it changes nothing", name);
+  }
+  for (const std::string& warning : line.warnings) log_warn("{}", warning);
+  for (const std::string& note : line.notes) log_info("{}", note);
+  return line;
 }
 
 Isa choose_isa(const std::vector<Isa>& detected, const std::vector<std::string>& hosts, const std::string& wanted) {

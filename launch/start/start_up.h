@@ -19,8 +19,8 @@ Job join_job(Communicator& world, const std::vector<std::string>& arguments, std
 void require_equal(const std::vector<std::string>& values, const std::vector<std::string>& hosts,
                    const std::string& what, const std::string& advice);
 
-/// Rank 0 parses, every rank receives; then the log is configured. Variables that look like options and are none get a
-/// warning.
+/// Rank 0 parses, every rank receives; then the log is configured. It warns of variables that look like options and are
+/// none, and of options that mean nothing.
 ParsedCommandLine agree_on_options(const Job& job, const std::vector<std::string>& arguments);
 
 /// The best instruction set that all ranks have, or the one that `wanted` (GEMRING_ISA; may be empty) names.

@@ -1,10 +1,6 @@
 #include <gtest/gtest.h>
 
-#include <boost/archive/binary_iarchive.hpp>
-#include <boost/archive/binary_oarchive.hpp>
-#include <sstream>
-
-#include "launch/options/options_archive.h"
+#include "launch/options/options_message.h"
 #include "tests/launch/options/parsing.h"
 
 namespace gemring {
@@ -16,11 +12,7 @@ using test::usage_problem;
 TEST(ChatOptions, TheyAreReadAndArriveAsTheyLeft) {
   const Options sent = parse({"generate", "--model", "m", "--chat", "--system", "s", "--user-file", "u", "--question",
                               "q", "--answer-prefix", "a", "--chat-template", "t", "--date", "2024-07-26"});
-  std::ostringstream out(std::ios::binary);
-  boost::archive::binary_oarchive(out) << sent;
-  std::istringstream in(out.str(), std::ios::binary);
-  Options received;
-  boost::archive::binary_iarchive(in) >> received;
+  const Options received = from_message(option_table(), to_message(option_table(), sent));
   const ChatOptions& chat = received.prompt.chat;
   EXPECT_TRUE(chat.on);
   EXPECT_EQ(chat.system, "s");

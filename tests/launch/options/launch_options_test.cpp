@@ -1,13 +1,10 @@
 #include <gtest/gtest.h>
 
-#include <boost/archive/binary_iarchive.hpp>
-#include <boost/archive/binary_oarchive.hpp>
 #include <cstdlib>
-#include <sstream>
 
 #include "engine/base/error.h"
 #include "launch/options/options.h"
-#include "launch/options/options_archive.h"
+#include "launch/options/options_message.h"
 
 namespace gemring {
 namespace {
@@ -87,13 +84,10 @@ TEST(LaunchOptions, MistakesAreNamed) {
 }
 
 TEST(LaunchOptions, TravelToTheOtherRanks) {
-  Options options = parse_command_line(launch({"--nodes", "7", "--time", "1:00:00", "--before", "x", "--launcher",
-                                               "mpirun", "--memory-per-node", "1.5"}))
-                        .options;
-  std::stringstream stream;
-  boost::archive::binary_oarchive(stream) << std::as_const(options);
-  Options received;
-  boost::archive::binary_iarchive(stream) >> received;
+  const Options options = parse_command_line(launch({"--nodes", "7", "--time", "1:00:00", "--before", "x", "--launcher",
+                                                     "mpirun", "--memory-per-node", "1.5"}))
+                              .options;
+  const Options received = from_message(option_table(), to_message(option_table(), options));
   EXPECT_EQ(received.job.nodes, 7);
   EXPECT_EQ(received.job.time, "1:00:00");
   EXPECT_EQ(received.job.before, Words{"x"});

@@ -2,13 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <boost/archive/binary_iarchive.hpp>
-#include <boost/archive/binary_oarchive.hpp>
 #include <cstdlib>
-#include <sstream>
 #include <string>
 
-#include "launch/options/options_archive.h"
+#include "launch/options/options_message.h"
 #include "tests/launch/options/parsing.h"
 
 namespace gemring {
@@ -252,11 +249,11 @@ TEST(Options, HelpOfEveryCommandNamesItsOptions) {
   for (const char* command :
        {"generate", "logits", "plan", "simulate", "inspect", "bench", "render", "tokenize", "detokenize"}) {
     const ParsedCommandLine line = parse_command_line({command, "--help"});
-    EXPECT_EQ(line.kind, ParsedCommandLine::Kind::help) << command;
-    EXPECT_NE(line.help.find("--model PATH"), std::string::npos) << command;
+    EXPECT_EQ(line.kind, ParsedCommandLine::Kind::text) << command;
+    EXPECT_NE(line.text.find("--model PATH"), std::string::npos) << command;
   }
-  EXPECT_NE(parse_command_line({"generate", "--help"}).help.find("--max-new-tokens TOKENS (256)"), std::string::npos);
-  EXPECT_NE(parse_command_line({"--help"}).help.find("inspect"), std::string::npos);
+  EXPECT_NE(parse_command_line({"generate", "--help"}).text.find("--max-new-tokens TOKENS (256)"), std::string::npos);
+  EXPECT_NE(parse_command_line({"--help"}).text.find("inspect"), std::string::npos);
   EXPECT_EQ(parse_command_line({"--version"}).kind, ParsedCommandLine::Kind::version);
 }
 
@@ -290,7 +287,7 @@ TEST(Options, SimulateWantsAClusterFileAndARange) {
             "--ranks: 5..1 is no range of ranks");
 }
 
-TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
+TEST(OptionsMessage, OptionsArriveAsTheyLeft) {
   Options sent = parse({"bench",       "gemfilter", "--random-weights", "c.json", "--keep",    "5",
                         "--selection", "paper",     "--stall-timeout",  "7",      "--threads", "4",
                         "--weights",   "q8_0",      "--log-format",     "json",   "--seed",    "9",
@@ -299,11 +296,7 @@ TEST(OptionsArchive, OptionsArriveAsTheyLeft) {
   sent.plan.memory_gib = 1.5;
   sent.plan.output_file = "c.json";
   sent.simulate.ranks = "2..8";
-  std::ostringstream out(std::ios::binary);
-  boost::archive::binary_oarchive(out) << sent;
-  std::istringstream in(out.str(), std::ios::binary);
-  Options received;
-  boost::archive::binary_iarchive(in) >> received;
+  const Options received = from_message(option_table(), to_message(option_table(), sent));
   EXPECT_EQ(received.command, Command::bench);
   EXPECT_EQ(received.bench.benchmark, Benchmark::gemfilter);
   EXPECT_EQ(received.bench.random_weights, "c.json");

@@ -47,6 +47,16 @@ TEST(RequestLine, EveryFieldIsRead) {
   EXPECT_EQ(line.generate.sampling.top_k, 4);
   EXPECT_EQ(line.generate.sampling.top_p, 0.25f);
   EXPECT_EQ(line.generate.sampling.seed, 18446744073709551615u);
+  const RequestLine more = read(
+      R"({"prompt": "p", "temperature": 1, "min_p": 0.05, "repeat_penalty": 1.1, "presence_penalty": -0.5,
+          "frequency_penalty": 0.25, "repeat_last_n": -1, "stop": ["\n\n", "Q:"]})");
+  EXPECT_EQ(more.generate.sampling.min_p, 0.05f);
+  EXPECT_EQ(more.generate.sampling.penalties.repeat, 1.1f);
+  EXPECT_EQ(more.generate.sampling.penalties.presence, -0.5f);
+  EXPECT_EQ(more.generate.sampling.penalties.frequency, 0.25f);
+  EXPECT_EQ(more.generate.sampling.penalties.last_n, -1);
+  EXPECT_EQ(more.generate.stop, (std::vector<std::string>{"\n\n", "Q:"}));
+  EXPECT_EQ(read(R"({"prompt": "p", "stop": "END"})").generate.stop, std::vector<std::string>{"END"});
   EXPECT_EQ(read(R"({"prompt_file": "book.txt"})").prompt.file, "book.txt");
   EXPECT_EQ(read(R"({"prompt_ids": [3, 99]})").prompt_ids, (std::vector<TokenId>{TokenId(3), TokenId(99)}));
   const RequestLine message = read(R"({"prompt": "p", "system": "s", "answer_prefix": "The"})", chat());
@@ -99,10 +109,11 @@ TEST(RequestLine, AValueOfTheWrongTypeIsShown) {
   EXPECT_EQ(problem(R"({"id": 5, "prompt": "p"})"), "id: is 5");
   EXPECT_EQ(problem(R"({"prompt": null})"), "prompt: is null");
   EXPECT_EQ(problem(R"({"prompt": "p", "keep": 2.5})"), "keep: is 2.5");
-  EXPECT_EQ(problem(R"({"prompt": "p", "keep": 4294967296})"), "keep: is 4294967296");
+  EXPECT_EQ(problem(R"({"prompt": "p", "keep": 4294967296})"), "keep: 4294967296 is too large");
   EXPECT_EQ(problem(R"({"prompt": "p", "top_k": "4"})"), "top_k: is \"4\"");
   EXPECT_EQ(problem(R"({"prompt": "p", "ignore_eos": 1})"), "ignore_eos: is 1");
-  EXPECT_EQ(problem(R"({"prompt": "p", "seed": -1})"), "seed: is -1");
+  EXPECT_EQ(problem(R"({"prompt": "p", "seed": -2})"), "seed: -2 is too small");
+  EXPECT_EQ(problem(R"({"prompt": "p", "stop": ["a", 1]})"), "stop: is [\"a\",1]");
   EXPECT_EQ(problem(R"({"prompt": "p", "selection": "best"})"), "selection: is \"best\"");
   EXPECT_EQ(problem(R"({"prompt": ")" + std::string(500, 'x') + R"(", "keep": ")" + std::string(500, 'x') + "\"}"),
             "keep: is string of 502 bytes");
@@ -122,6 +133,25 @@ TEST(RequestLine, FieldsThatMeanNothingHereAreErrors) {
   RequestLine full;
   full.filter.method = Method::full;
   EXPECT_EQ(problem(R"({"prompt": "p", "keep": 5})", full), "keep: means nothing with --method full");
+}
+
+TEST(RequestLine, FieldsOfSamplingThatMeanNothingAreWarnedOf) {
+  EXPECT_EQ(read(R"({"prompt": "p", "top_k": 5, "temperature": 0.5})").warnings, std::vector<std::string>{});
+  EXPECT_EQ(
+      read(R"({"prompt": "p", "top_k": 5})").warnings,
+      std::vector<std::string>{"top_k: means nothing at temperature 0, where the likeliest token is always taken"});
+  RequestLine warm;
+  warm.generate.sampling.temperature = 1;
+  EXPECT_EQ(read(R"({"prompt": "p", "seed": 5})", warm).warnings.size(), 0u);
+  EXPECT_EQ(read(R"({"prompt": "p", "seed": 5, "temperature": 0})", warm).warnings.size(), 1u);
+}
+
+TEST(RequestLine, ASeedOfMinusOneIsDrawnForEachLine) {
+  const RequestLine a = read(R"({"prompt": "p", "temperature": 1, "seed": -1})");
+  const RequestLine b = read(R"({"prompt": "p", "temperature": 1, "seed": -1})");
+  EXPECT_FALSE(a.generate.draw_seed);
+  EXPECT_LT(a.generate.sampling.seed, std::uint64_t{1} << 32);
+  EXPECT_NE(a.generate.sampling.seed, b.generate.sampling.seed);  // by chance once in 2^32 runs
 }
 
 TEST(RequestLine, WhatIsNoJsonObjectSaysWhere) {

@@ -1,0 +1,93 @@
+// All there is to say of an option, said once. The parser, --help, the environment, request lines, the message to other
+// ranks, reports, job files and the reference page are made of these descriptions; option_table() has them all.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "launch/options/options.h"
+
+namespace gemring {
+
+enum class ValueKind : int { flag, whole, real, choice, text, list };
+
+/// Of a number, as texts that its option takes.
+struct Bounds {
+  std::string least;
+  std::string most;
+  bool above_least = false;  // `least` itself is no value
+  bool odd = false;
+};
+
+/// How an option's texts become a value of Options, and how this becomes texts again.
+struct OptionValue {
+  ValueKind kind = ValueKind::text;
+  std::vector<std::string> choices = {};  // kind choice
+  std::optional<Bounds> bounds = {};      // kinds whole and real
+  /// Writes the value; a list takes any number of texts, the others one. `where` is what an error names: an option, or
+  /// the field of a request. Throws UsageError.
+  std::function<void(Options& options, const std::vector<std::string>& texts, const std::string& where)> read = {};
+  /// Texts of which read() makes the same value, to the last bit; none: it is unset.
+  std::function<std::vector<std::string>(const Options& options)> texts = {};
+  std::function<void(Options& options)> reset = {};  // to the default
+};
+
+enum class FileUse : int { none, input, output };  // "-" is then standard input or output
+
+/// What must hold for an option to mean something.
+struct Need {
+  enum class Otherwise : int { warning, error };
+  std::function<bool(const Options& options)> holds = {};
+  std::string problem = {};         // of the option: "means nothing without --chat"
+  std::string advice = {};          // on the command line
+  std::string request_advice = {};  // in a line of --requests
+  Otherwise on_command_line = Otherwise::error;
+  Otherwise in_request = Otherwise::error;
+};
+
+inline constexpr const char* kOneOfPrompts = "prompt";  // where the prompt comes from
+
+struct OptionDescription {
+  std::string name = {};                  // "--max-new-tokens"; one without dashes stands by its place
+  std::vector<std::string> aliases = {};  // "-n", "--n-predict"
+  std::string group = {};                 // heading of its part of --help
+  std::string type = {};                  // "TOKENS"; of a choice: its words, of a flag: nothing
+  std::string help = {};
+  std::vector<Command> commands = {};  // a name may be there again for other commands, with another meaning
+  OptionValue value = {};
+  FileUse file = FileUse::none;
+  std::string request_field = {};  // of a line of --requests; empty: not per request
+  std::vector<Need> needs = {};
+  std::string one_of = {};  // options of one such word stand in for each other: kOneOfPrompts
+  bool secret = false;      // its value is in no job file, no report, no log
+  bool required = false;    // only those that stand by their place
+  bool value_may_be_left_out = false;
+  bool derived = false;  // no option: what follows from others or from the environment, and travels with them
+
+  bool is_option() const { return name.starts_with("--"); }
+  bool belongs_to(Command command) const;
+};
+
+using OptionTable = std::vector<OptionDescription>;
+
+/// Every option of every command, in the order of --help.
+const OptionTable& option_table();
+
+/// That of `command`, by its name or an alias; nullptr: there is none.
+const OptionDescription* find_option(const OptionTable& table, Command command, std::string_view name);
+
+/// An option that was given, and how.
+struct GivenOption {
+  const OptionDescription* option = nullptr;
+  std::vector<std::string> texts;
+  bool from_environment = false;
+};
+
+/// The texts of an option where nothing is given; none: unset.
+std::vector<std::string> default_texts(const OptionDescription& option);
+
+}  // namespace gemring

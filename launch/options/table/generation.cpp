@@ -1,0 +1,261 @@
+// What is kept of a prompt and how an answer is generated; several requests in one run.
+#include "engine/selection/pooling.h"
+#include "launch/options/option_value.h"
+#include "launch/options/table/table.h"
+
+namespace gemring {
+namespace {
+
+using enum Command;
+
+const std::vector<Command> kFiltering = {generate, plan, simulate, bench, launch};
+
+/// What options of the filter need.
+std::vector<Need> a_filter() {
+  const Need method = {.holds = [](const Options& options) { return options.filter.method != Method::full; },
+                       .problem = "means nothing with --method full",
+                       .advice = "leave it out",
+                       .request_advice = "leave it out",
+                       .on_command_line = Need::Otherwise::warning};
+  const Need benchmark = {.holds =
+                              [](const Options& options) {
+                                return options.command != bench || options.bench.benchmark == Benchmark::gemfilter;
+                              },
+                          .problem = "means nothing but for bench gemfilter",
+                          .advice = "leave it out",
+                          .on_command_line = Need::Otherwise::warning};
+  return {method, benchmark};
+}
+
+Need tokens_are_drawn() {
+  return {.holds = [](const Options& options) { return options.generate.sampling.temperature > 0; },
+          .problem = "means nothing at temperature 0, where the likeliest token is always taken",
+          .advice = "give --temperature 0.7, or leave it out",
+          .request_advice = "give a temperature, or leave it out",
+          .on_command_line = Need::Otherwise::warning,
+          .in_request = Need::Otherwise::warning};
+}
+
+Need something_is_penalised() {
+  return {.holds =
+              [](const Options& options) {
+                const PenaltyOptions& penalties = options.generate.sampling.penalties;
+                return penalties.repeat != 1 || penalties.presence != 0 || penalties.frequency != 0;
+              },
+          .problem = "means nothing without a penalty",
+          .advice = "give --repeat-penalty 1.1, or leave it out",
+          .request_advice = "give a repeat_penalty, or leave it out",
+          .on_command_line = Need::Otherwise::warning,
+          .in_request = Need::Otherwise::warning};
+}
+
+void add_penalties(OptionTable& table) {
+  table.push_back(
+      {.name = "--repeat-penalty",
+       .group = "Generation",
+       .type = "X",
+       .help = "logits of tokens that are there already are divided by it (multiplied where negative); 1: none",
+       .commands = {generate, launch},
+       .value = real([](auto& options) -> auto& { return options.generate.sampling.penalties.repeat; },
+                     {.least = 0.01, .most = 100}),
+       .request_field = "repeat_penalty"});
+  table.push_back({.name = "--presence-penalty",
+                   .group = "Generation",
+                   .type = "X",
+                   .help = "taken from the logits of tokens that are there already; 0: none",
+                   .commands = {generate, launch},
+                   .value = real([](auto& options) -> auto& { return options.generate.sampling.penalties.presence; },
+                                 {.least = -100, .most = 100}),
+                   .request_field = "presence_penalty"});
+  table.push_back({.name = "--frequency-penalty",
+                   .group = "Generation",
+                   .type = "X",
+                   .help = "taken from them as often as they are there; 0: none",
+                   .commands = {generate, launch},
+                   .value = real([](auto& options) -> auto& { return options.generate.sampling.penalties.frequency; },
+                                 {.least = -100, .most = 100}),
+                   .request_field = "frequency_penalty"});
+  table.push_back({.name = "--repeat-last-n",
+                   .group = "Generation",
+                   .type = "TOKENS",
+                   .help = "penalties look back over so many tokens of prompt and answer; -1: over all, 0: over none",
+                   .commands = {generate, launch},
+                   .value = whole([](auto& options) -> auto& { return options.generate.sampling.penalties.last_n; },
+                                  {.least = -1, .most = kMostTokens}),
+                   .request_field = "repeat_last_n",
+                   .needs = {something_is_penalised()}});
+}
+
+}  // namespace
+
+void add_filter_options(OptionTable& table) {
+  table.push_back({.name = "--method",
+                   .group = "Filter",
+                   .help = "full: no filter, every token goes through every layer",
+                   .commands = {generate, plan, simulate, launch},
+                   .value = choice([](auto& options) -> auto& { return options.filter.method; },
+                                   {{"gemfilter", Method::gemfilter}, {"full", Method::full}})});
+  table.push_back(
+      {.name = "--filter-layer",
+       .group = "Filter",
+       .type = "R",
+       .help = "layers below R read the whole prompt (0-based); a layer too early misses the answer.\n"
+               "Unset: the model's gemring.json, else round(0.45 x layers)",
+       .commands = kFiltering,
+       .value = whole([](auto& options) -> auto& { return options.filter.filter_layer; }, {.least = 0, .most = 65'536}),
+       .needs = a_filter()});
+  table.push_back({.name = "--keep",
+                   .group = "Filter",
+                   .type = "TOKENS",
+                   .help = "length of the compressed prompt, forced tokens included. Unset: prompt/16, at least 1024",
+                   .commands = kFiltering,
+                   .value = whole([](auto& options) -> auto& { return options.filter.selection.keep; },
+                                  {.least = 1, .most = kMostTokens}),
+                   .request_field = "keep",
+                   .needs = a_filter()});
+  table.push_back({.name = "--pool",
+                   .group = "Filter",
+                   .type = "TOKENS",
+                   .help = "odd width of the average over neighbouring scores; 1 turns it off",
+                   .commands = kFiltering,
+                   .value = whole([](auto& options) -> auto& { return options.filter.selection.pool_width; },
+                                  {.least = 1, .most = kWidestPool, .odd = true}),
+                   .request_field = "pool",
+                   .needs = a_filter()});
+  table.push_back({.name = "--keep-first",
+                   .group = "Filter",
+                   .type = "TOKENS",
+                   .help = "kept at the beginning whatever their score",
+                   .commands = kFiltering,
+                   .value = whole([](auto& options) -> auto& { return options.filter.selection.keep_first; },
+                                  {.least = 0, .most = kMostTokens}),
+                   .request_field = "keep_first",
+                   .needs = a_filter()});
+  table.push_back({.name = "--keep-last",
+                   .group = "Filter",
+                   .type = "TOKENS",
+                   .help = "kept at the end whatever their score. Unset: the tokens of --question, else 64",
+                   .commands = kFiltering,
+                   .value = whole([](auto& options) -> auto& { return options.filter.selection.keep_last; },
+                                  {.least = 0, .most = kMostTokens}),
+                   .request_field = "keep_last",
+                   .needs = a_filter()});
+  table.push_back({.name = "--selection",
+                   .group = "Filter",
+                   .help = "paper: nothing is kept but by its score (arXiv 2409.17422)",
+                   .commands = kFiltering,
+                   .value = choice([](auto& options) -> auto& { return options.filter.selection.policy; },
+                                   {{"forced", SelectionPolicy::forced}, {"paper", SelectionPolicy::paper}}),
+                   .request_field = "selection",
+                   .needs = a_filter()});
+}
+
+void add_generation_options(OptionTable& table) {
+  table.push_back({.name = "--max-new-tokens",
+                   .aliases = {"-n", "--n-predict", "--predict"},
+                   .group = "Generation",
+                   .type = "TOKENS",
+                   .help = "stop after this many",
+                   .commands = {generate, plan, simulate, launch},
+                   .value = whole([](auto& options) -> auto& { return options.generate.max_new_tokens; },
+                                  {.least = 1, .most = kMostTokens}),
+                   .request_field = "max_new_tokens"});
+  table.push_back({.name = "--ignore-eos",
+                   .group = "Generation",
+                   .help = "go on behind the model's end tokens",
+                   .commands = {generate, launch},
+                   .value = flag([](auto& options) -> auto& { return options.generate.ignore_eos; }),
+                   .request_field = "ignore_eos"});
+  table.push_back({.name = "--temperature",
+                   .aliases = {"--temp"},
+                   .group = "Generation",
+                   .type = "T",
+                   .help = "0: always the likeliest token; 0.7 to 1.0 for open text",
+                   .commands = {generate, launch},
+                   .value = real([](auto& options) -> auto& { return options.generate.sampling.temperature; },
+                                 {.least = 0, .most = 1000}),
+                   .request_field = "temperature"});
+  table.push_back({.name = "--top-k",
+                   .group = "Generation",
+                   .type = "TOKENS",
+                   .help = "sample among this many likeliest; 0: among all",
+                   .commands = {generate, launch},
+                   .value = whole([](auto& options) -> auto& { return options.generate.sampling.top_k; },
+                                  {.least = 0, .most = kMostTokens}),
+                   .request_field = "top_k",
+                   .needs = {tokens_are_drawn()}});
+  table.push_back({.name = "--top-p",
+                   .group = "Generation",
+                   .type = "P",
+                   .help = "sample among the likeliest that together have this probability",
+                   .commands = {generate, launch},
+                   .value = real([](auto& options) -> auto& { return options.generate.sampling.top_p; },
+                                 {.least = 0, .most = 1, .above_least = true}),
+                   .request_field = "top_p",
+                   .needs = {tokens_are_drawn()}});
+  table.push_back(
+      {.name = "--min-p",
+       .group = "Generation",
+       .type = "P",
+       .help = "sample among those with at least this share of the likeliest one's probability; 0: among all",
+       .commands = {generate, launch},
+       .value = real([](auto& options) -> auto& { return options.generate.sampling.min_p; }, {.least = 0, .most = 1}),
+       .request_field = "min_p",
+       .needs = {tokens_are_drawn()}});
+  table.push_back({.name = "--seed",
+                   .aliases = {"-s"},
+                   .group = "Generation",
+                   .type = "N",
+                   .help = "of the random numbers; the same text for any number of ranks. -1: draw one and say which",
+                   .commands = {generate, launch},
+                   .value = seed(
+                       [](auto& options) -> auto& { return options.generate.sampling.seed; },
+                       [](auto& options) -> auto& { return options.generate.draw_seed; }),
+                   .request_field = "seed",
+                   .needs = {tokens_are_drawn()}});
+  add_penalties(table);
+  table.push_back({.name = "--stop",
+                   .group = "Generation",
+                   .type = "TEXT",
+                   .help = "ends the answer, and is no part of it. Again for more such texts",
+                   .commands = {generate, launch},
+                   .value = list([](auto& options) -> auto& { return options.generate.stop; }),
+                   .request_field = "stop"});
+}
+
+void add_requests_options(OptionTable& table) {
+  table.push_back(
+      {.name = "--requests",
+       .group = "Many requests",
+       .type = "FILE",
+       .help =
+           "answer a JSON object a line (- is standard input), each with a JSON line on standard output, in order:\n"
+           "id, prompt or prompt_file or prompt_ids, and what it wants otherwise than said here, by the options'\n"
+           "names: question, system, keep, max_new_tokens, temperature, seed, ... A bad line gets an error in its\n"
+           "place; the exit code is then 8",
+       .commands = {generate},
+       .value = text([](auto& options) -> auto& { return options.requests.file; }),
+       .file = FileUse::input});
+  const OptionValue parallel =
+      whole([](auto& options) -> auto& { return options.requests.parallel; }, {.least = 1, .most = 65'536});
+  table.push_back(
+      {.name = "--parallel",
+       .group = "Many requests",
+       .type = "N",
+       .help = "requests that the stages work on at a time; each has a KV cache. Unset: one more than there are stages",
+       .commands = {generate},
+       .value = parallel,
+       .needs = {{.holds = [](const Options& options) { return options.requests.file.has_value(); },
+                  .problem = "means nothing without --requests",
+                  .advice = "add --requests FILE, or leave it out"}}});
+  table.push_back({.name = "--parallel",
+                   .group = "Generation",
+                   .type = "N",
+                   .help =
+                       "memory for so many such requests in the stages at a time, as with generate --requests. Unset: "
+                       "for one by itself",
+                   .commands = {plan, simulate},
+                   .value = parallel});
+}
+
+}  // namespace gemring

@@ -1,0 +1,152 @@
+// The model, the prompt, and the prompt as a chat.
+#include "launch/options/option_value.h"
+#include "launch/options/table/table.h"
+
+namespace gemring {
+namespace {
+
+using enum Command;
+
+Need chat_is_on() {
+  return {.holds = [](const Options& options) { return options.command == render || options.prompt.chat.on; },
+          .problem = "means nothing without --chat",
+          .advice = "add --chat, or leave it out",
+          .request_advice = "start gemring with --chat, or leave it out"};
+}
+
+}  // namespace
+
+void add_model_options(OptionTable& table) {
+  const OptionValue path = text([](auto& options) -> auto& { return options.model_directory; });
+  table.push_back(
+      {.name = "--model",
+       .aliases = {"-m"},
+       .group = "Model",
+       .type = "PATH",
+       .help = "directory with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file",
+       .commands = {generate, logits, plan, simulate, inspect, bench, launch},
+       .value = path});
+  table.push_back({.name = "--model",
+                   .aliases = {"-m"},
+                   .group = "Model",
+                   .type = "PATH",
+                   .help = "directory with tokenizer_config.json or chat_template.jinja; or a GGUF file",
+                   .commands = {render},
+                   .value = path});
+  table.push_back({.name = "--model",
+                   .aliases = {"-m"},
+                   .group = "Model",
+                   .type = "PATH",
+                   .help = "directory with tokenizer.json, that file itself, or a GGUF file",
+                   .commands = {tokenize, detokenize},
+                   .value = path});
+  const OptionValue shape = text([](auto& options) -> auto& { return options.bench.random_weights; });
+  table.push_back({.name = "--random-weights",
+                   .group = "Model",
+                   .type = "CONFIG.json",
+                   .help = "instead of --model: random weights of that shape, made in memory",
+                   .commands = {bench},
+                   .value = shape,
+                   .file = FileUse::input});
+  table.push_back({.name = "--random-weights",
+                   .group = "Model",
+                   .type = "CONFIG.json",
+                   .help = "instead of --model: a model of that shape, of which no weights are needed",
+                   .commands = {plan, simulate},
+                   .value = shape,
+                   .file = FileUse::input});
+  table.push_back({.name = "--special",
+                   .group = "Text",
+                   .help = "with the tokens that the tokenizer adds, such as BOS",
+                   .commands = {tokenize},
+                   .value = flag([](auto& options) -> auto& { return options.tokenize.special; })});
+}
+
+void add_prompt_options(OptionTable& table) {
+  table.push_back({.name = "--prompt",
+                   .aliases = {"-p"},
+                   .group = "Prompt",
+                   .type = "TEXT",
+                   .help = "the prompt itself",
+                   .commands = {generate, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.text; }),
+                   .request_field = "prompt",
+                   .one_of = kOneOfPrompts});
+  table.push_back({.name = "--prompt-file",
+                   .aliases = {"-f", "--file"},
+                   .group = "Prompt",
+                   .type = "FILE",
+                   .help = "UTF-8 text; special tokens in it are recognised",
+                   .commands = {generate, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.file; }),
+                   .file = FileUse::input,
+                   .request_field = "prompt_file",
+                   .one_of = kOneOfPrompts});
+  table.push_back({.name = "--prompt-ids",
+                   .group = "Prompt",
+                   .type = "FILE",
+                   .help = "JSON array of token ids; nothing is added, and no tokenizer is needed",
+                   .commands = {generate, logits, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.ids_file; }),
+                   .file = FileUse::input,
+                   .one_of = kOneOfPrompts});
+  table.push_back({.name = "--question",
+                   .group = "Prompt",
+                   .type = "TEXT",
+                   .help = "put behind the prompt on a line of its own; its tokens are kept whatever their score",
+                   .commands = {generate, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.question; }),
+                   .request_field = "question"});
+}
+
+void add_chat_options(OptionTable& table) {
+  table.push_back({.name = "--chat",
+                   .group = "Chat",
+                   .help = "the prompt and behind it the question are the user's message in the model's chat format;\n"
+                           "special tokens written in it stay text",
+                   .commands = {generate, launch},
+                   .value = flag([](auto& options) -> auto& { return options.prompt.chat.on; })});
+  table.push_back({.name = "--system",
+                   .group = "Chat",
+                   .type = "TEXT",
+                   .help = "the system message. Unset: the template's own, where it has one",
+                   .commands = {generate, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.chat.system; }),
+                   .request_field = "system",
+                   .needs = {chat_is_on()}});
+  table.push_back({.name = "--user-file",
+                   .group = "Chat",
+                   .type = "FILE",
+                   .help = "the user's message, instead of --prompt-file",
+                   .commands = {generate, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.chat.user_file; }),
+                   .file = FileUse::input,
+                   .needs = {chat_is_on()},
+                   .one_of = kOneOfPrompts});
+  table.push_back({.name = "--answer-prefix",
+                   .group = "Chat",
+                   .type = "TEXT",
+                   .help = "how the answer begins; it goes on from there",
+                   .commands = {generate, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.chat.answer_prefix; }),
+                   .request_field = "answer_prefix",
+                   .needs = {chat_is_on()}});
+  table.push_back({.name = "--chat-template",
+                   .aliases = {"--chat-template-file"},
+                   .group = "Chat",
+                   .type = "FILE",
+                   .help = "a chat template (Jinja) that gemring knows, instead of the model's own",
+                   .commands = {generate, render, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.chat.template_file; }),
+                   .file = FileUse::input,
+                   .needs = {chat_is_on()}});
+  table.push_back({.name = "--date",
+                   .group = "Chat",
+                   .type = "YYYY-MM-DD",
+                   .help = "what chat templates take for today's date. Unset: the clock's",
+                   .commands = {generate, render, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.chat.date; }),
+                   .needs = {chat_is_on()}});
+}
+
+}  // namespace gemring

@@ -1,0 +1,26 @@
+// The parts of option_table(): each file of this folder has the descriptions of one subject.
+#pragma once
+
+#include "launch/options/option.h"
+
+namespace gemring {
+
+void add_model_options(OptionTable& table);
+void add_job_options(OptionTable& table);  // of `gemring launch` alone
+void add_prompt_options(OptionTable& table);
+void add_chat_options(OptionTable& table);
+void add_bench_options(OptionTable& table);
+void add_planning_options(OptionTable& table);  // of `plan` and `simulate`
+void add_filter_options(OptionTable& table);
+void add_generation_options(OptionTable& table);
+void add_requests_options(OptionTable& table);
+void add_run_options(OptionTable& table);
+void add_output_options(OptionTable& table);
+void add_derived_values(OptionTable& table);  // no options: what travels with them
+
+/// Tokens of a prompt, or to be generated: two such numbers have a sum below 2^31.
+inline constexpr std::int32_t kMostTokens = 1'000'000'000;
+inline constexpr std::int32_t kMostThreads = 65'536;
+inline constexpr double kMostGib = 1 << 20;  // of one machine
+
+}  // namespace gemring
