@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
 #include "engine/base/error.h"
@@ -71,9 +72,11 @@ ClusterSpec parse_cluster(const std::string& json, const std::string& name) {
 }
 
 std::string read_cluster_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
+  std::ifstream file;
+  if (path != "-") file.open(path, std::ios::binary);
+  std::istream& in = path == "-" ? std::cin : file;
   std::ostringstream text;
-  if (in) text << in.rdbuf();
+  if (in) text << in.rdbuf();  // an empty file sets failbit of `text` only
   if (!in) {
     throw ConfigError(
         {path, fmt::format("cannot be read: {}", std::strerror(errno)), "give --cluster a readable file"});

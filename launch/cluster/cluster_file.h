@@ -12,7 +12,7 @@ namespace gemring {
 /// checked by resolve().
 ClusterSpec parse_cluster(const std::string& json, const std::string& name);
 
-/// The whole file. Throws ConfigError where it cannot be read.
+/// The whole file; "-" is standard input. Throws ConfigError where it cannot be read.
 std::string read_cluster_file(const std::string& path);
 
 }  // namespace gemring
