@@ -122,6 +122,11 @@ void refuse_choice(const std::string& text, const std::vector<std::string>& choi
   throw UsageError({where, fmt::format("'{}' is none of {}", text, fmt::join(choices, "|")), ""});
 }
 
+const Options& default_options() {
+  static const Options options;
+  return options;
+}
+
 Bounds bounds_of(const WholeRange& range) {
   return {fmt::format("{}", range.least), fmt::format("{}", range.most), range.above_least, range.odd};
 }

@@ -66,12 +66,14 @@ Bounds bounds_of(const WholeRange& range);
 Bounds bounds_of(const RealRange& range);
 Bounds seed_bounds();
 
+/// Options of which nothing is given.
+const Options& default_options();
+
 /// For OptionValue::reset.
 template <class Field>
 std::function<void(Options&)> reset_of(Field field) {
   return [field](Options& options) {
-    Options standard;
-    field(options) = field(standard);
+    field(options) = field(default_options());
   };
 }
 

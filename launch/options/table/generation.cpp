@@ -150,6 +150,20 @@ void add_filter_options(OptionTable& table) {
                    .needs = a_filter()});
 }
 
+namespace {
+
+void add_stop_strings(OptionTable& table) {
+  table.push_back({.name = "--stop",
+                   .group = "Generation",
+                   .type = "TEXT",
+                   .help = "ends the answer, and is no part of it. Again for more such texts",
+                   .commands = {generate, launch},
+                   .value = list([](auto& options) -> auto& { return options.generate.stop; }),
+                   .request_field = "stop"});
+}
+
+}  // namespace
+
 void add_generation_options(OptionTable& table) {
   table.push_back({.name = "--max-new-tokens",
                    .aliases = {"-n", "--n-predict", "--predict"},
@@ -214,13 +228,7 @@ void add_generation_options(OptionTable& table) {
                    .request_field = "seed",
                    .needs = {tokens_are_drawn()}});
   add_penalties(table);
-  table.push_back({.name = "--stop",
-                   .group = "Generation",
-                   .type = "TEXT",
-                   .help = "ends the answer, and is no part of it. Again for more such texts",
-                   .commands = {generate, launch},
-                   .value = list([](auto& options) -> auto& { return options.generate.stop; }),
-                   .request_field = "stop"});
+  add_stop_strings(table);
 }
 
 void add_requests_options(OptionTable& table) {

@@ -122,6 +122,31 @@ void add_bench_options(OptionTable& table) {
                        [](auto& options) -> auto& { return options.bench.draw_seed; })});
 }
 
+namespace {
+
+void add_probe_options(OptionTable& table) {
+  table.push_back(
+      {.name = "--probe",
+       .group = "Probe",
+       .help = "measure every rank of this job, in less than ten seconds, and write a cluster file with what they do:\n"
+               "layers of the model's shape, or, without a model, of 2048 wide ones in bf16 and q8_0; memory; links",
+       .commands = {plan},
+       .value = flag([](auto& options) -> auto& { return options.plan.probe; })});
+  table.push_back(
+      {.name = "--output",
+       .group = "Probe",
+       .type = "FILE",
+       .help = "the cluster file that --probe writes; --cluster's groups go into it. Unset: standard output",
+       .commands = {plan},
+       .value = text([](auto& options) -> auto& { return options.plan.output_file; }),
+       .file = FileUse::output,
+       .needs = {{.holds = [](const Options& options) { return options.plan.probe; },
+                  .problem = "names the cluster file of a probe",
+                  .advice = "add --probe, or leave it out"}}});
+}
+
+}  // namespace
+
 void add_planning_options(OptionTable& table) {
   table.push_back({.name = "--ranks",
                    .group = "Ranks",
@@ -176,24 +201,7 @@ void add_planning_options(OptionTable& table) {
        .help = "length of the prompt to plan for. Unset: the model's limit, at most 16384",
        .commands = {plan, simulate, launch},
        .value = whole([](auto& options) -> auto& { return options.plan.tokens; }, {.least = 1, .most = kMostTokens})});
-  table.push_back(
-      {.name = "--probe",
-       .group = "Probe",
-       .help = "measure every rank of this job, in less than ten seconds, and write a cluster file with what they do:\n"
-               "layers of the model's shape, or, without a model, of 2048 wide ones in bf16 and q8_0; memory; links",
-       .commands = {plan},
-       .value = flag([](auto& options) -> auto& { return options.plan.probe; })});
-  table.push_back(
-      {.name = "--output",
-       .group = "Probe",
-       .type = "FILE",
-       .help = "the cluster file that --probe writes; --cluster's groups go into it. Unset: standard output",
-       .commands = {plan},
-       .value = text([](auto& options) -> auto& { return options.plan.output_file; }),
-       .file = FileUse::output,
-       .needs = {{.holds = [](const Options& options) { return options.plan.probe; },
-                  .problem = "names the cluster file of a probe",
-                  .advice = "add --probe, or leave it out"}}});
+  add_probe_options(table);
 }
 
 }  // namespace gemring
