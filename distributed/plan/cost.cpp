@@ -86,9 +86,14 @@ class Coster {
     for (const ReadTensor& tensor : cost_.tensors) cost_.weights_bytes += tensor.bytes;
     if (runs_filter() && plan_.filters(cost_.rank)) filter();
     if (stage_) stage();
-    // Kept indices and token ids to everyone, along the tree.
+    // Kept indices and token ids to the first stage, along the tree.
     const BroadcastTree tree(cost_.rank.value(), plan_.ranks);
-    cost_.bytes_sent_prefill += 8.0 * pass_tokens() * static_cast<double>(tree.children().size());
+    for (const MemberRange subtree : tree.children()) {
+      const std::vector<RankId>& readers = plan_.stages.front().ranks;
+      const bool reads =
+          std::any_of(readers.begin(), readers.end(), [&](RankId reader) { return subtree.contains(reader.value()); });
+      if (reads) cost_.bytes_sent_prefill += 8.0 * pass_tokens();
+    }
     if (cost_.rank == RankId(0)) cost_.stage.activation_bytes += terms_.sampling();
     cost_.fixed_bytes = kFixedBytes;
     if (inputs_.parallel > 0) {

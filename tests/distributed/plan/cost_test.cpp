@@ -119,7 +119,7 @@ TEST(Cost, ATiedOutputIsTheEmbeddingOfTheLastStage) {
 
 TEST(Cost, APipelineSendsActivationsAndLogits) {
   const auto costs = costs_of_default(3, small_inputs());
-  EXPECT_EQ(costs[0].bytes_sent_prefill, 64);   // 4 kept indices and ids to two ranks
+  EXPECT_EQ(costs[0].bytes_sent_prefill, 32);   // 4 kept indices and ids to the first stage
   EXPECT_EQ(costs[1].bytes_sent_prefill, 128);  // 4 x 8 x 4
   EXPECT_EQ(costs[2].bytes_sent_prefill, 80);   // one row of logits
   EXPECT_EQ(costs[1].bytes_sent_decode_per_token, 32);
@@ -171,14 +171,20 @@ TEST(Cost, ASharedStageSharesPrefillAndDecode) {
   EXPECT_EQ(costs[1].bytes_sent_decode_per_token, 3 * 96);       // o, m, l
 }
 
-TEST(Cost, KeptTokensAreSentAlongTheTree) {
-  const auto costs = costs_of_default(11, small_inputs());  // filter, three stages, seven idle ranks
-  const auto sent = [&](std::size_t rank) { return costs.at(rank).bytes_sent_prefill; };
-  EXPECT_EQ(sent(0), 4 * 32);  // 4 kept indices and ids to 1, 4, 7 and 9
-  EXPECT_EQ(sent(4), 2 * 32);  // to 5 and 6
-  EXPECT_EQ(sent(7), 32);      // to 8
-  EXPECT_EQ(sent(9), 32);      // to 10
-  for (const std::size_t leaf : {5, 6, 8, 10}) EXPECT_EQ(sent(leaf), 0) << leaf;
+TEST(Cost, KeptTokensAreSentAlongTheTreeToTheFirstStage) {
+  const PlanInputs inputs = small_inputs();
+  const auto idle = costs_of_default(11, inputs);  // filter, three stages of one rank, seven idle ranks
+  EXPECT_EQ(idle[0].bytes_sent_prefill, 32);       // 4 kept indices and ids to rank 1
+  EXPECT_EQ(idle[4].bytes_sent_prefill, 0);
+  // A first stage on ranks 5 and 8: 0 sends to 4 and 7, they to 5 and 8.
+  const ClusterSpec spec{.name = "s.json",
+                         .filter = symbol(GroupSpec::Symbol::first),
+                         .stages = {{group({5, 8}), 1, 1}, {group({10}), 1, 0}}};
+  const auto far = rank_costs(resolve(spec, 11, Method::gemfilter, 3), inputs);
+  EXPECT_EQ(far[0].bytes_sent_prefill, 2 * 32);
+  EXPECT_EQ(far[4].bytes_sent_prefill, 32);
+  EXPECT_EQ(far[7].bytes_sent_prefill, 32);
+  EXPECT_EQ(far[9].bytes_sent_prefill, 0);
 }
 
 TEST(Cost, EveryChunkIsCountedByItsVariant) {
