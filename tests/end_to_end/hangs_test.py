@@ -124,10 +124,11 @@ class Hangs(LongRuns):
 
     @staticmethod
     def ask(run, seconds):
-        """Signals to the run's processes of gemring, from when they are in main: they ignore or catch it then."""
+        """Signals to the run's processes of gemring, so many seconds from when the first of them is in main: they ignore
+        or catch it then."""
         asked = 0
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and run.process.poll() is None:
+        end = None
+        while run.process.poll() is None and (end is None or time.monotonic() < end):
             for pid in gemring_run.processes(run.tag):
                 try:
                     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
@@ -136,6 +137,7 @@ class Hangs(LongRuns):
                     if status["Name"] != "mpirun" and masks >> (signal.SIGUSR1 - 1) & 1:
                         os.kill(pid, signal.SIGUSR1)
                         asked += 1
+                        end = end or time.monotonic() + seconds
                 except (OSError, KeyError):
                     pass  # it has ended
         return asked
