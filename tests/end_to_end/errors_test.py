@@ -192,9 +192,9 @@ class Errors(EndToEnd):
 
     def test_logits_that_are_no_numbers(self):
         model = self.model("damaged")
-        self.change_tensor(os.path.join(model, "model.safetensors"), "model.norm.weight", float("nan"))
+        self.change_tensor(os.path.join(model, "model.safetensors"), "model.norm.weight", 3e38)  # the logits overflow
         output = self.path("logits.safetensors")
-        self.check(INTERNAL, ["logits", "id 0", "position 38", "is nan", "--compute f32"],
+        self.check(INTERNAL, ["logits", "is NaN", "--compute f32"],
                    ["logits", "--model", model, "--prompt-ids", self.ids, "--last", 2, "--output", output])
         self.assertFalse(os.path.exists(output))
 

@@ -245,7 +245,7 @@ void add_requests_options(OptionTable& table) {
        .value = text([](auto& options) -> auto& { return options.requests.file; }),
        .file = FileUse::input});
   const OptionValue parallel =
-      whole([](auto& options) -> auto& { return options.requests.parallel; }, {.least = 1, .most = 65'536});
+      whole([](auto& options) -> auto& { return options.requests.parallel; }, {.least = 1, .most = kMostParallel});
   table.push_back(
       {.name = "--parallel",
        .group = "Many requests",

@@ -1,6 +1,7 @@
 // The parts of option_table(): each file of this folder has the descriptions of one subject.
 #pragma once
 
+#include "distributed/plan/limits.h"
 #include "launch/options/option.h"
 
 namespace gemring {
@@ -18,8 +19,6 @@ void add_run_options(OptionTable& table);
 void add_output_options(OptionTable& table);
 void add_derived_values(OptionTable& table);  // no options: what travels with them
 
-/// Tokens of a prompt, or to be generated: two such numbers have a sum below 2^31.
-inline constexpr std::int32_t kMostTokens = 1'000'000'000;
 inline constexpr std::int32_t kMostThreads = 65'536;
 inline constexpr double kMostGib = 1 << 20;  // of one machine
 
