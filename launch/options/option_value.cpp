@@ -38,13 +38,13 @@ std::string shown(double number) {
 template <class Number>
 [[noreturn]] void refuse_range(const std::string& text, bool too_small, const NumberRange<Number>& range,
                                const std::string& where) {
-  const std::string more = range.above_least ? fmt::format("more than {}", shown(range.least)) : shown(range.least);
+  const std::string more = (range.above_least ? "more than " : "at least ") + shown(range.least);
   std::string advice = fmt::format("give {} or more", shown(range.least));
   if (too_small && range.above_least) advice = fmt::format("give more than {}", shown(range.least));
   if (!too_small) advice = fmt::format("give {} at most", shown(range.most));
   if (!range.complaint.empty()) {
-    throw UsageError(
-        {where, fmt::format("{} {}", text, range.complaint), fmt::format("give {} to {}", more, shown(range.most))});
+    throw UsageError({where, fmt::format("{} {}", text, range.complaint),
+                      fmt::format("give {}, and {} at most", more, shown(range.most))});
   }
   throw UsageError({where, fmt::format("{} is too {}", text, too_small ? "small" : "large"), advice});
 }

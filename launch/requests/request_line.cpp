@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kDeepest = 8;  // a request is an object of values and one array
+constexpr int kDeepest = 8;  // a request is an object of values and arrays; messages have a level or two more
 
 [[noreturn]] void refuse_type(const std::string& field, const json& value, const std::string& wanted) {
   constexpr std::size_t kShown = 60;
@@ -79,12 +79,12 @@ class Fields {
     return found == options_.end() ? nullptr : *found;
   }
 
-  /// Fields that no option stands for: `prompt_ids` has the ids themselves, not their file.
-  static bool is_own(std::string_view name) { return name == "id" || name == "prompt_ids"; }
+  /// Fields that no option stands for: `prompt_ids` and `messages` have the ids and messages themselves, not their file.
+  static bool is_own(std::string_view name) { return name == "id" || name == "prompt_ids" || name == "messages"; }
 
   /// Every field; those that give a prompt alone.
   std::vector<std::string> names() const {
-    std::vector<std::string> names = {"id", "prompt_ids"};
+    std::vector<std::string> names = {"id", "prompt_ids", "messages"};
     for (const OptionDescription* option : options_) names.push_back(option->request_field);
     return names;
   }
@@ -93,7 +93,7 @@ class Fields {
     for (const OptionDescription* option : options_) {
       if (option->one_of == kOneOfPrompts) names.push_back(option->request_field);
     }
-    names.emplace_back("prompt_ids");
+    names.insert(names.end(), {"prompt_ids", "messages"});
     return names;
   }
 
@@ -155,7 +155,19 @@ void choose_prompt(const json& object, const Fields& fields, const OptionTable& 
   for (const OptionDescription& option : table) {
     if (option.one_of == kOneOfPrompts) option.value.reset(options);
   }
+  options.prompt.chat.messages.reset();
   if (given == 0) options.prompt.text = "";  // a question alone is a message
+}
+
+/// The text of an array of messages, as --messages has it in its file.
+std::string messages_of(const json& value, const ChatOptions& chat) {
+  if (!value.is_array()) {
+    refuse_type("messages", value, "an array of {\"role\": ..., \"content\": ...}");
+  }
+  if (!chat.on) {
+    throw UsageError({"messages", "means nothing without --chat", "start gemring with --chat, or leave it out"});
+  }
+  return value.dump();
 }
 
 /// Fields that mean nothing where the others are as they are.
@@ -209,6 +221,9 @@ void read_request_line(std::string_view text_of_line, std::int32_t vocab, Reques
   }
   if (const auto ids = object.find("prompt_ids"); ids != object.end()) {
     line.prompt_ids = parse_ids(ids->dump(), "prompt_ids", vocab);
+  }
+  if (const auto messages = object.find("messages"); messages != object.end()) {
+    options.prompt.chat.messages = messages_of(*messages, options.prompt.chat);
   }
   draw_seeds(options);
   line.warnings = check_needs(object, fields, options);

@@ -49,11 +49,18 @@ GenerationRequest RequestRun::make(std::string_view text, RequestPlace& place) {
     throw;
   }
   place.id = line.id;
+  for (const std::string& warning : line.warnings) warn(place, warning);
   GenerationRequest request = setting_.maker.make(line);
   check_memory(setting_.planned, request);
   const ReportHead head = {setting_.model, request.sampling.seed, false, line.generate.stop};
   request.on_end = [this, place, head](const GenerationResult& result) { end(place, head, result); };
   return request;
+}
+
+void RequestRun::warn(const RequestPlace& place, const std::string& warning) {
+  if (!warned_.insert(warning).second) return;
+  setting_.progress.make_way(
+      [&] { log_warn("{} line {}: {} (said once for all lines)", setting_.input.name(), place.line, warning); });
 }
 
 void RequestRun::accept(const RequestPlace& place, GenerationRequest& request) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "engine/base/mutex.h"
@@ -40,6 +41,7 @@ class RequestRun {
 
  private:
   GenerationRequest make(std::string_view text, RequestPlace& place);
+  void warn(const RequestPlace& place, const std::string& warning);
   void accept(const RequestPlace& place, GenerationRequest& request);
   void end(const RequestPlace& place, const ReportHead& head, const GenerationResult& result);
   void fail(const RequestPlace& place, const Error& error);
@@ -55,6 +57,8 @@ class RequestRun {
 
   mutable Mutex mutex_;
   RequestTotals totals_ GEMRING_GUARDED_BY(mutex_);
+
+  std::set<std::string> warned_;  // of the reader's thread
 
   RequestReader reader_;  // last: its thread begins at once
 };

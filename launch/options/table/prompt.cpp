@@ -95,6 +95,14 @@ void add_prompt_options(OptionTable& table) {
                    .commands = {generate, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.question; }),
                    .request_field = "question"});
+  table.push_back(
+      {.name = "--invalid-utf8",
+       .group = "Prompt",
+       .help = "of prompts, questions and messages that are no UTF-8: refuse them, or replace what is none by U+FFFD",
+       .commands = {generate, launch},
+       .value = choice([](auto& options) -> auto& { return options.prompt.invalid_utf8; },
+                       {{"refuse", InvalidUtf8::refuse}, {"replace", InvalidUtf8::replace}}),
+       .request_field = "invalid_utf8"});
 }
 
 void add_chat_options(OptionTable& table) {
@@ -118,6 +126,16 @@ void add_chat_options(OptionTable& table) {
                    .help = "the user's message, instead of --prompt-file",
                    .commands = {generate, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.user_file; }),
+                   .file = FileUse::input,
+                   .needs = {chat_is_on()},
+                   .one_of = kOneOfPrompts});
+  table.push_back({.name = "--messages",
+                   .group = "Chat",
+                   .type = "FILE",
+                   .help = "a whole conversation, as JSON: an array of {\"role\": ..., \"content\": ...} that ends "
+                           "with a user's message",
+                   .commands = {generate, launch},
+                   .value = text([](auto& options) -> auto& { return options.prompt.chat.messages_file; }),
                    .file = FileUse::input,
                    .needs = {chat_is_on()},
                    .one_of = kOneOfPrompts});

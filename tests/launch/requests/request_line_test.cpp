@@ -100,6 +100,19 @@ TEST(RequestLine, AQuestionAloneIsAMessage) {
   EXPECT_EQ(problem(R"({"question": "Why?"})"), "prompt: is not there");
 }
 
+TEST(RequestLine, MessagesAreAConversationInPlaceOfAPrompt) {
+  RequestLine defaults = chat();
+  defaults.prompt.chat.messages_file = "talk.json";
+  EXPECT_EQ(read(R"({"question": "q"})", defaults).prompt.chat.messages_file, "talk.json");
+  const RequestLine line = read(R"({"messages": [{"role": "user", "content": "Hi"}]})", defaults);
+  EXPECT_EQ(line.prompt.chat.messages, R"([{"content":"Hi","role":"user"}])");
+  EXPECT_FALSE(line.prompt.chat.messages_file);
+  EXPECT_EQ(problem(R"({"messages": []})"), "messages: means nothing without --chat");
+  EXPECT_EQ(problem(R"({"messages": "Hi"})", chat()), "messages: is \"Hi\"");
+  EXPECT_EQ(problem(R"({"messages": [], "prompt": "p"})", chat()), "prompt: is given more than once");
+  EXPECT_EQ(read(R"({"prompt": "p", "invalid_utf8": "replace"})").prompt.invalid_utf8, InvalidUtf8::replace);
+}
+
 TEST(RequestLine, AnUnknownFieldIsNamed) {
   EXPECT_EQ(problem(R"({"prompt": "p", "max_tokens": 5})"), "max_tokens: is no field of a request");
   EXPECT_EQ(problem(R"({"prompt": "p", "seed": 1, "seed": 2})"), "seed: is there twice");
