@@ -37,6 +37,7 @@ TEST(RequestsReport, AResultIsOneLineThatEchoesItsRequest) {
             {"text", ""},
             {"generated_ids", {7, 2}},
             {"finish_reason", "stop"},
+            {"seed", 5},
             {"usage", {{"prompt_tokens", 40}, {"kept_tokens", 3}, {"completion_tokens", 2}, {"total_tokens", 42}}},
             {"times",
              {{"filter_seconds", 0.25},
