@@ -125,7 +125,7 @@ TEST_F(TraceFileTest, AFileThatCannotBeWrittenIsAnErrorOfAllRanks) {
     trace.write();
     FAIL() << "no error";
   } catch (const AgreedError& error) {
-    EXPECT_EQ(error.code(), ExitCode::resources);
+    EXPECT_EQ(error.code(), ExitCode::usage);
   }
 }
 

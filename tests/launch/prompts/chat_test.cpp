@@ -58,7 +58,8 @@ std::string messages_problem(const std::string& json, PromptOptions options = {}
   options.chat.messages = json;
   try {
     messages_prompt(demo_template(), options, std::nullopt);
-  } catch (const UsageError& error) {
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::usage) << error.what();
     return error.what();
   }
   return "none";
