@@ -28,6 +28,7 @@ void TextOutput::write(std::string_view text) {
 }
 
 void TextOutput::push(TokenId id) {
+  if (finished_) return;  // it was cut off, and its line has ended
   if (decoder_) {
     std::string text = decoder_->push(id);
     write(stop_ ? stop_->push(text) : text);

@@ -23,7 +23,7 @@ class TextOutput {
   TextOutput(const TextOutput&) = delete;
   TextOutput& operator=(const TextOutput&) = delete;
 
-  void push(TokenId id);
+  void push(TokenId id);  // nothing is written behind finish() or cut_off()
   void finish();   // what was held back, and a newline
   void cut_off();  // the same, where there was anything; not behind finish()
 
