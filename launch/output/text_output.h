@@ -24,8 +24,8 @@ class TextOutput {
   TextOutput& operator=(const TextOutput&) = delete;
 
   void push(TokenId id);  // nothing is written behind finish() or cut_off()
-  void finish();   // what was held back, and a newline
-  void cut_off();  // the same, where there was anything; not behind finish()
+  void finish();          // what was held back, and a newline
+  void cut_off();         // the same, where there was anything; not behind finish()
 
  private:
   void write(std::string_view text);
