@@ -15,7 +15,7 @@
 namespace gemring::detail {
 namespace {
 
-constexpr int kTag = 0;
+constexpr int kBroadcastTag = 0;
 constexpr std::size_t kEager = 4096;  // bytes that leave whether or not somebody receives them
 
 using Bytes = std::vector<std::byte>;
@@ -184,7 +184,7 @@ bool MpiBroadcast::begin_piece() {
   int bytes = 0;
   MPI_Message message = MPI_MESSAGE_NULL;
   MPI_Status status;
-  check_mpi(MPI_Improbe(parent.value(), kTag, comm_, &there, &message, &status), "MPI_Improbe of", parent);
+  check_mpi(MPI_Improbe(parent.value(), kBroadcastTag, comm_, &there, &message, &status), "MPI_Improbe of", parent);
   if (there == 0) return false;
   check_mpi(MPI_Get_count(&status, MPI_BYTE, &bytes), "MPI_Get_count");
   incoming_.bytes.resize(incoming_.arrived + static_cast<std::size_t>(bytes));
@@ -214,8 +214,9 @@ void MpiBroadcast::pass_on(std::shared_ptr<const Bytes> bytes) {
     Outgoing& message = outgoing_.emplace_back(Outgoing{bytes, subtree.first, parts.length_for(subtree), {}});
     for (const Piece piece : pieces_of(message.length)) {
       MPI_Request& request = message.requests.emplace_back(MPI_REQUEST_NULL);
-      check_mpi(MPI_Isend(bytes->data() + piece.offset, piece.bytes, MPI_BYTE, message.child, kTag, comm_, &request),
-                "MPI_Isend to", RankId(message.child));
+      check_mpi(
+          MPI_Isend(bytes->data() + piece.offset, piece.bytes, MPI_BYTE, message.child, kBroadcastTag, comm_, &request),
+          "MPI_Isend to", RankId(message.child));
       ++sent_.messages;
     }
     sent_.bytes += message.length;

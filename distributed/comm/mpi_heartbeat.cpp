@@ -10,7 +10,7 @@
 namespace gemring::detail {
 namespace {
 
-constexpr int kTag = 0;
+constexpr int kHeartbeatTag = 0;
 constexpr int kBytes = sizeof(Heartbeat);  // below every eager limit: one leaves whether or not somebody receives it
 
 class MpiHeartbeatLink final : public HeartbeatLink {
@@ -37,10 +37,11 @@ class MpiHeartbeatLink final : public HeartbeatLink {
     int arrived = 0;
     MPI_Status status;
     for (;;) {
-      check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, kTag, comm_, &arrived, &status), "MPI_Iprobe");
+      check_mpi(MPI_Iprobe(MPI_ANY_SOURCE, kHeartbeatTag, comm_, &arrived, &status), "MPI_Iprobe");
       if (arrived == 0) return true;
       Heartbeat heartbeat;
-      check_mpi(MPI_Recv(&heartbeat, kBytes, MPI_BYTE, status.MPI_SOURCE, kTag, comm_, MPI_STATUS_IGNORE), "MPI_Recv");
+      check_mpi(MPI_Recv(&heartbeat, kBytes, MPI_BYTE, status.MPI_SOURCE, kHeartbeatTag, comm_, MPI_STATUS_IGNORE),
+                "MPI_Recv");
       take(status.MPI_SOURCE, heartbeat);
     }
   }
@@ -86,7 +87,7 @@ class MpiHeartbeatLink final : public HeartbeatLink {
     Message& message = messages_[to];
     if (!has_left(message)) return;
     message.heartbeat = heartbeat;
-    check_mpi(MPI_Isend(&message.heartbeat, kBytes, MPI_BYTE, to, kTag, comm_, &message.request), "MPI_Isend");
+    check_mpi(MPI_Isend(&message.heartbeat, kBytes, MPI_BYTE, to, kHeartbeatTag, comm_, &message.request), "MPI_Isend");
   }
 
   MPI_Comm comm_;
