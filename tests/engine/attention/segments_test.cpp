@@ -19,14 +19,14 @@ using test::positions_from;
 using test::Sequence;
 using test::SequenceShape;
 
-constexpr LayerIndex kLayer(3);
+constexpr LayerIndex kCutLayer(3);
 
 /// Segments of given lengths, each with memory of its own; tokens fill one after the other.
 class CutCache final : public KvSegments {
  public:
   CutCache(const KvShape& shape, const std::vector<std::size_t>& lengths) : shape_(shape), lengths_(lengths) {
     for (const std::size_t length : lengths)
-      caches_.push_back(std::make_unique<KvCache>(shape, kLayer, 1, std::max<std::size_t>(length, 1)));
+      caches_.push_back(std::make_unique<KvCache>(shape, kCutLayer, 1, std::max<std::size_t>(length, 1)));
   }
 
   const KvShape& shape() const override { return shape_; }
@@ -71,7 +71,7 @@ class CutCache final : public KvSegments {
 
 /// The results of all steps one behind the other.
 std::vector<float> in_steps(const SequenceShape& shape, KvSegments& keys, const std::vector<std::size_t>& steps) {
-  const Sequence sequence(shape, kLayer);
+  const Sequence sequence(shape, kCutLayer);
   LocalAttention attention(keys, shape.heads, shape.tokens);
   std::vector<float> out;
   std::size_t begin = 0;
@@ -102,7 +102,7 @@ TEST(Segments, GiveWhatTheWholeGivesWithinRounding) {
     for (const std::int32_t window : {kNoWindow, 1, 24, 128, 129, 290}) {
       const SequenceShape shape{.tokens = 301, .window = window};
       for (const auto& steps : kSteps) {
-        KvCache one(shape.kv(type), kLayer, 1, shape.tokens);
+        KvCache one(shape.kv(type), kCutLayer, 1, shape.tokens);
         const auto whole = widened(in_steps(shape, one, steps));
         for (std::size_t cut = 0; cut < kCuts.size(); ++cut) {
           CutCache several(shape.kv(type), kCuts[cut]);
@@ -116,7 +116,7 @@ TEST(Segments, GiveWhatTheWholeGivesWithinRounding) {
 
 TEST(Segments, OneSegmentIsTheCacheToTheBit) {
   const SequenceShape shape{.tokens = 60};
-  KvCache one(shape.kv(DataType::f32), kLayer, 1, 60);
+  KvCache one(shape.kv(DataType::f32), kCutLayer, 1, 60);
   CutCache single(shape.kv(DataType::f32), {60});
   EXPECT_EQ(in_steps(shape, single, {40, 19, 1}), in_steps(shape, one, {40, 19, 1}));
 }
@@ -124,7 +124,7 @@ TEST(Segments, OneSegmentIsTheCacheToTheBit) {
 TEST(Segments, PositionsWithGapsDecideWhatAWindowLeavesOfEachSegment) {
   // 0, 10, ..., 110 in segments of 5 and 7: with a window of 35 positions a query sees itself and three before.
   const SequenceShape shape{.tokens = 12, .window = 35};
-  const Sequence sequence(shape, kLayer);
+  const Sequence sequence(shape, kCutLayer);
   std::vector<GlobalPosition> sparse;
   for (int i = 0; i < 12; ++i) sparse.emplace_back(10 * i);
   const auto attended = [&](KvSegments& keys) {
@@ -132,11 +132,11 @@ TEST(Segments, PositionsWithGapsDecideWhatAWindowLeavesOfEachSegment) {
     keys.begin_step(sparse);
     sequence.write(attention, positions_from(0, 12));
     std::vector<float> q = Sequence::rows(sequence.q(), positions_from(0, 12));
-    attention.attend(kLayer, {q.data(), 12, shape.heads, shape.head_dim}, sparse, shape.window);
+    attention.attend(kCutLayer, {q.data(), 12, shape.heads, shape.head_dim}, sparse, shape.window);
     return q;
   };
   CutCache several(shape.kv(DataType::f32), {5, 7});
-  KvCache one(shape.kv(DataType::f32), kLayer, 1, 12);
+  KvCache one(shape.kv(DataType::f32), kCutLayer, 1, 12);
   const auto expected = test::plain_attention(sequence.q(), sequence.k(), sequence.v(), test::causal(12, 0, 4));
   EXPECT_LT(test::largest_difference(attended(several), expected), 3e-6);
   EXPECT_LT(test::largest_difference(attended(one), expected), 3e-6);
@@ -148,9 +148,9 @@ TEST(Segments, QueriesThatSeeNoKeyAreABug) {
   LocalAttention attention(keys, shape.heads, 4);
   keys.begin_step({});
   std::vector<float> q(2 * shape.heads * shape.head_dim);
-  EXPECT_THROW(attention.attend(kLayer, {q.data(), 2, shape.heads, shape.head_dim}, positions_from(0, 2), kNoWindow),
+  EXPECT_THROW(attention.attend(kCutLayer, {q.data(), 2, shape.heads, shape.head_dim}, positions_from(0, 2), kNoWindow),
                InternalError);
-  attention.attend(kLayer, {q.data(), 0, shape.heads, shape.head_dim}, {}, kNoWindow);  // a rank without queries
+  attention.attend(kCutLayer, {q.data(), 0, shape.heads, shape.head_dim}, {}, kNoWindow);  // a rank without queries
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 namespace gemring {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kBeyondScores = std::numeric_limits<float>::infinity();
 
 using Scores = std::vector<float>;
 
@@ -90,15 +90,15 @@ TEST(AveragePool, NumbersThatAreWholeTieExactly) {
 
 TEST(AveragePool, InfinitiesLeaveWithTheirWindow) {
   Scores scores(200, 1.0f);
-  scores[100] = kInfinity;
-  scores[150] = -kInfinity;
+  scores[100] = kBeyondScores;
+  scores[150] = -kBeyondScores;
   const Scores pooled = average_pool(scores, 65);
   EXPECT_EQ(pooled[67], 1.0f);
-  EXPECT_EQ(pooled[68], kInfinity);
-  EXPECT_EQ(pooled[117], kInfinity);
+  EXPECT_EQ(pooled[68], kBeyondScores);
+  EXPECT_EQ(pooled[117], kBeyondScores);
   EXPECT_TRUE(std::isnan(pooled[118]));
   EXPECT_TRUE(std::isnan(pooled[132]));
-  EXPECT_EQ(pooled[133], -kInfinity);
+  EXPECT_EQ(pooled[133], -kBeyondScores);
   EXPECT_EQ(pooled[183], 49.0f / 65) << "positions 151 to 199";
   EXPECT_EQ(Scores(pooled.begin() + 34, pooled.begin() + 60), Scores(26, 1.0f));
 }

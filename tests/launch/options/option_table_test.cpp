@@ -51,7 +51,7 @@ ParsedCommandLine parse(const Words& words, const Words& environment = {}) {
   return parse_command_line(table, words, environment);
 }
 
-std::string problem(const Words& words, const Words& environment = {}) {
+std::string problem_of(const Words& words, const Words& environment = {}) {
   try {
     parse(words, environment);
   } catch (const UsageError& error) {
@@ -79,10 +79,10 @@ TEST(AnOptionOfOnesOwn, IsReadFromCommandLineAndEnvironment) {
   }
   EXPECT_EQ(parse(kGenerate, {"GEMRING_HEAT=90"}).options.job.cores_per_node, 90);
   EXPECT_EQ(parse(generate({"--heat", "70"}), {"GEMRING_HEAT=90"}).options.job.cores_per_node, 70);
-  EXPECT_EQ(problem(generate({"--heat", "49"})), "--heat: 49 is too small");
-  EXPECT_EQ(problem(kGenerate, {"GEMRING_HEAT=251"}), "--heat: 251 is too large");
-  EXPECT_EQ(problem({"generate", "--model", "m", "--heat", "90"}), "--heat: means nothing without --prompt");
-  EXPECT_EQ(problem({"inspect", "--model", "m", "--heat", "90"}),
+  EXPECT_EQ(problem_of(generate({"--heat", "49"})), "--heat: 49 is too small");
+  EXPECT_EQ(problem_of(kGenerate, {"GEMRING_HEAT=251"}), "--heat: 251 is too large");
+  EXPECT_EQ(problem_of({"generate", "--model", "m", "--heat", "90"}), "--heat: means nothing without --prompt");
+  EXPECT_EQ(problem_of({"inspect", "--model", "m", "--heat", "90"}),
             "command line: '--heat' is no option of gemring inspect");
 }
 
@@ -227,16 +227,16 @@ TEST(OptionTable, ASeedIsDrawnOnceAndTold) {
   EXPECT_EQ(line.notes, Words{fmt::format("--seed -1: drew {}", line.options.generate.sampling.seed)});
   const Options job = parse({"launch", "slurm", "--model", "m", "--prompt", "p", "--seed", "-1"}).options;
   EXPECT_EQ(job.job.generate_words, (Words{"--prompt", "p", "--seed=-1"}));  // drawn where the job runs
-  EXPECT_EQ(problem(generate({"--seed", "-2"})), "--seed: -2 is too small");
+  EXPECT_EQ(problem_of(generate({"--seed", "-2"})), "--seed: -2 is too small");
 }
 
 TEST(OptionTable, StandardInputAndOutputAreThereOnce) {
   EXPECT_EQ(test::parse({"generate", "-m", "m", "-f", "-", "--json", "-"}).prompt.file, "-");
-  EXPECT_EQ(problem({"generate", "-m", "m", "-f", "-", "--cluster", "-"}),
+  EXPECT_EQ(problem_of({"generate", "-m", "m", "-f", "-", "--cluster", "-"}),
             "--cluster: is standard input, and so is --prompt-file");
-  EXPECT_EQ(problem({"generate", "-m", "m", "--cluster", "-"}),
+  EXPECT_EQ(problem_of({"generate", "-m", "m", "--cluster", "-"}),
             "--cluster: is standard input, and so is the prompt, which no option gives");
-  EXPECT_EQ(problem(generate({"--json", "-", "--trace", "-"})), "--trace: is standard output, and so is --json");
+  EXPECT_EQ(problem_of(generate({"--json", "-", "--trace", "-"})), "--trace: is standard output, and so is --json");
 }
 
 TEST(Suggestion, TheNearestNameIsMeant) {
