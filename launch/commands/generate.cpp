@@ -115,7 +115,8 @@ int answer(const Job& job, const Options& options, const Opened& opened, Generat
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
   std::unique_ptr<AnswerRun> run;
   if (job.first()) {
-    const ReportHead head = {opened.model.name, request.sampling.seed, false, options.generate.stop};
+    const ReportHead head = {opened.model.name, request.sampling.seed, false, options.generate.stop,
+                             settings_of(options)};
     run = std::make_unique<AnswerRun>(std::move(request), opened.setting(options).tokenizer, progress, head);
   }
   TraceFile trace(job, options.output.trace_file);
@@ -153,7 +154,8 @@ int answer_all(const Job& job, const Options& options, const Opened& opened, con
     log_info("requests from {}, {} at a time in the stages; each one's memory is looked at when it is read",
              input->name(), workload.parallel);
     run = std::make_unique<RequestRun>(RequestRun::Setting{*input, maker, planned, opened.setting(options).tokenizer,
-                                                           progress, opened.model.name, workload.parallel});
+                                                           progress, opened.model.name, workload.parallel,
+                                                           settings_of(options)});
   }
   const JobReport report = run_all(options, *session, run.get(), workload.parallel);
   set_log_phase("report");

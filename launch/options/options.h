@@ -94,6 +94,7 @@ struct OutputOptions {
   std::optional<std::string> json_file;   // the full report; of bench also "" or "-": standard output, not the table
   std::optional<std::string> trace_file;  // spans of all ranks, in Chrome's trace format
   LogOptions log = {.level = LogLevel::warn};  // info: what was loaded, planned and done
+  bool verbose = false;                        // the log's level is info at least
   bool log_all_ranks = false;                  // the others log as rank 0 does, instead of warnings only
 };
 

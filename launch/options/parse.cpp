@@ -39,6 +39,7 @@ void derive_values(const OptionTable& table, const std::vector<GivenOption>& giv
   options.run.isa = variable(environment, "GEMRING_ISA");
   if (const int hint = omp_num_threads(environment); hint > 0) options.run.omp_threads = hint;
   LogOptions& log = options.output.log;
+  if (options.output.verbose) log.level = std::min(log.level, LogLevel::info);
   if (options.output.log_all_ranks) log.other_ranks = log.level;
   log.other_ranks = std::max(log.other_ranks, log.level);  // --log-level error silences the others' warnings too
 }

@@ -55,6 +55,11 @@ void to_proto(const RankReport& rank, proto::Rank& out) {
   out.set_peak_rss_bytes(static_cast<double>(rank.peak_rss_bytes));
 }
 
+void to_proto(const OptionSetting& setting, proto::OptionSetting& out) {
+  out.set_name(setting.name);
+  out.set_value(valid_utf8(setting.text));
+}
+
 void to_proto(const PhaseReport& phase, proto::Phase& out) {
   out.set_rank(phase.rank.value());
   out.set_name(phase.name);
@@ -74,6 +79,7 @@ std::string generation_report(const GenerationResult& result, const std::vector<
   report.set_model(valid_utf8(head.model));
   report.set_seed(static_cast<double>(head.seed));
   report.set_version(program_version());
+  for (const OptionSetting& setting : head.options) to_proto(setting, *report.add_options());
   report.set_text(answer_text(result.generated_ids, tokenizer, head.stop));
   report.set_prompt_tokens(result.prompt_tokens);
   for (const TokenId id : result.generated_ids) report.add_generated_ids(id.value());

@@ -7,9 +7,11 @@
 
 #include "distributed/session/session.h"
 #include "engine/text/tokenizer/tokenizer.h"
+#include "launch/options/option_words.h"
 
 namespace gemring {
 namespace proto {
+class OptionSetting;
 class Phase;
 class Rank;
 }  // namespace proto
@@ -19,16 +21,20 @@ const char* finish_reason(StopReason reason);
 
 /// What a report says beside the result's own figures.
 struct ReportHead {
-  std::string model;                   // its name
-  std::uint64_t seed = 0;              // of the random numbers
-  bool interrupted = false;            // the result is of what came so far
-  std::vector<std::string> stop = {};  // texts that end the answer, and are no part of it
+  std::string model;                        // its name
+  std::uint64_t seed = 0;                   // of the random numbers
+  bool interrupted = false;                 // the result is of what came so far
+  std::vector<std::string> stop = {};       // texts that end the answer, and are no part of it
+  std::vector<OptionSetting> options = {};  // what was asked for, without secrets
 };
 
 /// The report of a request as JSON with the proto's field names, default values printed. `tokenizer` may be nullptr:
 /// texts are empty then.
 std::string generation_report(const GenerationResult& result, const std::vector<TokenId>& prompt,
                               const Tokenizer* tokenizer, const ReportHead& head);
+
+/// What was asked for, as all reports have it.
+void to_proto(const OptionSetting& setting, proto::OptionSetting& out);
 
 /// A rank, and a phase of one, as all reports have them.
 void to_proto(const RankReport& rank, proto::Rank& out);

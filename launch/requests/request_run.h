@@ -27,6 +27,7 @@ class RequestRun {
     ProgressLine& progress;
     std::string model;  // its name, for the report
     std::int32_t parallel = 1;
+    std::vector<OptionSetting> options = {};  // for the report
   };
   explicit RequestRun(Setting setting);
 

@@ -69,6 +69,7 @@ std::string requests_report(const RequestTotals& totals, const JobReport& job) {
   report.set_finish_reason(totals.interrupted ? "interrupted" : "done");
   report.set_model(valid_utf8(totals.model));
   report.set_version(program_version());
+  for (const OptionSetting& setting : totals.options) to_proto(setting, *report.add_options());
   for (const PhaseReport& phase : job.phases) to_proto(phase, *report.add_phases());
   for (const RankReport& rank : job.ranks) to_proto(rank, *report.add_ranks());
   return json_document(report);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "distributed/session/session.h"
 #include "engine/base/error.h"
@@ -26,6 +27,7 @@ struct RequestTotals {
   double prompt_tokens = 0;  // of those that did not fail
   double completion_tokens = 0;
   std::string model = {};    // its name
+  std::vector<OptionSetting> options = {};
   bool interrupted = false;  // by a signal; requests under way do not count
 };
 

@@ -132,7 +132,7 @@ void add_output_options(OptionTable& table) {
        .help =
            "write one JSON object a line (proto/) there; without FILE, or with -, to standard output instead of the "
            "table",
-       .commands = {plan, simulate, bench},
+       .commands = {plan, simulate, bench, inspect},
        .value = json,
        .file = FileUse::output,
        .value_may_be_left_out = true});
@@ -161,6 +161,12 @@ void add_output_options(OptionTable& table) {
                                     {"warn", LogLevel::warn},
                                     {"error", LogLevel::error},
                                     {"off", LogLevel::off}})});
+  table.push_back({.name = "--verbose",
+                   .aliases = {"-v"},
+                   .group = "Output",
+                   .help = "as --log-level info: what is loaded, planned and done",
+                   .commands = kAll,
+                   .value = flag([](auto& options) -> auto& { return options.output.verbose; })});
   table.push_back({.name = "--log-format",
                    .group = "Output",
                    .help = "json: one object a line",
