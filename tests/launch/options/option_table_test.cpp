@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "launch/options/command_words.h"
+#include "launch/options/environment.h"
 #include "launch/options/option_value.h"
 #include "launch/options/option_words.h"
 #include "launch/options/options_message.h"
@@ -182,6 +183,51 @@ TEST(OptionTable, EveryNumberIsRefusedBeyondItsBounds) {
     }
   }
   EXPECT_GT(numbers, 30);
+}
+
+/// Words of a command line that is whole but for what is added to it.
+Words whole_line(Command command) {
+  switch (command) {
+    case Command::generate:
+      return kGenerate;
+    case Command::bench:
+      return {"bench", "kernels"};
+    case Command::launch:
+      return {"launch", "slurm", "--model", "m", "--prompt", "p"};
+    case Command::logits:
+      return {"logits", "--model", "m", "--prompt-ids", "i", "--output", "o"};
+    case Command::simulate:
+      return {"simulate", "--model", "m", "--cluster", "c"};
+    default:
+      return {std::string(words_of(command).name), "--model", "m"};
+  }
+}
+
+TEST(OptionTable, BoundsHoldOnCommandLinesAndInTheEnvironmentOfEveryCommand) {
+  for (const CommandWords& words : all_commands()) {
+    for (const OptionDescription& option : option_table()) {
+      if (!option.value.bounds || option.derived || !option.belongs_to(words.command)) continue;
+      const Bounds& bounds = *option.value.bounds;
+      const std::string variable = option_variable(option.name) + "=";
+      const auto on_line = [&](const std::string& text) {
+        Words line = whole_line(words.command);
+        if (option.name == "--parallel" && words.command == Command::generate) line.emplace_back("--requests=r");
+        line.push_back(option.name + "=" + text);
+        return problem_of(line);
+      };
+      const auto in_environment = [&](const std::string& text) {
+        Words line = whole_line(words.command);
+        if (option.name == "--parallel" && words.command == Command::generate) line.emplace_back("--requests=r");
+        return problem_of(line, {variable + text});
+      };
+      EXPECT_EQ(on_line(bounds.most), "no error") << words.name << " " << option.name;
+      EXPECT_EQ(in_environment(bounds.most), "no error") << words.name << " " << option.name;
+      for (const std::string& text : {beyond(option, bounds.least, -1), beyond(option, bounds.most, 1)}) {
+        EXPECT_TRUE(on_line(text).starts_with(option.name + ": ")) << words.name << " " << option.name << " " << text;
+        EXPECT_TRUE(in_environment(text).starts_with(option.name + ": ")) << words.name << " " << variable << text;
+      }
+    }
+  }
 }
 
 TEST(OptionTable, ADoubledOptionCountsAsItWasLast) {

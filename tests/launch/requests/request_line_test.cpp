@@ -139,6 +139,23 @@ TEST(RequestLine, AValueOutOfRangeIsAnError) {
   EXPECT_EQ(problem(R"({"prompt_ids": [1, 100]})"), "prompt_ids: entry 1 is 100, and the vocabulary has the ids 0..99");
 }
 
+TEST(RequestLine, EveryNumberHasTheBoundsOfItsOption) {
+  int numbers = 0;
+  for (const OptionDescription& option : option_table()) {
+    if (option.request_field.empty() || !option.value.bounds) continue;
+    ++numbers;
+    const auto with = [&](const std::string& number) {
+      return problem(R"({"prompt": "p", ")" + option.request_field + R"(": )" + number + "}");
+    };
+    EXPECT_EQ(with(option.value.bounds->most), "none") << option.name;
+    for (const char* number :
+         {"1e30", "-1e30", "99999999999999999999", "-99999999999999999999", "-1000000000000", "null"}) {
+      EXPECT_TRUE(with(number).starts_with(option.request_field + ": ")) << option.name << " " << number;
+    }
+  }
+  EXPECT_GT(numbers, 10);
+}
+
 TEST(RequestLine, FieldsThatMeanNothingHereAreErrors) {
   EXPECT_EQ(problem(R"({"prompt": "p", "system": "s"})"), "system: means nothing without --chat");
   EXPECT_EQ(problem(R"({"prompt_ids": [1], "question": "q"})"), "prompt_ids: go with no question");
