@@ -12,7 +12,7 @@
 
 namespace gemring {
 
-/// FLOP until the first token on all ranks: the first pass, where there is one, and the prefill; as RankCost counts.
+/// FLOP until the first token on all ranks: the filter pass, where there is one, and the prefill; as RankCost counts.
 double flop_to_first_token(const std::vector<RankCost>& costs);
 
 /// Bytes that all ranks together read to generate `steps` tokens behind the first one, which follows `prompt` tokens:
