@@ -47,7 +47,9 @@ struct Parts {
 template <class Items>
 void append(Bytes& bytes, const Items& items) {
   const auto raw = std::as_bytes(std::span(items));
-  bytes.insert(bytes.end(), raw.begin(), raw.end());
+  const std::size_t begin = bytes.size();
+  bytes.resize(begin + raw.size());
+  if (!raw.empty()) std::memcpy(bytes.data() + begin, raw.data(), raw.size());
 }
 
 std::string text_of(const Bytes& bytes, std::size_t from, std::size_t length) {
