@@ -12,19 +12,20 @@
 namespace gemring {
 namespace {
 
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
-    text.replace(at, from.size(), to);
-  }
-}
-
 /// As a cell of a table: one line, without what Markdown takes for its own.
-std::string cell(std::string text) {
-  replace_all(text, "\n", " ");
-  replace_all(text, "|", "\\|");
-  replace_all(text, "<", "&lt;");
-  replace_all(text, "*", "\\*");
-  return text;
+std::string cell(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '\n') {
+      escaped += ' ';
+    } else if (c == '<') {
+      escaped += "&lt;";
+    } else {
+      if (c == '|' || c == '*') escaped += '\\';
+      escaped += c;
+    }
+  }
+  return escaped;
 }
 
 /// "1000000000" as "1,000,000,000", where it is a whole number.

@@ -15,14 +15,15 @@ namespace gemring {
 namespace {
 
 /// Where a request is when it is cancelled, as far as its callbacks can tell: they come a moment later.
-enum class Place { queued, filter, prefill, decode, late };
-constexpr Place kPlaces[] = {Place::queued, Place::filter, Place::prefill, Place::decode, Place::late};
+enum class CancelAt { queued, filter, prefill, decode, late };
+constexpr CancelAt kEveryCancelAt[] = {CancelAt::queued, CancelAt::filter, CancelAt::prefill, CancelAt::decode,
+                                       CancelAt::late};
 constexpr std::int32_t kFarTooMany = 3000;  // tokens; the answer is over long before them
 
 /// All requests at once, but for the last one, which comes when the one to be cancelled has ended. Asked on rank 0.
 class CancellingSource : public RequestSource {
  public:
-  CancellingSource(const std::vector<GenerationRequest>& requests, std::size_t victim, Place place)
+  CancellingSource(const std::vector<GenerationRequest>& requests, std::size_t victim, CancelAt place)
       : results(requests.size()), requests_(requests), victim_(victim), place_(place) {}
 
   std::optional<GenerationRequest> next() override {
@@ -52,13 +53,13 @@ class CancellingSource : public RequestSource {
   void prepare(GenerationRequest& request) const {
     request.cancel = std::make_shared<CancelHandle>();
     const auto cancel = request.cancel;
-    if (place_ == Place::queued) cancel->cancel();
+    if (place_ == CancelAt::queued) cancel->cancel();
     request.on_progress = [cancel, place = place_](std::string_view phase, double, double) {
-      if (place == Place::filter && phase == "filter") cancel->cancel();
-      if (place == Place::prefill && phase == "prefill") cancel->cancel();
+      if (place == CancelAt::filter && phase == "filter") cancel->cancel();
+      if (place == CancelAt::prefill && phase == "prefill") cancel->cancel();
     };
     request.on_token = [cancel, place = place_, tokens = 0](TokenId) mutable {
-      if (++tokens == (place == Place::late ? 20 : 1)) cancel->cancel();
+      if (++tokens == (place == CancelAt::late ? 20 : 1)) cancel->cancel();
     };
   }
   void say_ended() {
@@ -69,7 +70,7 @@ class CancellingSource : public RequestSource {
 
   const std::vector<GenerationRequest>& requests_;
   std::size_t victim_;
-  Place place_;
+  CancelAt place_;
   Mutex mutex_;
   std::size_t next_ GEMRING_GUARDED_BY(mutex_) = 0;
   bool victim_ended_ GEMRING_GUARDED_BY(mutex_) = false;
@@ -87,7 +88,7 @@ class Cancel : public testing::Test {
   bool first_rank() const { return world().member() == 0; }
 
   std::vector<GenerationResult> run(Session& session, const std::vector<GenerationRequest>& requests,
-                                    std::size_t victim, Place place) {
+                                    std::size_t victim, CancelAt place) {
     if (first_rank()) {
       CancellingSource source(requests, victim, place);
       session.generate(source, 2);
@@ -110,7 +111,7 @@ class Cancel : public testing::Test {
       std::vector<GenerationResult> expected;
       for (const GenerationRequest& request : requests) expected.push_back(session.generate(request));
       requests[victim].stop.max_new_tokens = kFarTooMany;
-      for (const Place place : kPlaces) {
+      for (const CancelAt place : kEveryCancelAt) {
         const auto got = run(session, requests, victim, place);
         if (!first_rank()) continue;
         for (std::size_t i = 0; i < got.size(); ++i) {
@@ -125,10 +126,10 @@ class Cancel : public testing::Test {
           }
           EXPECT_EQ(got[i].stop_reason, StopReason::cancelled) << what;
           EXPECT_LT(got[i].generated_ids.size(), static_cast<std::size_t>(kFarTooMany)) << what;
-          if (place == Place::queued) {
+          if (place == CancelAt::queued) {
             EXPECT_TRUE(got[i].generated_ids.empty()) << what;
           }
-          if (place >= Place::decode) {
+          if (place >= CancelAt::decode) {
             EXPECT_FALSE(got[i].generated_ids.empty()) << what;
           }
           const auto same = std::min(got[i].generated_ids.size(), expected[i].generated_ids.size());

@@ -47,14 +47,14 @@ OptionTable with_own_options() {
   return table;
 }
 
-ParsedCommandLine parse(const Words& words, const Words& environment = {}) {
+ParsedCommandLine parse_with(const Words& words, const Words& environment = {}) {
   static const OptionTable table = with_own_options();
   return parse_command_line(table, words, environment);
 }
 
 std::string problem_of(const Words& words, const Words& environment = {}) {
   try {
-    parse(words, environment);
+    parse_with(words, environment);
   } catch (const UsageError& error) {
     return error.what();
   }
@@ -74,12 +74,12 @@ Words generate(const Words& more) {
 }
 
 TEST(AnOptionOfOnesOwn, IsReadFromCommandLineAndEnvironment) {
-  EXPECT_FALSE(parse(kGenerate).options.job.cores_per_node);
+  EXPECT_FALSE(parse_with(kGenerate).options.job.cores_per_node);
   for (const char* name : {"--heat", "-H", "--warmth"}) {
-    EXPECT_EQ(parse(generate({name, "180"})).options.job.cores_per_node, 180) << name;
+    EXPECT_EQ(parse_with(generate({name, "180"})).options.job.cores_per_node, 180) << name;
   }
-  EXPECT_EQ(parse(kGenerate, {"GEMRING_HEAT=90"}).options.job.cores_per_node, 90);
-  EXPECT_EQ(parse(generate({"--heat", "70"}), {"GEMRING_HEAT=90"}).options.job.cores_per_node, 70);
+  EXPECT_EQ(parse_with(kGenerate, {"GEMRING_HEAT=90"}).options.job.cores_per_node, 90);
+  EXPECT_EQ(parse_with(generate({"--heat", "70"}), {"GEMRING_HEAT=90"}).options.job.cores_per_node, 70);
   EXPECT_EQ(problem_of(generate({"--heat", "49"})), "--heat: 49 is too small");
   EXPECT_EQ(problem_of(kGenerate, {"GEMRING_HEAT=251"}), "--heat: 251 is too large");
   EXPECT_EQ(problem_of({"generate", "--model", "m", "--heat", "90"}), "--heat: means nothing without --prompt");
@@ -88,19 +88,19 @@ TEST(AnOptionOfOnesOwn, IsReadFromCommandLineAndEnvironment) {
 }
 
 TEST(AnOptionOfOnesOwn, StandsInHelpAndReference) {
-  const std::string help = parse({"generate", "--help"}).text;
+  const std::string help = parse_with({"generate", "--help"}).text;
   EXPECT_TRUE(holds(help, "Kitchen"));
   EXPECT_TRUE(holds(help, "-H, --heat DEGREES"));
   EXPECT_TRUE(holds(help, "how hot the oven is"));
-  EXPECT_FALSE(holds(parse({"inspect", "--help"}).text, "--heat"));
-  EXPECT_TRUE(holds(parse({"--reference"}).text,
+  EXPECT_FALSE(holds(parse_with({"inspect", "--help"}).text, "--heat"));
+  EXPECT_TRUE(holds(parse_with({"--reference"}).text,
                     "| `--heat`, `-H`, `--warmth` | DEGREES: 50 to 250 | how hot the oven is; means nothing without "
                     "--prompt | generate, launch | `GEMRING_HEAT` | `heat` |\n"));
 }
 
 TEST(AnOptionOfOnesOwn, TravelsAndIsTold) {
   const OptionTable table = with_own_options();
-  const Options options = parse(generate({"--heat", "180", "--key", "sesame"})).options;
+  const Options options = parse_with(generate({"--heat", "180", "--key", "sesame"})).options;
   const Options received = from_message(table, to_message(table, options));
   EXPECT_EQ(received.job.cores_per_node, 180);
   EXPECT_EQ(received.logits.output_file, "sesame");
@@ -108,15 +108,15 @@ TEST(AnOptionOfOnesOwn, TravelsAndIsTold) {
   EXPECT_EQ(std::count_if(settings.begin(), settings.end(),
                           [](const OptionSetting& s) { return s.name == "--heat" && s.text == "180"; }),
             1);
-  const Options job = parse({"launch", "slurm", "--model", "m", "--prompt", "p", "-H", "60"}).options;
+  const Options job = parse_with({"launch", "slurm", "--model", "m", "--prompt", "p", "-H", "60"}).options;
   EXPECT_EQ(job.job.generate_words, (Words{"--prompt", "p", "--heat", "60"}));
 }
 
 TEST(ASecret, IsInNoReportNoJobFileNoMessage) {
   const OptionTable table = with_own_options();
   const Words words = generate({"--key", "sesame"});
-  for (const OptionSetting& setting : settings_of(table, parse(words).options)) EXPECT_NE(setting.text, "sesame");
-  const ParsedCommandLine job = parse({"launch", "slurm", "--model", "m", "--prompt", "p", "--key=sesame"});
+  for (const OptionSetting& setting : settings_of(table, parse_with(words).options)) EXPECT_NE(setting.text, "sesame");
+  const ParsedCommandLine job = parse_with({"launch", "slurm", "--model", "m", "--prompt", "p", "--key=sesame"});
   EXPECT_EQ(job.options.job.generate_words, (Words{"--prompt", "p"}));
   EXPECT_EQ(job.warnings,
             Words{"--key is a secret and not written into the job file: set GEMRING_KEY where the job runs"});
@@ -231,16 +231,17 @@ TEST(OptionTable, BoundsHoldOnCommandLinesAndInTheEnvironmentOfEveryCommand) {
 }
 
 TEST(OptionTable, ADoubledOptionCountsAsItWasLast) {
-  EXPECT_EQ(test::parse(generate({"--keep", "5", "--keep", "6"})).filter.selection.keep, 6);
-  EXPECT_EQ(test::parse(generate({"--method", "full", "--method=gemfilter"})).filter.method, Method::gemfilter);
-  EXPECT_EQ(test::parse(generate({"-n", "5", "--n-predict", "7"})).generate.max_new_tokens, 7);
-  EXPECT_TRUE(test::parse(generate({"--ignore-eos", "--ignore-eos"})).generate.ignore_eos);
-  EXPECT_EQ(test::parse(generate({"--stop", "a", "--stop", "b"})).generate.stop, (Words{"a", "b"}));
+  EXPECT_EQ(test::parse_with(generate({"--keep", "5", "--keep", "6"})).filter.selection.keep, 6);
+  EXPECT_EQ(test::parse_with(generate({"--method", "full", "--method=gemfilter"})).filter.method, Method::gemfilter);
+  EXPECT_EQ(test::parse_with(generate({"-n", "5", "--n-predict", "7"})).generate.max_new_tokens, 7);
+  EXPECT_TRUE(test::parse_with(generate({"--ignore-eos", "--ignore-eos"})).generate.ignore_eos);
+  EXPECT_EQ(test::parse_with(generate({"--stop", "a", "--stop", "b"})).generate.stop, (Words{"a", "b"}));
 }
 
 TEST(OptionTable, LlamaCppsNamesMeanTheSame) {
-  const Options options = test::parse({"generate", "-m", "m", "-f", "book", "-n", "9", "-t", "2", "-s", "7", "--temp",
-                                       "0.5", "--top-k", "3", "--min-p", "0.1", "--repeat-penalty", "1.1"});
+  const Options options =
+      test::parse_with({"generate", "-m", "m", "-f", "book", "-n", "9", "-t", "2", "-s", "7", "--temp", "0.5",
+                        "--top-k", "3", "--min-p", "0.1", "--repeat-penalty", "1.1"});
   EXPECT_EQ(options.model_directory, "m");
   EXPECT_EQ(options.prompt.file, "book");
   EXPECT_EQ(options.generate.max_new_tokens, 9);
@@ -249,35 +250,35 @@ TEST(OptionTable, LlamaCppsNamesMeanTheSame) {
   EXPECT_EQ(options.generate.sampling.temperature, 0.5f);
   EXPECT_EQ(options.generate.sampling.min_p, 0.1f);
   EXPECT_EQ(options.generate.sampling.penalties.repeat, 1.1f);
-  EXPECT_EQ(test::parse({"generate", "-m", "m", "-p", "x", "--predict", "3"}).generate.max_new_tokens, 3);
+  EXPECT_EQ(test::parse_with({"generate", "-m", "m", "-p", "x", "--predict", "3"}).generate.max_new_tokens, 3);
   EXPECT_EQ(usage_problem(generate({"--ctx-size", "4096"})),
             "--ctx-size: means nothing to gemring: the KV cache is as long as the prompt and --max-new-tokens need");
 }
 
 TEST(OptionTable, WhatMeansNothingIsWarnedOf) {
-  EXPECT_EQ(parse(generate({"--top-p", "0.9", "--temperature", "1"})).warnings, Words{});
-  EXPECT_EQ(parse(generate({"--top-p", "0.9"})).warnings,
+  EXPECT_EQ(parse_with(generate({"--top-p", "0.9", "--temperature", "1"})).warnings, Words{});
+  EXPECT_EQ(parse_with(generate({"--top-p", "0.9"})).warnings,
             Words{"--top-p: means nothing at temperature 0, where the likeliest token is always taken"});
-  EXPECT_EQ(parse(kGenerate, {"GEMRING_SEED=1"}).warnings,
+  EXPECT_EQ(parse_with(kGenerate, {"GEMRING_SEED=1"}).warnings,
             Words{"--seed (GEMRING_SEED): means nothing at temperature 0, where the likeliest token is always taken"});
-  EXPECT_EQ(parse(generate({"--method", "full", "--keep", "9"})).warnings,
+  EXPECT_EQ(parse_with(generate({"--method", "full", "--keep", "9"})).warnings,
             Words{"--keep: means nothing with --method full"});
-  EXPECT_EQ(parse(generate({"--repeat-last-n", "9"})).warnings,
+  EXPECT_EQ(parse_with(generate({"--repeat-last-n", "9"})).warnings,
             Words{"--repeat-last-n: means nothing without a penalty"});
-  EXPECT_EQ(parse({"generate", "--model", "m", "--requests", "r", "--top-p", "0.9"}).warnings, Words{});
+  EXPECT_EQ(parse_with({"generate", "--model", "m", "--requests", "r", "--top-p", "0.9"}).warnings, Words{});
 }
 
 TEST(OptionTable, ASeedIsDrawnOnceAndTold) {
-  const ParsedCommandLine line = parse(generate({"--temperature", "1", "--seed", "-1"}));
+  const ParsedCommandLine line = parse_with(generate({"--temperature", "1", "--seed", "-1"}));
   EXPECT_FALSE(line.options.generate.draw_seed);
   EXPECT_EQ(line.notes, Words{fmt::format("--seed -1: drew {}", line.options.generate.sampling.seed)});
-  const Options job = parse({"launch", "slurm", "--model", "m", "--prompt", "p", "--seed", "-1"}).options;
+  const Options job = parse_with({"launch", "slurm", "--model", "m", "--prompt", "p", "--seed", "-1"}).options;
   EXPECT_EQ(job.job.generate_words, (Words{"--prompt", "p", "--seed=-1"}));  // drawn where the job runs
   EXPECT_EQ(problem_of(generate({"--seed", "-2"})), "--seed: -2 is too small");
 }
 
 TEST(OptionTable, StandardInputAndOutputAreThereOnce) {
-  EXPECT_EQ(test::parse({"generate", "-m", "m", "-f", "-", "--json", "-"}).prompt.file, "-");
+  EXPECT_EQ(test::parse_with({"generate", "-m", "m", "-f", "-", "--json", "-"}).prompt.file, "-");
   EXPECT_EQ(problem_of({"generate", "-m", "m", "-f", "-", "--cluster", "-"}),
             "--cluster: is standard input, and so is --prompt-file");
   EXPECT_EQ(problem_of({"generate", "-m", "m", "--cluster", "-"}),
@@ -291,7 +292,7 @@ TEST(Suggestion, TheNearestNameIsMeant) {
   EXPECT_EQ(edit_distance("kitten", "sitting"), 3u);
   const auto advice = [](const Words& words) -> std::string {
     try {
-      parse(words);
+      parse_with(words);
     } catch (const UsageError& error) {
       return error.text().advice;
     }
@@ -304,9 +305,9 @@ TEST(Suggestion, TheNearestNameIsMeant) {
 }
 
 TEST(Help, ItsExampleBelongsToTheCommand) {
-  EXPECT_TRUE(holds(parse({"generate", "--help"}).text, "GEMRING_MAX_NEW_TOKENS"));
+  EXPECT_TRUE(holds(parse_with({"generate", "--help"}).text, "GEMRING_MAX_NEW_TOKENS"));
   for (const char* command : {"inspect", "render", "tokenize", "detokenize"}) {
-    const std::string help = parse({command, "--help"}).text;
+    const std::string help = parse_with({command, "--help"}).text;
     const std::size_t begin = help.find("GEMRING_");
     ASSERT_NE(begin, std::string::npos);
     const std::string option = help.substr(help.find(" for --", begin) + 5);
