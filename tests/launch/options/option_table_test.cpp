@@ -231,17 +231,16 @@ TEST(OptionTable, BoundsHoldOnCommandLinesAndInTheEnvironmentOfEveryCommand) {
 }
 
 TEST(OptionTable, ADoubledOptionCountsAsItWasLast) {
-  EXPECT_EQ(test::parse_with(generate({"--keep", "5", "--keep", "6"})).filter.selection.keep, 6);
-  EXPECT_EQ(test::parse_with(generate({"--method", "full", "--method=gemfilter"})).filter.method, Method::gemfilter);
-  EXPECT_EQ(test::parse_with(generate({"-n", "5", "--n-predict", "7"})).generate.max_new_tokens, 7);
-  EXPECT_TRUE(test::parse_with(generate({"--ignore-eos", "--ignore-eos"})).generate.ignore_eos);
-  EXPECT_EQ(test::parse_with(generate({"--stop", "a", "--stop", "b"})).generate.stop, (Words{"a", "b"}));
+  EXPECT_EQ(test::parse(generate({"--keep", "5", "--keep", "6"})).filter.selection.keep, 6);
+  EXPECT_EQ(test::parse(generate({"--method", "full", "--method=gemfilter"})).filter.method, Method::gemfilter);
+  EXPECT_EQ(test::parse(generate({"-n", "5", "--n-predict", "7"})).generate.max_new_tokens, 7);
+  EXPECT_TRUE(test::parse(generate({"--ignore-eos", "--ignore-eos"})).generate.ignore_eos);
+  EXPECT_EQ(test::parse(generate({"--stop", "a", "--stop", "b"})).generate.stop, (Words{"a", "b"}));
 }
 
 TEST(OptionTable, LlamaCppsNamesMeanTheSame) {
-  const Options options =
-      test::parse_with({"generate", "-m", "m", "-f", "book", "-n", "9", "-t", "2", "-s", "7", "--temp", "0.5",
-                        "--top-k", "3", "--min-p", "0.1", "--repeat-penalty", "1.1"});
+  const Options options = test::parse({"generate", "-m", "m", "-f", "book", "-n", "9", "-t", "2", "-s", "7", "--temp",
+                                       "0.5", "--top-k", "3", "--min-p", "0.1", "--repeat-penalty", "1.1"});
   EXPECT_EQ(options.model_directory, "m");
   EXPECT_EQ(options.prompt.file, "book");
   EXPECT_EQ(options.generate.max_new_tokens, 9);
@@ -250,7 +249,7 @@ TEST(OptionTable, LlamaCppsNamesMeanTheSame) {
   EXPECT_EQ(options.generate.sampling.temperature, 0.5f);
   EXPECT_EQ(options.generate.sampling.min_p, 0.1f);
   EXPECT_EQ(options.generate.sampling.penalties.repeat, 1.1f);
-  EXPECT_EQ(test::parse_with({"generate", "-m", "m", "-p", "x", "--predict", "3"}).generate.max_new_tokens, 3);
+  EXPECT_EQ(test::parse({"generate", "-m", "m", "-p", "x", "--predict", "3"}).generate.max_new_tokens, 3);
   EXPECT_EQ(usage_problem(generate({"--ctx-size", "4096"})),
             "--ctx-size: means nothing to gemring: the KV cache is as long as the prompt and --max-new-tokens need");
 }
@@ -278,7 +277,7 @@ TEST(OptionTable, ASeedIsDrawnOnceAndTold) {
 }
 
 TEST(OptionTable, StandardInputAndOutputAreThereOnce) {
-  EXPECT_EQ(test::parse_with({"generate", "-m", "m", "-f", "-", "--json", "-"}).prompt.file, "-");
+  EXPECT_EQ(test::parse({"generate", "-m", "m", "-f", "-", "--json", "-"}).prompt.file, "-");
   EXPECT_EQ(problem_of({"generate", "-m", "m", "-f", "-", "--cluster", "-"}),
             "--cluster: is standard input, and so is --prompt-file");
   EXPECT_EQ(problem_of({"generate", "-m", "m", "--cluster", "-"}),
