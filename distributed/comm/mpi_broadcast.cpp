@@ -209,7 +209,7 @@ void MpiBroadcast::take_arrived() {
   received_.push_back(std::move(message));
 }
 
-void MpiBroadcast::pass_on(std::shared_ptr<const Bytes> bytes) {
+void MpiBroadcast::pass_on(const std::shared_ptr<const Bytes>& bytes) {
   if (tree_.children().empty()) return;
   const Parts parts(*bytes);
   for (const MemberRange subtree : tree_.children()) {

@@ -57,7 +57,7 @@ class MpiBroadcast final : public Broadcast, public MpiChannel::Forwarder {
   bool receive_pieces() GEMRING_REQUIRES(mpi_mutex);
   bool begin_piece() GEMRING_REQUIRES(mpi_mutex);
   void take_arrived() GEMRING_REQUIRES(mpi_mutex);
-  void pass_on(std::shared_ptr<const std::vector<std::byte>> bytes) GEMRING_REQUIRES(mpi_mutex);
+  void pass_on(const std::shared_ptr<const std::vector<std::byte>>& bytes) GEMRING_REQUIRES(mpi_mutex);
   bool forget_sent() GEMRING_REQUIRES(mpi_mutex);
 
   MPI_Comm comm_;

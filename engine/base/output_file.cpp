@@ -108,7 +108,8 @@ Destination follow(std::string path) {
     const ssize_t length = readlink(path.c_str(), target.data(), target.size());
     if (length < 0) return refused(errno);
     target.resize(static_cast<std::size_t>(length));
-    path = target.starts_with('/') ? target : directory_of(path) + "/" + target;
+    if (!target.starts_with('/')) target.insert(0, directory_of(path).append("/"));
+    path = std::move(target);
   }
   return refused(ELOOP);
 }

@@ -57,6 +57,7 @@ const CommandWords& command_named(const std::string& name) {
       std::find_if(kCommands.begin(), kCommands.end(), [&](const CommandWords& words) { return words.name == name; });
   if (found != kCommands.end()) return *found;
   std::vector<std::string> names;
+  names.reserve(kCommands.size());
   for (const CommandWords& words : kCommands) names.emplace_back(words.name);
   throw UsageError(
       {"command line", fmt::format("'{}' is no command", name),

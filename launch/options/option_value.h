@@ -72,9 +72,7 @@ const Options& default_options();
 /// For OptionValue::reset.
 template <class Field>
 std::function<void(Options&)> reset_of(Field field) {
-  return [field](Options& options) {
-    field(options) = field(default_options());
-  };
+  return [field](Options& options) { field(options) = field(default_options()); };
 }
 
 template <class Field>
@@ -89,7 +87,7 @@ OptionValue flag(Field field) {
 }
 
 template <class Field>
-OptionValue whole(Field field, WholeRange range) {
+OptionValue whole(Field field, const WholeRange& range) {
   using Number = typename WithoutOptional<FieldType<Field>>::Type;
   return {.kind = ValueKind::whole,
           .bounds = bounds_of(range),
@@ -106,7 +104,7 @@ OptionValue whole(Field field, WholeRange range) {
 }
 
 template <class Field>
-OptionValue real(Field field, RealRange range) {
+OptionValue real(Field field, const RealRange& range) {
   using Number = typename WithoutOptional<FieldType<Field>>::Type;
   return {.kind = ValueKind::real,
           .bounds = bounds_of(range),
@@ -153,6 +151,7 @@ OptionValue list(Field field) {
 template <class Field>
 OptionValue choice(Field field, std::vector<std::pair<std::string, FieldType<Field>>> words) {
   std::vector<std::string> names;
+  names.reserve(words.size());
   for (const auto& [name, value] : words) names.push_back(name);
   return {.kind = ValueKind::choice,
           .choices = names,

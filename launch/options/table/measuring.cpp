@@ -9,7 +9,7 @@ using enum Command;
 
 constexpr std::int32_t kMostRuns = 1'000'000;
 
-Need of_benchmark(std::vector<Benchmark> benchmarks, const char* names) {
+Need of_benchmark(const std::vector<Benchmark>& benchmarks, const char* names) {
   return {.holds =
               [benchmarks](const Options& options) {
                 for (const Benchmark benchmark : benchmarks) {

@@ -260,7 +260,8 @@ TEST(Options, HelpOfEveryCommandNamesItsOptions) {
 TEST(Options, OtherRanksLogWarningsUnlessAskedForMore) {
   EXPECT_EQ(parse({"generate", "--model", "m"}).output.log.other_ranks, LogLevel::warn);
   EXPECT_EQ(parse({"generate", "--model", "m", "--log-level", "off"}).output.log.other_ranks, LogLevel::off);
-  EXPECT_EQ(parse({"generate", "--model", "m", "--log-all-ranks", "--log-level", "info"}).output.log.other_ranks, LogLevel::info);
+  EXPECT_EQ(parse({"generate", "--model", "m", "--log-all-ranks", "--log-level", "info"}).output.log.other_ranks,
+            LogLevel::info);
 }
 
 TEST(Options, PlanWantsAModelOrAShapeAndAProbeNeither) {
