@@ -1,6 +1,5 @@
 #include "launch/requests/answer_run.h"
 
-#include <chrono>
 #include <utility>
 
 namespace gemring {
@@ -52,16 +51,16 @@ std::string AnswerRun::report(const GenerationResult& result) const {
   return generation_report(result, prompt_, tokenizer_, head_);
 }
 
-std::string AnswerRun::interrupt() {
-  constexpr auto kReaderMayTake = std::chrono::milliseconds(300);
-  {
-    const std::unique_lock held(writing_, kReaderMayTake);
-    if (held) output_.cut_off();
-  }
+std::string AnswerRun::interrupted_report() const {
   const MutexLock held(mutex_);
   ReportHead head = head_;
   head.interrupted = true;
   return generation_report(result_, prompt_, tokenizer_, head);
+}
+
+void AnswerRun::cut_off(std::chrono::milliseconds reader_may_take) {
+  const std::unique_lock held(writing_, reader_may_take);
+  if (held) output_.cut_off();
 }
 
 }  // namespace gemring

@@ -1,6 +1,7 @@
 // One request whose answer goes to standard output as text while it comes: `gemring generate` without --requests.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -16,7 +17,8 @@
 
 namespace gemring {
 
-/// Rank 0's side of the run. The request's callbacks come from threads of the run, interrupt() from any.
+/// Rank 0's side of the run. The request's callbacks come from threads of the run; interrupted_report() and
+/// cut_off() may be called by any.
 class AnswerRun {
  public:
   /// `tokenizer` may be nullptr: ids are written then. It and `progress` are the caller's and outlive this.
@@ -30,9 +32,11 @@ class AnswerRun {
   /// The JSON of it.
   std::string report(const GenerationResult& result) const;
 
-  /// The run ends here: a newline behind what came of the answer, and the JSON of what is known. The answer's end is
-  /// left out where its reader does not read.
-  std::string interrupt();
+  /// Of a run that ends here: the JSON of what is known.
+  std::string interrupted_report() const;
+
+  /// A newline behind what came of the answer, once. Left out where its reader does not read for so long.
+  void cut_off(std::chrono::milliseconds reader_may_take);
 
  private:
   class Source : public RequestSource {

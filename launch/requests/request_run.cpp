@@ -1,6 +1,5 @@
 #include "launch/requests/request_run.h"
 
-#include <chrono>
 #include <utility>
 
 #include "engine/base/clock.h"
@@ -32,13 +31,15 @@ std::string RequestRun::report(const JobReport& job) const {
   return requests_report(totals(), job);
 }
 
-std::string RequestRun::interrupt() {
-  constexpr auto kReaderMayTake = std::chrono::milliseconds(300);
-  const std::unique_lock held(writing_, kReaderMayTake);  // a line that is being written ends
-  if (held) setting_.progress.clear();
+std::string RequestRun::interrupted_report() const {
   RequestTotals so_far = totals();
   so_far.interrupted = true;
   return requests_report(so_far, {});
+}
+
+void RequestRun::cut_off(std::chrono::milliseconds reader_may_take) {
+  const std::unique_lock held(writing_, reader_may_take);
+  if (held) setting_.progress.clear();
 }
 
 GenerationRequest RequestRun::make(std::string_view text, RequestPlace& place) {

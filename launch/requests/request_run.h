@@ -1,6 +1,7 @@
 // Many requests, a line of JSON for the result of each: `gemring generate --requests`.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <mutex>
 #include <set>
@@ -15,7 +16,8 @@
 
 namespace gemring {
 
-/// Rank 0's side of the run. The requests' callbacks come from threads of the run, interrupt() from any.
+/// Rank 0's side of the run. The requests' callbacks come from threads of the run; interrupted_report() and
+/// cut_off() may be called by any.
 class RequestRun {
  public:
   /// What all of them share, the caller's; it outlives this.
@@ -37,8 +39,11 @@ class RequestRun {
   RequestTotals totals() const;
   std::string report(const JobReport& job) const;
 
-  /// The run ends here, with whole lines on standard output: the JSON of what was done so far.
-  std::string interrupt();
+  /// Of a run that ends here: the JSON of what was done so far.
+  std::string interrupted_report() const;
+
+  /// Waits for the end of a line that is being written, if its reader takes no longer.
+  void cut_off(std::chrono::milliseconds reader_may_take);
 
  private:
   GenerationRequest make(std::string_view text, RequestPlace& place);
