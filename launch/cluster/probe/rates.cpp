@@ -72,10 +72,11 @@ struct RateProbe::State {
     measurement.took = (steady_seconds() - start) / (runs + 1);
   }
 
-  /// Returns the seconds of a run; nothing where there is no time for it.
-  std::optional<double> add(double expected, Measurement measurement) {
-    const int runs = expected > 0.25 ? 1 : kRuns;
-    if (!begin((runs + 1) * expected)) return std::nullopt;
+  /// Returns the seconds of a run; nothing where there is no time for it. What no plan can do without expects nothing and
+  /// runs however late it is.
+  std::optional<double> add(std::optional<double> expected, Measurement measurement) {
+    const int runs = expected.value_or(0) > 0.25 ? 1 : kRuns;
+    if (expected && !begin((runs + 1) * *expected)) return std::nullopt;
     run(measurement, runs);
     measurements.push_back(std::move(measurement));
     return measurements.back().seconds;
@@ -110,39 +111,49 @@ struct RateProbe::State {
       for (int pass = 0; pass < runs + 1; ++pass) best = std::max(best, probe->read_gbs());
       return 1 / best;
     };
-    add(0, {time, [threads](ThreadRates& rates, double seconds) { rates.memory_gbs = 1 / seconds / threads; }});
+    add(std::nullopt,
+        {time, [threads](ThreadRates& rates, double seconds) { rates.memory_gbs = 1 / seconds / threads; }});
   }
 
-  void layers(LayerSlice& slice) {
-    const double threads = omp_get_max_threads();
-    const Compute compute = active_compute();
-    double second = 0;  // of a token, in the longest step so far
-    const std::size_t longest = token_block(compute);
+  /// Every type of weights in short steps before any of them in longer ones: those are what there may be no time for.
+  void layers() {
+    const std::size_t longest = token_block(active_compute());
+    std::vector<double> second(slices.size(), 0);  // of a token, in the longest step so far
     for (std::size_t tokens : {std::size_t{1}, std::size_t{64}, std::size_t{512}, std::size_t{2048}}) {
       if (tokens > longest) break;
-      const auto write = [&slice, tokens, threads, compute](ThreadRates& rates, double seconds) {
-        rates.layers.push_back({slice.type(), type_of_products(compute, tokens, slice.type()),
-                                static_cast<std::int32_t>(tokens),
-                                static_cast<double>(tokens) * slice.flop_per_token() * 1e-9 / seconds / threads});
-      };
-      // A matrix of weights is read once a step: longer ones are no slower for each token.
-      const auto seconds = add(second * static_cast<double>(tokens),
-                               {[&slice, tokens](int runs) { return slice.seconds(tokens, runs); }, write});
-      if (!seconds) {
-        if (job.first()) log_info("no time for layers of {} tokens: those of fewer count", tokens);
-        break;
+      for (std::size_t i = 0; i < slices.size(); ++i) {
+        // A matrix of weights is read once a step: longer ones are no slower for each token.
+        const auto seconds = add_layers(*slices[i], tokens, second[i]);
+        if (!seconds) {
+          if (job.first()) log_info("no time for layers of {} tokens: those of fewer count", tokens);
+          return;
+        }
+        if (tokens > 1 && measures) second[i] = *seconds / static_cast<double>(tokens);
       }
-      if (tokens > 1 && measures) second = *seconds / static_cast<double>(tokens);
     }
+  }
+
+  std::optional<double> add_layers(LayerSlice& slice, std::size_t tokens, double second) {
+    const double threads = omp_get_max_threads();
+    const auto write = [&slice, tokens, threads, compute = active_compute()](ThreadRates& rates, double seconds) {
+      rates.layers.push_back({slice.type(), type_of_products(compute, tokens, slice.type()),
+                              static_cast<std::int32_t>(tokens),
+                              static_cast<double>(tokens) * slice.flop_per_token() * 1e-9 / seconds / threads});
+    };
+    const std::optional<double> expected =
+        tokens == 1 ? std::nullopt : std::optional(second * static_cast<double>(tokens));
+    return add(expected, {[&slice, tokens](int runs) { return slice.seconds(tokens, runs); }, write});
   }
 
   void attention() {
     const double threads = omp_get_max_threads();
     struct Case {
       std::size_t queries, keys;
+      bool needed = false;
     };
     double rate = 0;
-    for (const Case& each : {Case{1, 1024}, Case{1, 16384}, Case{512, 512}, Case{2048, 2048}, Case{512, 8192}}) {
+    for (const Case& each :
+         {Case{1, 1024, true}, Case{512, 512, true}, Case{1, 16384}, Case{2048, 2048}, Case{512, 8192}}) {
       const double flop = 4.0 * static_cast<double>(each.queries * each.keys) * shape.config.query_width();
       std::shared_ptr<AttentionSlice> slice;
       if (measures)
@@ -152,7 +163,8 @@ struct RateProbe::State {
         rates.attention.push_back({shape.config.head_dim, static_cast<std::int32_t>(each.queries), slice->mean_keys(),
                                    slice->flop() * 1e-9 / seconds / threads});
       };
-      const auto seconds = add(rate > 0 ? flop / rate : 0, {[slice](int runs) { return slice->seconds(runs); }, write});
+      const std::optional<double> expected = each.needed ? std::nullopt : std::optional(flop / rate);
+      const auto seconds = add(expected, {[slice](int runs) { return slice->seconds(runs); }, write});
       if (!seconds) {
         if (job.first()) log_info("no time for attention to {} keys: that to fewer counts", each.keys);
         break;
@@ -165,7 +177,7 @@ struct RateProbe::State {
     ThreadRates made;
     limits(made);
     memory();
-    for (const auto& slice : slices) layers(*slice);
+    layers();
     attention();
     run_again();
     for (const Measurement& measurement : measurements) {

@@ -1,6 +1,7 @@
 // What the threads of this job do, measured: limits, layers of a model's shape, attention, memory.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "distributed/plan/machines.h"

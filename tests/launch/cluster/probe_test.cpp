@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "distributed/comm/communicator.h"
 #include "launch/cluster/probe/layer_slice.h"
 #include "launch/cluster/probe/links.h"
+#include "launch/cluster/probe/rates.h"
 
 namespace gemring {
 namespace {
@@ -86,7 +88,7 @@ TEST(MachinesFrom, ASlowerRankOfTheSameKindHasALowerSpeed) {
   EXPECT_EQ(spec.hosts[2].speeds, std::vector<double>{0.5});  // 7.7 sixteenths
 }
 
-TEST(LayerSlice, TimesLayersOfTheModelsShape) {
+ModelConfig small_shape() {
   ModelConfig config;
   config.layers.resize(3);
   config.hidden = 64;
@@ -94,6 +96,31 @@ TEST(LayerSlice, TimesLayersOfTheModelsShape) {
   config.kv_heads = 2;
   config.head_dim = 16;
   config.ffn = 96;
+  return config;
+}
+
+// On a machine that is busy otherwise; a plan has no seconds without them.
+TEST(RateProbe, HoweverLateItIsEveryTypeOfWeightsAndAttentionHaveARate) {
+  const std::unique_ptr<Communicator> world = one_rank_communicator();
+  const Job job{*world, {}, {"a"}};
+  constexpr int kOfManyRanks = 256;  // a small share of the memory
+  RateProbe probe(job, {small_shape(), {DataType::bf16, DataType::q8_0}, DataType::bf16}, 0, kOfManyRanks);
+  const ThreadRates rates = probe.measure(ProbeMode::together, 0);
+  ASSERT_EQ(rates.layers.size(), 2u);
+  EXPECT_EQ(rates.layers[0].weights, DataType::bf16);
+  EXPECT_EQ(rates.layers[1].weights, DataType::q8_0);
+  for (const LayerRate& rate : rates.layers) {
+    EXPECT_EQ(rate.tokens, 1);
+    EXPECT_GT(rate.gflops, 0);
+  }
+  ASSERT_EQ(rates.attention.size(), 2u);
+  EXPECT_EQ(rates.attention[0].queries, 1);
+  EXPECT_EQ(rates.attention[1].queries, 512);
+  EXPECT_GT(rates.memory_gbs, 0);
+}
+
+TEST(LayerSlice, TimesLayersOfTheModelsShape) {
+  const ModelConfig config = small_shape();
   LayerSlice slice(config, DataType::q8_0, DataType::bf16, 1 << 20);
   EXPECT_EQ(slice.layers(), 3u);
   EXPECT_EQ(slice.type(), DataType::q8_0);
