@@ -74,7 +74,7 @@ class JobFiles(EndToEnd):
         return run.stdout
 
     def demo(self, system, *words, **options):
-        return self.launch(system, "--model", "launch/demo-data/model", "--log-level", "warn", *words, **options)
+        return self.launch(system, "--model", "launch/demo-data/model", *words, **options)
 
     def setUp(self):
         self.bin = tempfile.mkdtemp(dir=self.directory)
@@ -125,6 +125,12 @@ class JobFiles(EndToEnd):
             "kubernetes", *request, "--time", "0:30:00", "--namespace", "texts", "--claim", "models", "--claim-path",
             "/models", "--method", "full"))
 
+    def test_a_job_logs_where_its_ranks_run_unless_it_is_told_how_much_to_say(self):
+        for given, said in (([], ["info"]), (["--log-level", "warn"], ["warn"]), (["--verbose"], [])):
+            with self.subTest(given=given):
+                file = self.demo("slurm", "--prompt", "x", *given)
+                self.assertEqual(re.findall(r"--log-level (\w+)", file), said)
+
     def test_a_file_is_written_whole_to_where_it_is_wanted(self):
         path = self.path("job")
         self.assertEqual(self.demo("slurm", "--prompt", "x", "--output", path), "")
@@ -163,7 +169,7 @@ class JobFiles(EndToEnd):
                         self.assertEqual(command[at] if text.startswith("-") else command[at + 1],
                                          word if text.startswith("-") else text)
                     words = 2 * len(given) - sum(text.startswith("-") for _, text in given)
-                    self.assertEqual(len(command), words + len(["--model", "m", "--chat", "--log-level", "warn"]))
+                    self.assertEqual(len(command), words + len(["--model", "m", "--chat", "--log-level", "info"]))
 
     def arguments(self, system, file, environment):
         """The words that the launcher is started with."""

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <sstream>
 #include <utility>
@@ -28,6 +29,12 @@ std::string model_path(const JobOptions& options, const JobRequest& request) {
   return options.model_there.value_or(request.model);
 }
 
+/// The log of a job is read behind it, and first for where its ranks ran: it says more than one on a terminal, unless told.
+bool says_how_much_to_log(const Lines& words) {
+  return std::any_of(words.begin(), words.end(),
+                     [](const std::string& word) { return word == "--log-level" || word == "--verbose"; });
+}
+
 /// gemring generate --model ... and its options, an option and its value in one entry.
 std::vector<Lines> command_words(const JobOptions& options, const JobRequest& request) {
   const std::string program = options.program.value_or(in_image(options) ? "gemring" : request.program);
@@ -40,6 +47,7 @@ std::vector<Lines> command_words(const JobOptions& options, const JobRequest& re
     }
     words.back().push_back(word);
   }
+  if (!says_how_much_to_log(options.generate_words)) words.push_back({"--log-level", "info"});
   return words;
 }
 

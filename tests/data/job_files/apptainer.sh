@@ -26,4 +26,4 @@ mpirun --hostfile 'my hosts' -n 3 --map-by ppr:1:node:pe=32 --bind-to core \
     --user-file book.txt \
     --compute f32 \
     --allow-extrapolation \
-    --log-level warn
+    --log-level info
