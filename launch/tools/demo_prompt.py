@@ -1,8 +1,9 @@
 """Writes the demo's prompt: a book with facts hidden in it, a question about one of them and the beginning of the answer, in the
 words that the demo's model was trained on (launch/demo-data/model/README.md); generate --chat puts them together.
 
-usage: demo_prompt.py [--pages] BOOK.txt DIRECTORY      writes user.txt, question.txt, answer.txt and facts.json there
---pages: the first pages of the book with one fact, for a model that reads a few thousand tokens
+usage: demo_prompt.py whole|third|pages BOOK.txt DIRECTORY      writes user.txt, question.txt, answer.txt and facts.json there
+third: the first third of the book, which takes a ninth of the whole book's attention
+pages: its first pages with one fact, for a model that reads a few thousand tokens
 """
 
 import json
@@ -47,11 +48,13 @@ def hide(text, facts):
     return text
 
 
-def main(book, directory, pages=False):
+def main(part, book, directory):
     with open(book, encoding="utf-8") as file:
         text = flowing(file.read())
+    pages = part == "pages"
+    text = text[:{"whole": len(text), "third": len(text) // 3, "pages": PAGES}[part]]
     hidden = FACTS[5:6] if pages else FACTS
-    prompt = hide(text[:PAGES], hidden) if pages else OPENING + hide(text, hidden)
+    prompt = ("" if pages else OPENING) + hide(text, hidden)
     asked = dict(ASKED, begin="") if pages else ASKED  # a model that begins its answer as it likes
     facts = dict(asked, facts=[{"depth": depth, "sentence": sentence} for depth, sentence in hidden])
     for name, text in (("user.txt", prompt), ("question.txt", ASKED["question"]), ("answer.txt", asked["begin"]),
@@ -60,8 +63,8 @@ def main(book, directory, pages=False):
             file.write(text)
     print(f"prompt: {os.path.join(directory, 'user.txt')}, {len(prompt):,} characters of {os.path.basename(book)} with "
           f"{len(hidden)} facts hidden in it")
-    print(f"question: {ASKED['question']}   (the fact: \"{ASKED['needle']}\", {FACTS[5][0]:.0%} into the book)")
+    print(f"question: {ASKED['question']}   (the fact: \"{ASKED['needle']}\", {FACTS[5][0]:.0%} into it)")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[-2:], pages="--pages" in sys.argv[1:-2])
+    main(*sys.argv[1:])

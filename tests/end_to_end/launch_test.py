@@ -32,8 +32,8 @@ class Demo(unittest.TestCase):
         self.assertIn("ninja: no work to do", output, "the tests were built, so the demo has nothing to build")
         self.assertEqual(len(re.findall(r"answer: .*7251938.*\(right\)", output)), 2, output)
         self.assertEqual(output.count("One of the special magic numbers for golden-candle is: 7251938."), 3, output)
-        self.assertRegex(output, r"kept: 3,\d\d\d of 49,\d\d\d tokens")
-        self.assertIn("expected to be wrong here", output)
+        self.assertRegex(output, r"kept: (3,\d\d\d of 49|1,\d\d\d of 16),\d\d\d tokens")  # the whole book, or a third
+        self.assertEqual("expected to be wrong here" in output, " of 49," in output, output)
         for rank in range(4):
             self.assertRegex(output, rf"rank {rank}  filter\s+\d+\.\d+")
             self.assertRegex(output, rf"rank {rank}  \S+\s+\d+\s+\d+\.\d MB")
