@@ -22,7 +22,7 @@ void add_count(OptionTable& table, const char* name, std::int32_t most, const ch
                    .type = "N",
                    .help = help,
                    .commands = {Command::launch},
-                   .value = whole(field, {.least = 1, .most = most})});
+                   .value = number(field, {.least = 1, .most = most})});
 }
 
 void add_nodes(OptionTable& table) {
@@ -43,8 +43,8 @@ void add_nodes(OptionTable& table) {
            "memory of each; a plan that needs more is refused. Unset: what the plan needs is asked for, and a tenth\n"
            "and 1 GiB more",
        .commands = {Command::launch},
-       .value = real([](auto& options) -> auto& { return options.job.memory_per_node_gib; },
-                     {.least = 0, .most = kMostGib, .above_least = true, .complaint = "GiB is no memory"})});
+       .value = number([](auto& options) -> auto& { return options.job.memory_per_node_gib; },
+                       {.least = 0, .most = kMostGib, .above_least = true, .complaint = "GiB is no memory"})});
   add_count(
       table, "--ranks-per-node", kMostOfANode,
       "unset: one for each NUMA node, or one where so many would find no work or no room",

@@ -33,7 +33,7 @@ OptionTable with_own_options() {
        .type = "DEGREES",
        .help = "how hot the oven is",
        .commands = {Command::generate, Command::launch},
-       .value = whole([](auto& options) -> auto& { return options.job.cores_per_node; }, {.least = 50, .most = 250}),
+       .value = number([](auto& options) -> auto& { return options.job.cores_per_node; }, {.least = 50, .most = 250}),
        .request_field = "heat",
        .needs = {{.holds = [](const Options& options) { return options.prompt.text.has_value(); },
                   .problem = "means nothing without --prompt"}}});
