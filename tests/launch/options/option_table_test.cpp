@@ -285,6 +285,16 @@ TEST(OptionTable, StandardInputAndOutputAreThereOnce) {
   EXPECT_EQ(problem_of(generate({"--json", "-", "--trace", "-"})), "--trace: is standard output, and so is --json");
 }
 
+TEST(OptionTable, AFileThatEveryRankOpensIsNotStandardInput) {
+  for (const Words& command : {Words{"bench", "decode"}, Words{"plan"}, Words{"simulate", "--cluster", "c"}}) {
+    Words words = command;
+    words.insert(words.end(), {"--random-weights", "-"});
+    EXPECT_EQ(problem_of(words), "--random-weights: cannot be standard input: every rank opens this file itself");
+    words.back() = "./-";
+    EXPECT_EQ(problem_of(words), "no error") << command.front();
+  }
+}
+
 TEST(Suggestion, TheNearestNameIsMeant) {
   EXPECT_EQ(edit_distance("kepe", "keep"), 1u);
   EXPECT_EQ(edit_distance("", "abc"), 3u);
