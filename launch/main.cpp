@@ -17,8 +17,8 @@
 #include "launch/start/failure.h"
 #include "launch/start/prepare_process.h"
 #include "launch/start/start_up.h"
+#include "launch/start/start_watchdog.h"
 #include "launch/start/version.h"
-#include "launch/start/watch_over.h"
 
 namespace {
 
@@ -33,12 +33,12 @@ int run_line(const Job& job, const ParsedCommandLine& line) {
 /// Every rank returns the same code, or the job is aborted with it.
 int run_job(Communicator& world, const std::vector<std::string>& arguments, std::vector<std::string> environment) {
   const RankId rank = world.world_rank(world.member());
-  std::unique_ptr<Watchdog> watch;  // also over the end of a job whose ranks agree on a failure
+  std::unique_ptr<Watchdog> watchdog;  // also over the end of a job whose ranks agree on a failure
   try {
     const Job job = join_job(world, arguments, std::move(environment));
     install_mapping_fault_handler({fmt::format("rank {} on {}", rank.value(), job.host()), claim_failure_report});
     const ParsedCommandLine line = agree_on_options(job, arguments);
-    if (line.kind == ParsedCommandLine::Kind::run) watch = watch_over(job, line.options);
+    if (line.kind == ParsedCommandLine::Kind::run) watchdog = start_watchdog(job, line.options);
     return run_line(job, line);
   } catch (const AgreedError& error) {
     if (world.member() == 0) log_raw(failure_message(error.code(), error.text(), error.rank(), error.host()));

@@ -21,6 +21,18 @@ std::vector<MemberRange> pieces_of(MemberRange subtree, int fan_out) {
   return children;
 }
 
+/// From the first rank of `subtree` on.
+int rounds_in(MemberRange subtree, std::span<const MemberRange> readers, int fan_out) {
+  int rounds = 0;
+  int before = 0;
+  for (const MemberRange child : pieces_of(subtree, fan_out)) {
+    if (std::none_of(readers.begin(), readers.end(), [&](MemberRange range) { return range.meets(child); })) continue;
+    ++before;
+    rounds = std::max(rounds, before + rounds_in(child, readers, fan_out));
+  }
+  return rounds;
+}
+
 }  // namespace
 
 std::vector<MemberRange> ranges_of(std::vector<int> ranks) {
@@ -47,13 +59,12 @@ BroadcastTree::BroadcastTree(int member, int size, int fan_out) : subtree_{0, si
 }
 
 int broadcast_rounds(int size, int fan_out) {
-  int rounds = 0;
-  int before = 0;
-  for (const MemberRange child : pieces_of({0, size}, fan_out)) {  // the first pieces are the largest
-    ++before;
-    rounds = std::max(rounds, before + broadcast_rounds(child.end - child.first, fan_out));
-  }
-  return rounds;
+  const MemberRange all = {0, size};
+  return rounds_in(all, {&all, 1}, fan_out);
+}
+
+int broadcast_rounds(int size, std::span<const MemberRange> readers, int fan_out) {
+  return rounds_in({0, size}, readers, fan_out);
 }
 
 }  // namespace gemring

@@ -42,5 +42,7 @@ class BroadcastTree {
 /// How many times a message's time pass until the last of `size` ranks has it, where a rank sends to one after the
 /// other and passes on what it has in whole.
 int broadcast_rounds(int size, int fan_out = BroadcastTree::kFanOut);
+/// The same of what travels to `readers` alone, as ranges_of() makes them, and to those on the way.
+int broadcast_rounds(int size, std::span<const MemberRange> readers, int fan_out = BroadcastTree::kFanOut);
 
 }  // namespace gemring

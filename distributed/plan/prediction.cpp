@@ -23,21 +23,6 @@ void add(PhaseSeconds& sum, const PhaseSeconds& part, double times = 1) {
   sum.exposed += times * part.exposed;
 }
 
-/// How many messages' times pass until the last of `readers` has what travels to them alone from `member` on.
-int rounds_to(const std::vector<RankId>& readers, int member, int ranks) {
-  int rounds = 0;
-  int before = 0;
-  const BroadcastTree tree(member, ranks);
-  for (const MemberRange subtree : tree.children()) {
-    const bool reads =
-        std::any_of(readers.begin(), readers.end(), [&](RankId reader) { return subtree.contains(reader.value()); });
-    if (!reads) continue;
-    ++before;
-    rounds = std::max(rounds, before + rounds_to(readers, subtree.first, ranks));
-  }
-  return rounds;
-}
-
 class Predictor {
  public:
   Predictor(const ClusterPlan& plan, const PlanInputs& inputs, const std::vector<RankCost>& costs,
@@ -212,7 +197,9 @@ void Predictor::select() {
     const LinkSpeed to_rank = link(RankId(0), RankId(rank));
     if (transfer(8.0 * tokens(), to_rank) > transfer(8.0 * tokens(), slowest)) slowest = to_rank;
   }
-  const double seconds = rounds_to(plan_.stages.front().ranks, 0, plan_.ranks) * transfer(8.0 * tokens(), slowest);
+  std::vector<int> readers;
+  for (const RankId rank : plan_.stages.front().ranks) readers.push_back(rank.value());
+  const double seconds = broadcast_rounds(plan_.ranks, ranges_of(readers)) * transfer(8.0 * tokens(), slowest);
   made_.select = {seconds, seconds};
 }
 

@@ -109,6 +109,7 @@ class Coordinator {
   void take_cancellations();
   bool end_steps();  // false where none is over
   void end_step(StepUnderWay& step);
+  void show(const Active& active, std::string_view phase, double done, double total);
   void end_prefill(SequenceId sequence);
   void take_token(SequenceId sequence, std::span<float> logits);
   void fail(SequenceId sequence, const Error& error);

@@ -57,7 +57,10 @@ void Coordinator::begin(const Scheduler::Choice& choice) {
 Step Coordinator::filter_step(StepUnderWay& under_way) {
   const SequenceId sequence = under_way.choice.requests.front();
   Active& active = active_.at(sequence);
-  if (under_way.choice.part == 0) active.begin = steady_seconds();
+  if (under_way.choice.part == 0) {
+    active.begin = steady_seconds();
+    show(active, "filter", 0, 1);  // what is left is estimated from here on
+  }
   under_way.own_part_open = true;  // the first rank of the filter group is rank 0
   return {.kind = Step::Kind::filter,
           .sequence = sequence,
@@ -82,7 +85,10 @@ Step Coordinator::prefill_step(StepUnderWay& under_way) {
   const SequenceId sequence = under_way.choice.requests.front();
   Active& active = active_.at(sequence);
   const auto chunk = static_cast<std::size_t>(under_way.choice.part);
-  if (chunk == 0) prepare_prefill(active);
+  if (chunk == 0) {
+    prepare_prefill(active);
+    show(active, "prefill", 0, 1);
+  }
   const RankId reporter = plan_.stages.back().ranks.front();
   under_way.own_part_open = plan_.stage_of(RankId(0)) == plan_.stages.size() - 1;
   if (reporter != RankId(0)) {
@@ -129,14 +135,17 @@ void Coordinator::end_step(StepUnderWay& step) {
       if (active.result.error) fail(sequence, Error(*active.result.error));
     } else if (choice.kind == Scheduler::Kind::prefill) {
       if (!plan_.stage_of(RankId(0))) {  // nobody here sees how far the others are
-        events_.show({active.request, Event::Progress{"prefill", static_cast<double>(active.chunks_done + 1),
-                                                      static_cast<double>(active.chunks.size())}});
+        show(active, "prefill", static_cast<double>(active.chunks_done + 1), static_cast<double>(active.chunks.size()));
       }
       if (++active.chunks_done == active.chunks.size()) end_prefill(sequence);
     } else {
       take_token(sequence, step.logits.span().subspan(row * vocab_, vocab_));
     }
   }
+}
+
+void Coordinator::show(const Active& active, std::string_view phase, double done, double total) {
+  if (active.request->on_progress) events_.show({active.request, Event::Progress{phase, done, total}});
 }
 
 void Coordinator::end_prefill(SequenceId sequence) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "distributed/plan/work_terms.h"
 #include "distributed/ring/group_attention.h"
 #include "engine/attention/local_attention.h"
 #include "engine/base/check.h"
@@ -69,6 +70,18 @@ std::vector<float> score_rows(Communicator& group, const ModelConfig& config, co
   return scores;
 }
 
+/// Of a layer's work over positions 0 .. all - 1, the share that is done when all keys and the first `queries` of the
+/// rest are. The last queries see the most keys.
+double work_share(const ModelConfig& config, LayerIndex layer, std::size_t queries, std::size_t all) {
+  const LayerFlop flop(config);
+  const auto flop_to = [&](std::size_t end) {
+    const PositionRange range{GlobalPosition(0), GlobalPosition(end)};
+    return 2 * flop.keys * static_cast<double>(all) + (flop.query + flop.output + flop.mlp) * static_cast<double>(end) +
+           flop.pair * keys_seen({range}, config.layer(layer).window);
+  };
+  return flop_to(queries) / flop_to(all);
+}
+
 }  // namespace
 
 /// What the layer at hand needs.
@@ -118,12 +131,16 @@ void FilterPass::wait() {
   scratch_.reset();
 }
 
-void FilterPass::run_layer() {
+void FilterPass::run_layer(const Progress& progress) {
   GEMRING_CHECK(next_layer_ < parts_.layers.size(), "layer {} of {}", next_layer_, parts_.layers.size());
   Scratch& scratch = this->scratch();
   const StepRows rows{positions_, &ropes_, 0};
-  scratch.cache.move_to(LayerIndex(next_layer_));
-  parts_.layers[next_layer_].forward(x(), rows, positions_.size(), *scratch.attention, scratch.work);
+  const LayerIndex layer(next_layer_);
+  scratch.cache.move_to(layer);
+  parts_.layers[next_layer_].forward(x(), rows, positions_.size(), *scratch.attention, scratch.work,
+                                     [&](std::size_t done) {
+                                       if (progress) progress(work_share(config_, layer, done, positions_.size()));
+                                     });
   ++next_layer_;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,8 +45,11 @@ class FilterPass {
   /// Of a pass: one for each layer, the scoring one included.
   static std::int32_t steps(const FilterParts& parts) { return static_cast<std::int32_t>(parts.layers.size()) + 1; }
 
-  /// The next layer but the last.
-  void run_layer();
+  /// Called with the share of a layer's work that is done; may be empty.
+  using Progress = std::function<void(double)>;
+
+  /// The next layer but the last. One rank alone tells of it on the way, a group of several when it is done.
+  void run_layer(const Progress& progress);
   /// The last step. Returns n raw scores in order of position on the first rank, elsewhere nothing.
   std::vector<float> score();
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "distributed/session/request.h"
+#include "engine/base/check.h"
 
 namespace gemring {
 
@@ -22,6 +23,14 @@ class RequestSource {
   /// `wake` is to be called, by any thread, when next() or ended() may answer otherwise than before. It is not called
   /// any more once this returns from taking an empty one.
   virtual void wake_with(std::function<void()> wake) = 0;
+};
+
+/// The source on every rank but 0, where nobody asks.
+class NoRequests final : public RequestSource {
+ public:
+  std::optional<GenerationRequest> next() override { throw InternalError("asked for requests on another rank than 0"); }
+  bool ended() override { throw InternalError("asked for requests on another rank than 0"); }
+  void wake_with(std::function<void()> /*wake*/) override {}
 };
 
 }  // namespace gemring

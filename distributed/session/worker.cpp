@@ -103,8 +103,7 @@ void Worker::filter(const LocalStep& local) {
   }
   const std::int32_t layers = FilterPass::steps(filter_parts_) - 1;
   if (step.part < layers) {
-    pass->second.run_layer();
-    show(local, "filter", step.part + 1, layers);
+    pass->second.run_layer([&](double share) { show(local, "filter", step.part + share, layers); });
     return report(local);
   }
   std::vector<float> scores = pass->second.score();

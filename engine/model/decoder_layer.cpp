@@ -78,16 +78,16 @@ void DecoderLayer::project_queries(LinearInput& normed, const StepRows& rows, st
 }
 
 void DecoderLayer::forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
-                           LayerWorkspace& work) const {
+                           LayerWorkspace& work, const RowsCallback& after_rows) const {
   const TraceSpan span("layer", SpanKind::other, x.rows(), layer_);
   switch (shape_.mixer) {
     case Mixer::attention:
-      return forward_attention(x, rows, wanted, attention, work);
+      return forward_attention(x, rows, wanted, attention, work, after_rows);
   }
 }
 
 void DecoderLayer::forward_attention(MatrixView<float> x, const StepRows& rows, std::size_t wanted,
-                                     Attention& attention, LayerWorkspace& work) const {
+                                     Attention& attention, LayerWorkspace& work, const RowsCallback& after_rows) const {
   const bool with_queries = wanted == x.rows() && wanted <= work.max_queries();  // made of the same normalised rows
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto k = work.keys(end - begin);
@@ -102,6 +102,7 @@ void DecoderLayer::forward_attention(MatrixView<float> x, const StepRows& rows, 
   do {  // once without rows too
     const std::size_t end = std::min(begin + work.max_queries(), x.rows());
     transform(x.rows(begin, end), rows.part(begin, end), with_queries, attention, work);
+    if (after_rows) after_rows(end);
     begin = end;
   } while (begin < x.rows());
 }

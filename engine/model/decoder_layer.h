@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -89,16 +90,19 @@ class DecoderLayer {
  public:
   DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights);
 
+  /// Called with the number of rows that are through, as often as the workspace has had its queries; may be empty.
+  using RowsCallback = std::function<void(std::size_t)>;
+
   /// x <- x + attention(norm(x)); x <- x + mlp(norm(x)), in place. Keys and values of all rows go to the attention; the
   /// rest is done for the last `wanted` rows only, those whose output is wanted (few in the last layer of a prefill).
   /// x: [rows, hidden]
   void forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
-               LayerWorkspace& work) const;
+               LayerWorkspace& work, const RowsCallback& after_rows = {}) const;
 
  private:
   /// forward() of a layer whose mixer is attention.
   void forward_attention(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,
-                         LayerWorkspace& work) const;
+                         LayerWorkspace& work, const RowsCallback& after_rows) const;
   void project_queries(LinearInput& normed, const StepRows& rows, std::size_t begin, HeadsView<float> q,
                        LayerWorkspace& work) const;
   /// The same for as many rows as the workspace has queries for; they are there already where `has_queries`.

@@ -19,7 +19,7 @@ json parse_without_duplicates(std::string_view text) {
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) {
-      throw JsonTextError(fmt::format("names {} twice", value.get<std::string>()));
+      throw DuplicateKeyError(value.get<std::string>());
     }
     return true;
   };
@@ -28,8 +28,9 @@ json parse_without_duplicates(std::string_view text) {
 
 /// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ...; last read: '...'": what was
 /// read last may be long, and no UTF-8.
-std::string problem_of(std::string_view what) {
-  if (const auto begin = what.find(" at line "); begin != std::string_view::npos) what.remove_prefix(begin + 1);
+std::string problem_of(std::string_view what, bool one_line) {
+  const std::string_view place = one_line ? "column " : "at line ";
+  if (const auto begin = what.find(place); begin != std::string_view::npos) what.remove_prefix(begin);
   return std::string(what.substr(0, what.find("; last read")));
 }
 
@@ -68,7 +69,8 @@ json parse_json(std::string_view text, DuplicateKeys duplicates) {
   try {
     return duplicates == DuplicateKeys::refuse ? parse_without_duplicates(text) : json::parse(text);
   } catch (const json::exception& error) {
-    throw JsonTextError(fmt::format("is not valid JSON: {}", problem_of(error.what())));
+    throw JsonTextError(
+        fmt::format("is not valid JSON: {}", problem_of(error.what(), text.find('\n') == std::string_view::npos)));
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 
 namespace gemring {
@@ -20,12 +21,23 @@ class JsonTextError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Of a key that stands twice in one object.
+class DuplicateKeyError : public JsonTextError {
+ public:
+  explicit DuplicateKeyError(const std::string& key) : JsonTextError("names " + key + " twice"), key_(key) {}
+  const std::string& key() const { return key_; }
+
+ private:
+  std::string key_;
+};
+
 /// How deep arrays and objects are nested, by the brackets outside of strings. Of broken JSON: at least as deep as a
 /// parser follows it.
 int json_depth(std::string_view text);
 
-/// Throws JsonTextError: no JSON, nested too deep, a zero byte (nlohmann takes it for the end), a key that stands twice
-/// in one object where that is refused.
+/// Throws JsonTextError: no JSON, nested too deep, a zero byte (nlohmann takes it for the end); DuplicateKeyError where
+/// that is refused. Where text of several lines is no JSON its line is named, else the column alone: a text of one line
+/// may be any line of its file.
 nlohmann::json parse_json(std::string_view text, DuplicateKeys duplicates = DuplicateKeys::last_wins);
 
 }  // namespace gemring

@@ -161,7 +161,7 @@ std::string simulation_table(const std::vector<SimulatedRun>& runs) {
   std::string text = fmt::format(
       "{} scaling\n"
       "{:>5} {:>5} {:>7} {:>9} {:>11} {:>11} {:>11} {:>11} {:>11} {:>8} {:>10} {:>9} {:>9}  {:<17}{}\n",
-      runs.front().scaling, "ranks", "hosts", "threads", "tokens", "first pass", "prefill", "a new token",
+      runs.front().scaling, "ranks", "hosts", "threads", "tokens", "filter pass", "prefill", "a new token",
       "first token", "whole", "speed-up", "efficiency", "MB sent", "MB/rank", "limit", "plan");
   for (const SimulatedRun& each : runs) {
     const Prediction& made = each.run.prediction;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "distributed/comm/control.h"
+#include "distributed/session/request_source.h"
 #include "engine/base/format.h"
 #include "engine/base/output_file.h"
 #include "launch/cluster/workload.h"
@@ -70,13 +71,6 @@ Workload least_workload(const Job& job, const Options& options, const Opened& op
   workload.parallel = options.requests.parallel.value_or(static_cast<std::int32_t>(plan.stages.size()) + 1);
   return workload;
 }
-
-/// The source on every rank but 0, where nobody asks.
-class NoRequests : public RequestSource {
-  std::optional<GenerationRequest> next() override { return std::nullopt; }
-  bool ended() override { return true; }
-  void wake_with(std::function<void()> /*wake*/) override {}
-};
 
 /// Runs what `run` (rank 0's; elsewhere nullptr) has. An interrupt leaves a report of what came so far.
 template <class Run>

@@ -48,6 +48,13 @@ void check_prompts(const OptionTable& table, const Options& options, const std::
                     fmt::format("give one of {}, or none and the prompt on standard input", names)});
 }
 
+/// Standard input for a file that is not read once.
+void refuse_standard_input(const GivenOption& given) {
+  if (given.option->file != FileUse::every_rank || given.texts.front() != "-") return;
+  throw UsageError({given.option->name, "cannot be standard input: every rank opens this file itself",
+                    "name a file; one that is called - is ./-"});
+}
+
 bool is_standard_stream(const GivenOption& given) {
   const std::string& file = given.texts.front();
   return given.option->file != FileUse::none && (file == "-" || (file.empty() && given.option->value_may_be_left_out));
@@ -60,6 +67,7 @@ void check_standard_streams(const Options& options, const std::vector<GivenOptio
       options.command == Command::generate && !options.requests.file && std::none_of(all.begin(), all.end(), is_prompt);
   if (prompt_is_read) reader = "the prompt, which no option gives";
   for (const GivenOption& given : all) {
+    refuse_standard_input(given);
     if (!is_standard_stream(given)) continue;
     const bool output = given.option->file == FileUse::output;
     std::string& other = output ? writer : reader;

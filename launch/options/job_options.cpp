@@ -9,20 +9,6 @@
 namespace gemring {
 namespace {
 
-const char* name_of(JobSystem system) {
-  switch (system) {
-    case JobSystem::slurm:
-      return "slurm";
-    case JobSystem::pbs:
-      return "pbs";
-    case JobSystem::kubernetes:
-      return "kubernetes";
-    case JobSystem::apptainer:
-      return "apptainer";
-  }
-  return "";
-}
-
 /// Job systems read directives with rules of their own, and none of them lets everything be quoted: only what needs no
 /// quotes anywhere gets into one.
 void require_name(const char* option, const std::optional<std::string>& value, const std::regex& form,
@@ -55,32 +41,6 @@ void check_names(const JobOptions& options) {
   }
 }
 
-void check_meaning(const JobOptions& options) {
-  using enum JobSystem;
-  const auto only_for = [&](const char* option, bool given, std::initializer_list<JobSystem> systems) {
-    if (!given) return;
-    std::string names;
-    for (const JobSystem system : systems) {
-      if (system == options.system) return;
-      names += fmt::format("{}{}", names.empty() ? "" : " and ", name_of(system));
-    }
-    throw UsageError({option, fmt::format("means nothing for {}", name_of(options.system)),
-                      fmt::format("it is for {}; leave it out", names)});
-  };
-  only_for("--partition", options.partition.has_value(), {slurm});
-  only_for("--queue", options.queue.has_value(), {pbs});
-  only_for("--account", options.account.has_value(), {slurm, pbs});
-  only_for("--launcher", options.launcher.has_value(), {slurm});
-  only_for("--image", options.image.has_value(), {kubernetes, apptainer});
-  only_for("--namespace", options.name_space.has_value(), {kubernetes});
-  only_for("--claim", options.claim.has_value(), {kubernetes});
-  only_for("--claim-path", options.claim_path.has_value(), {kubernetes});
-  only_for("--hostfile", options.hostfile.has_value(), {apptainer});
-  if (options.system == kubernetes && !options.before.empty()) {
-    throw UsageError({"--before", "means nothing for kubernetes: no shell runs there", "put it into the image"});
-  }
-}
-
 }  // namespace
 
 std::int64_t job_seconds(const std::string& time) {
@@ -95,7 +55,6 @@ std::int64_t job_seconds(const std::string& time) {
 }
 
 void check_job_options(const JobOptions& options) {
-  check_meaning(options);
   check_names(options);
   if (options.time) job_seconds(*options.time);
   not_an_option("--image", options.image);

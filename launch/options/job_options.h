@@ -43,8 +43,8 @@ struct JobOptions {
   std::optional<std::string> output_file;  // the job file; unset: standard output
 };
 
-/// Throws UsageError: a time or name that is none, an option that means nothing to this system, an image that
-/// is missing.
+/// Throws UsageError: a time or name that is none, an image that is missing. What means nothing to this system is said
+/// in the options' table.
 void check_job_options(const JobOptions& options);
 
 /// "H:MM:SS" in seconds. Throws UsageError.

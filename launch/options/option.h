@@ -36,7 +36,9 @@ struct OptionValue {
   std::function<void(Options& options)> reset = {};  // to the default
 };
 
-enum class FileUse : int { none, input, output };  // "-" is then standard input or output
+/// Of input and output: "-" is standard input or output. every_rank: an input that each rank opens itself; "-" is
+/// refused, for standard input is there once.
+enum class FileUse : int { none, input, output, every_rank };
 
 /// What must hold for an option to mean something.
 struct Need {

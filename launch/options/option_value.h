@@ -30,6 +30,10 @@ struct WithoutOptional<std::optional<T>> {
 template <class Field>
 using FieldType = std::remove_cvref_t<std::invoke_result_t<Field, Options&>>;
 
+/// The type of a field's number, whether it may be unset or not.
+template <class Field>
+using NumberOf = typename WithoutOptional<FieldType<Field>>::Type;
+
 /// The value where it is set, for fields that may be unset and for those that may not.
 template <class T>
 const T* set_value(const T& value) {
@@ -50,6 +54,8 @@ struct NumberRange {
 };
 using WholeRange = NumberRange<std::int64_t>;
 using RealRange = NumberRange<double>;
+template <class Number>
+using RangeOf = std::conditional_t<std::is_floating_point_v<Number>, RealRange, WholeRange>;
 
 /// Of a decimal number, all of `text`. Throws UsageError: no number, one out of range.
 std::int64_t read_whole(const std::string& text, const WholeRange& range, const std::string& where);
@@ -86,34 +92,20 @@ OptionValue flag(Field field) {
           .reset = reset_of(field)};
 }
 
+/// Whole or real, as the field is.
 template <class Field>
-OptionValue whole(Field field, const WholeRange& range) {
-  using Number = typename WithoutOptional<FieldType<Field>>::Type;
-  return {.kind = ValueKind::whole,
-          .bounds = bounds_of(range),
-          .read =
-              [field, range](Options& options, const std::vector<std::string>& texts, const std::string& where) {
-                field(options) = static_cast<Number>(read_whole(texts.at(0), range, where));
-              },
-          .texts = [field](const Options& options) -> std::vector<std::string> {
-            const Number* const value = set_value(field(options));
-            if (value == nullptr) return {};
-            return {fmt::format("{}", *value)};
-          },
-          .reset = reset_of(field)};
-}
-
-template <class Field>
-OptionValue real(Field field, const RealRange& range) {
-  using Number = typename WithoutOptional<FieldType<Field>>::Type;
-  return {.kind = ValueKind::real,
+OptionValue number(Field field, const RangeOf<NumberOf<Field>>& range) {
+  using Number = NumberOf<Field>;
+  return {.kind = std::is_floating_point_v<Number> ? ValueKind::real : ValueKind::whole,
           .bounds = bounds_of(range),
           .read =
               [field, range](Options& options, const std::vector<std::string>& texts, const std::string& where) {
                 if constexpr (std::is_same_v<Number, float>) {
                   field(options) = read_float(texts.at(0), range, where);
-                } else {
+                } else if constexpr (std::is_floating_point_v<Number>) {
                   field(options) = read_real(texts.at(0), range, where);
+                } else {
+                  field(options) = static_cast<Number>(read_whole(texts.at(0), range, where));
                 }
               },
           .texts = [field](const Options& options) -> std::vector<std::string> {

@@ -15,7 +15,7 @@ ChatTemplate open_chat_template(const std::string& model, const ChatOptions& opt
   ChatTemplateSource source = read_chat_template(model);
   if (options.template_file) {
     source.where = *options.template_file;
-    source.text = read_text_file(*options.template_file, "--chat-template");
+    source.text = read_given_text(*options.template_file, "--chat-template");
   }
   return ChatTemplate(std::move(source));
 }
@@ -61,7 +61,7 @@ Conversation given_conversation(const PromptOptions& options) {
   std::string json;
   if (options.chat.messages_file) {
     where = fmt::format("--messages {}", *options.chat.messages_file);
-    json = checked_text(read_text_file(*options.chat.messages_file, "--messages"), where, options.invalid_utf8);
+    json = checked_text(read_given_text(*options.chat.messages_file, "--messages"), where, options.invalid_utf8);
   } else {
     json = *options.chat.messages;
   }

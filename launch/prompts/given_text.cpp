@@ -52,7 +52,7 @@ std::string repaired(const std::string& text, std::string_view where) {
 
 }  // namespace
 
-std::string read_text_file(const std::string& path, const char* option) {
+std::string read_given_text(const std::string& path, const char* option) {
   if (path == "-") return read_standard_input();
   std::error_code error;
   const bool is_directory = std::filesystem::is_directory(path, error);

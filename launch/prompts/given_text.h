@@ -9,7 +9,7 @@
 namespace gemring {
 
 /// The file's bytes; "-": standard input. `option` names it in the UsageError where it cannot be read or is a directory.
-std::string read_text_file(const std::string& path, const char* option);
+std::string read_given_text(const std::string& path, const char* option);
 
 /// All of standard input. Where that is a terminal, says that it is read.
 std::string read_standard_input();

@@ -85,7 +85,7 @@ namespace {
 std::string text_of(const PromptOptions& options) {
   const InvalidUtf8 invalid = options.invalid_utf8;
   const auto of_file = [&](const std::string& path, const char* option) {
-    return checked_text(read_text_file(path, option), fmt::format("{} {}", option, path), invalid);
+    return checked_text(read_given_text(path, option), fmt::format("{} {}", option, path), invalid);
   };
   if (options.text) return checked_text(*options.text, "--prompt", invalid);
   if (options.file) return of_file(*options.file, "--prompt-file");
@@ -112,7 +112,7 @@ PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat) {
 Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
                    const ModelConfig& config) {
   if (options.ids_file) {
-    return {parse_ids(read_text_file(*options.ids_file, "--prompt-ids"), *options.ids_file, config.vocab),
+    return {parse_ids(read_given_text(*options.ids_file, "--prompt-ids"), *options.ids_file, config.vocab),
             std::nullopt};
   }
   if (tokenizer == nullptr) {

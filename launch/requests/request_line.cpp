@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "engine/base/error.h"
+#include "engine/weights/json_text.h"
 #include "launch/options/suggestion.h"
 #include "launch/prompts/prompt.h"
 
@@ -14,8 +14,6 @@ namespace gemring {
 namespace {
 
 using nlohmann::json;
-
-constexpr int kDeepest = 8;  // a request is an object of values and arrays; messages have a level or two more
 
 [[noreturn]] void refuse_type(const std::string& field, const json& value, const std::string& wanted) {
   constexpr std::size_t kShown = 60;
@@ -103,29 +101,14 @@ class Fields {
 
 constexpr const char* kExample = R"(write {"id": "a", "prompt": "..."})";
 
-/// "[json.exception.parse_error.101] parse error at line 1, column 2: syntax error ...; last read: ...": the line is
-/// always 1, and what was read may be no UTF-8.
-std::string problem_of(const std::string& what) {
-  const std::size_t begin = what.find("column ");
-  if (begin == std::string::npos) return what;
-  return what.substr(begin, what.find("; last read") - begin);
-}
-
 json parse(std::string_view line) {
-  std::set<std::string> keys;
-  const auto watch = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth > kDeepest) throw UsageError({"request", fmt::format("is nested deeper than {} levels", kDeepest), ""});
-    if (event == json::parse_event_t::key && depth == 1 && !keys.insert(value.get<std::string>()).second) {
-      throw UsageError({value.get<std::string>(), "is there twice", "give each field once"});
-    }
-    return true;
-  };
   try {
-    if (line.find('\0') != std::string_view::npos) throw UsageError({"request", "holds a zero byte", ""});
-    json object = json::parse(line, watch);
+    json object = parse_json(line, DuplicateKeys::refuse);
     if (object.is_object()) return object;
-  } catch (const json::exception& error) {
-    throw UsageError({"request", fmt::format("is no JSON: {}", problem_of(error.what())), kExample});
+  } catch (const DuplicateKeyError& error) {
+    throw UsageError({error.key(), "is there twice", "give each field once"});
+  } catch (const JsonTextError& error) {
+    throw UsageError({"request", error.what(), kExample});
   }
   throw UsageError({"request", "is no JSON object", kExample});
 }

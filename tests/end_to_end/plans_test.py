@@ -92,7 +92,7 @@ class Plans(EndToEnd):
         self.assertLessEqual({"filter", "prefill", "decode"}, {phase["name"] for phase in report["phases"]})
         self.assertTrue(all(phase["seconds"] >= phase["wait_seconds"] >= 0 for phase in report["phases"]))
 
-    def test_a_prompt_no_longer_than_keep_is_kept_whole_without_a_first_pass(self):
+    def test_a_prompt_no_longer_than_keep_is_kept_whole_without_a_filter_pass(self):
         report = self.report([*self.request[:-4], "--keep", 5000, "--max-new-tokens", 4], 2)
         self.assertEqual(report["kept_indices"], list(range(report["prompt_tokens"])))
         self.assertEqual(report["scores"], [])

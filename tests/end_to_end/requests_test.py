@@ -77,7 +77,7 @@ class Requests(EndToEnd):
                 self.assertIn("max_tokens", got[2]["error"]["message"])
                 self.assertEqual(got[2]["id"], "typo")
                 self.assertIn("70,000 tokens", got[3]["error"]["message"])
-                self.assertIn(f"{file} line 3: request: is no JSON", run.stderr)
+                self.assertIn(f"{file} line 3: request: is not valid JSON", run.stderr)
                 with open(report, encoding="utf-8") as opened:
                     totals = json.load(opened)
                 self.assertEqual((totals["requests"], totals["failed"], totals["parallel"]), (8, 6, 2))

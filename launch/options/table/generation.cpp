@@ -56,32 +56,32 @@ void add_penalties(OptionTable& table) {
        .type = "X",
        .help = "logits of tokens that are there already are divided by it (multiplied where negative); 1: none",
        .commands = {generate, launch},
-       .value = real([](auto& options) -> auto& { return options.generate.sampling.penalties.repeat; },
-                     {.least = 0.01, .most = 100}),
+       .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.repeat; },
+                       {.least = 0.01, .most = 100}),
        .request_field = "repeat_penalty"});
   table.push_back({.name = "--presence-penalty",
                    .group = "Generation",
                    .type = "X",
                    .help = "taken from the logits of tokens that are there already; 0: none",
                    .commands = {generate, launch},
-                   .value = real([](auto& options) -> auto& { return options.generate.sampling.penalties.presence; },
-                                 {.least = -100, .most = 100}),
+                   .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.presence; },
+                                   {.least = -100, .most = 100}),
                    .request_field = "presence_penalty"});
   table.push_back({.name = "--frequency-penalty",
                    .group = "Generation",
                    .type = "X",
                    .help = "taken from them as often as they are there; 0: none",
                    .commands = {generate, launch},
-                   .value = real([](auto& options) -> auto& { return options.generate.sampling.penalties.frequency; },
-                                 {.least = -100, .most = 100}),
+                   .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.frequency; },
+                                   {.least = -100, .most = 100}),
                    .request_field = "frequency_penalty"});
   table.push_back({.name = "--repeat-last-n",
                    .group = "Generation",
                    .type = "TOKENS",
                    .help = "penalties look back over so many tokens of prompt and answer; -1: over all, 0: over none",
                    .commands = {generate, launch},
-                   .value = whole([](auto& options) -> auto& { return options.generate.sampling.penalties.last_n; },
-                                  {.least = -1, .most = kMostTokens}),
+                   .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.last_n; },
+                                   {.least = -1, .most = kMostTokens}),
                    .request_field = "repeat_last_n",
                    .needs = {something_is_penalised()}});
 }
@@ -95,22 +95,22 @@ void add_filter_options(OptionTable& table) {
                    .commands = {generate, plan, simulate, launch},
                    .value = choice([](auto& options) -> auto& { return options.filter.method; },
                                    {{"gemfilter", Method::gemfilter}, {"full", Method::full}})});
-  table.push_back(
-      {.name = "--filter-layer",
-       .group = "Filter",
-       .type = "R",
-       .help = "layers below R read the whole prompt (0-based); a layer too early misses the answer.\n"
-               "Unset: the model's gemring.json, else round(0.45 x layers)",
-       .commands = kFiltering,
-       .value = whole([](auto& options) -> auto& { return options.filter.filter_layer; }, {.least = 0, .most = 65'536}),
-       .needs = a_filter()});
+  table.push_back({.name = "--filter-layer",
+                   .group = "Filter",
+                   .type = "R",
+                   .help = "layers below R read the whole prompt (0-based); a layer too early misses the answer.\n"
+                           "Unset: the model's gemring.json, else round(0.45 x layers)",
+                   .commands = kFiltering,
+                   .value = number([](auto& options) -> auto& { return options.filter.filter_layer; },
+                                   {.least = 0, .most = 65'536}),
+                   .needs = a_filter()});
   table.push_back({.name = "--keep",
                    .group = "Filter",
                    .type = "TOKENS",
                    .help = "length of the compressed prompt, forced tokens included. Unset: prompt/16, at least 1024",
                    .commands = kFiltering,
-                   .value = whole([](auto& options) -> auto& { return options.filter.selection.keep; },
-                                  {.least = 1, .most = kMostTokens}),
+                   .value = number([](auto& options) -> auto& { return options.filter.selection.keep; },
+                                   {.least = 1, .most = kMostTokens}),
                    .request_field = "keep",
                    .needs = a_filter()});
   table.push_back({.name = "--pool",
@@ -118,8 +118,8 @@ void add_filter_options(OptionTable& table) {
                    .type = "TOKENS",
                    .help = "odd width of the average over neighbouring scores; 1 turns it off",
                    .commands = kFiltering,
-                   .value = whole([](auto& options) -> auto& { return options.filter.selection.pool_width; },
-                                  {.least = 1, .most = kWidestPool, .odd = true}),
+                   .value = number([](auto& options) -> auto& { return options.filter.selection.pool_width; },
+                                   {.least = 1, .most = kWidestPool, .odd = true}),
                    .request_field = "pool",
                    .needs = a_filter()});
   table.push_back({.name = "--keep-first",
@@ -127,8 +127,8 @@ void add_filter_options(OptionTable& table) {
                    .type = "TOKENS",
                    .help = "kept at the beginning whatever their score",
                    .commands = kFiltering,
-                   .value = whole([](auto& options) -> auto& { return options.filter.selection.keep_first; },
-                                  {.least = 0, .most = kMostTokens}),
+                   .value = number([](auto& options) -> auto& { return options.filter.selection.keep_first; },
+                                   {.least = 0, .most = kMostTokens}),
                    .request_field = "keep_first",
                    .needs = a_filter()});
   table.push_back({.name = "--keep-last",
@@ -136,8 +136,8 @@ void add_filter_options(OptionTable& table) {
                    .type = "TOKENS",
                    .help = "kept at the end whatever their score. Unset: the tokens of --question, else 64",
                    .commands = kFiltering,
-                   .value = whole([](auto& options) -> auto& { return options.filter.selection.keep_last; },
-                                  {.least = 0, .most = kMostTokens}),
+                   .value = number([](auto& options) -> auto& { return options.filter.selection.keep_last; },
+                                   {.least = 0, .most = kMostTokens}),
                    .request_field = "keep_last",
                    .needs = a_filter()});
   table.push_back({.name = "--selection",
@@ -171,8 +171,8 @@ void add_generation_options(OptionTable& table) {
                    .type = "TOKENS",
                    .help = "stop after this many",
                    .commands = {generate, plan, simulate, launch},
-                   .value = whole([](auto& options) -> auto& { return options.generate.max_new_tokens; },
-                                  {.least = 1, .most = kMostTokens}),
+                   .value = number([](auto& options) -> auto& { return options.generate.max_new_tokens; },
+                                   {.least = 1, .most = kMostTokens}),
                    .request_field = "max_new_tokens"});
   table.push_back({.name = "--ignore-eos",
                    .group = "Generation",
@@ -186,16 +186,16 @@ void add_generation_options(OptionTable& table) {
                    .type = "T",
                    .help = "0: always the likeliest token; 0.7 to 1.0 for open text",
                    .commands = {generate, launch},
-                   .value = real([](auto& options) -> auto& { return options.generate.sampling.temperature; },
-                                 {.least = 0, .most = 1000}),
+                   .value = number([](auto& options) -> auto& { return options.generate.sampling.temperature; },
+                                   {.least = 0, .most = 1000}),
                    .request_field = "temperature"});
   table.push_back({.name = "--top-k",
                    .group = "Generation",
                    .type = "TOKENS",
                    .help = "sample among this many likeliest; 0: among all",
                    .commands = {generate, launch},
-                   .value = whole([](auto& options) -> auto& { return options.generate.sampling.top_k; },
-                                  {.least = 0, .most = kMostTokens}),
+                   .value = number([](auto& options) -> auto& { return options.generate.sampling.top_k; },
+                                   {.least = 0, .most = kMostTokens}),
                    .request_field = "top_k",
                    .needs = {tokens_are_drawn()}});
   table.push_back({.name = "--top-p",
@@ -203,8 +203,8 @@ void add_generation_options(OptionTable& table) {
                    .type = "P",
                    .help = "sample among the likeliest that together have this probability",
                    .commands = {generate, launch},
-                   .value = real([](auto& options) -> auto& { return options.generate.sampling.top_p; },
-                                 {.least = 0, .most = 1, .above_least = true}),
+                   .value = number([](auto& options) -> auto& { return options.generate.sampling.top_p; },
+                                   {.least = 0, .most = 1, .above_least = true}),
                    .request_field = "top_p",
                    .needs = {tokens_are_drawn()}});
   table.push_back(
@@ -213,7 +213,7 @@ void add_generation_options(OptionTable& table) {
        .type = "P",
        .help = "sample among those with at least this share of the likeliest one's probability; 0: among all",
        .commands = {generate, launch},
-       .value = real([](auto& options) -> auto& { return options.generate.sampling.min_p; }, {.least = 0, .most = 1}),
+       .value = number([](auto& options) -> auto& { return options.generate.sampling.min_p; }, {.least = 0, .most = 1}),
        .request_field = "min_p",
        .needs = {tokens_are_drawn()}});
   table.push_back({.name = "--seed",
@@ -245,7 +245,7 @@ void add_requests_options(OptionTable& table) {
        .value = text([](auto& options) -> auto& { return options.requests.file; }),
        .file = FileUse::input});
   const OptionValue parallel =
-      whole([](auto& options) -> auto& { return options.requests.parallel; }, {.least = 1, .most = kMostParallel});
+      number([](auto& options) -> auto& { return options.requests.parallel; }, {.least = 1, .most = kMostParallel});
   table.push_back(
       {.name = "--parallel",
        .group = "Many requests",

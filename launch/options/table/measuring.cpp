@@ -29,7 +29,7 @@ void add_logits_options(OptionTable& table) {
        .type = "N",
        .help = "rows: the last N positions of the prompt",
        .commands = {logits},
-       .value = whole([](auto& options) -> auto& { return options.logits.last; }, {.least = 1, .most = kMostTokens})});
+       .value = number([](auto& options) -> auto& { return options.logits.last; }, {.least = 1, .most = kMostTokens})});
   table.push_back({.name = "--output",
                    .group = "Logits",
                    .type = "FILE",
@@ -71,8 +71,8 @@ void add_benchmark(OptionTable& table) {
                    .type = "N",
                    .help = "rows of the activations of linear layers",
                    .commands = {bench},
-                   .value = whole([](auto& options) -> auto& { return options.bench.linear_tokens; },
-                                  {.least = 1, .most = kMostTokens}),
+                   .value = number([](auto& options) -> auto& { return options.bench.linear_tokens; },
+                                   {.least = 1, .most = kMostTokens}),
                    .needs = {of_benchmark({Benchmark::kernels}, "kernels")}});
 }
 
@@ -87,30 +87,31 @@ void add_bench_options(OptionTable& table) {
        .type = "N",
        .help = "length of the prompt (pseudo-random ids), or of kernels' attention. Unset: 4096, of attention 16384",
        .commands = {bench},
-       .value = whole([](auto& options) -> auto& { return options.bench.tokens; }, {.least = 1, .most = kMostTokens})});
+       .value =
+           number([](auto& options) -> auto& { return options.bench.tokens; }, {.least = 1, .most = kMostTokens})});
   table.push_back({.name = "--max-new-tokens",
                    .aliases = {"-n", "--n-predict", "--predict"},
                    .group = "Benchmark",
                    .type = "TOKENS",
                    .help = "measured steps of `bench decode`",
                    .commands = {bench},
-                   .value = whole([](auto& options) -> auto& { return options.bench.decode_tokens; },
-                                  {.least = 1, .most = kMostTokens - 1}),
+                   .value = number([](auto& options) -> auto& { return options.bench.decode_tokens; },
+                                   {.least = 1, .most = kMostTokens - 1}),
                    .needs = {of_benchmark({Benchmark::decode}, "decode")}});
   table.push_back({.name = "--repetitions",
                    .group = "Benchmark",
                    .type = "N",
                    .help = "measured runs; the median counts",
                    .commands = {bench},
-                   .value = whole([](auto& options) -> auto& { return options.bench.repetitions; },
-                                  {.least = 1, .most = kMostRuns})});
+                   .value = number([](auto& options) -> auto& { return options.bench.repetitions; },
+                                   {.least = 1, .most = kMostRuns})});
   table.push_back(
       {.name = "--warmup",
        .group = "Benchmark",
        .type = "N",
        .help = "runs before them",
        .commands = {bench},
-       .value = whole([](auto& options) -> auto& { return options.bench.warmup; }, {.least = 0, .most = kMostRuns})});
+       .value = number([](auto& options) -> auto& { return options.bench.warmup; }, {.least = 0, .most = kMostRuns})});
   table.push_back({.name = "--seed",
                    .aliases = {"-s"},
                    .group = "Benchmark",
@@ -153,8 +154,8 @@ void add_planning_options(OptionTable& table) {
                    .type = "N",
                    .help = "plan for N ranks without starting them. Unset: this job's",
                    .commands = {plan},
-                   .value = whole([](auto& options) -> auto& { return options.plan.ranks; },
-                                  {.least = 1, .most = kMostSimulatedRanks})});
+                   .value = number([](auto& options) -> auto& { return options.plan.ranks; },
+                                   {.least = 1, .most = kMostSimulatedRanks})});
   table.push_back(
       {.name = "--ranks",
        .group = "Scaling",
@@ -174,8 +175,8 @@ void add_planning_options(OptionTable& table) {
                    .type = "N",
                    .help = "fill the cluster file's hosts in order with N ranks each. Unset: as the file says",
                    .commands = {plan, simulate},
-                   .value = whole([](auto& options) -> auto& { return options.plan.ranks_per_host; },
-                                  {.least = 1, .most = kMostSimulatedRanks})});
+                   .value = number([](auto& options) -> auto& { return options.plan.ranks_per_host; },
+                                   {.least = 1, .most = kMostSimulatedRanks})});
   table.push_back({.name = "--hidden",
                    .group = "Ranks",
                    .type = "SHARE",
@@ -183,8 +184,8 @@ void add_planning_options(OptionTable& table) {
                        "of a message that proceeds while its ranks compute, 0 to 1: what seconds are counted with (0 "
                        "with --overlap off)",
                    .commands = {plan, simulate},
-                   .value = real([](auto& options) -> auto& { return options.plan.hidden; },
-                                 {.least = 0, .most = 1, .complaint = "is no share"})});
+                   .value = number([](auto& options) -> auto& { return options.plan.hidden; },
+                                   {.least = 0, .most = 1, .complaint = "is no share"})});
   table.push_back(
       {.name = "--memory",
        .group = "Ranks",
@@ -192,15 +193,15 @@ void add_planning_options(OptionTable& table) {
        .help = "memory of each rank. Unset: what its machine has (with --ranks: the cluster file's, else this machine, "
                "for each rank)",
        .commands = {plan},
-       .value = real([](auto& options) -> auto& { return options.plan.memory_gib; },
-                     {.least = 0, .most = kMostGib, .above_least = true, .complaint = "GiB is no memory"})});
+       .value = number([](auto& options) -> auto& { return options.plan.memory_gib; },
+                       {.least = 0, .most = kMostGib, .above_least = true, .complaint = "GiB is no memory"})});
   table.push_back(
       {.name = "--tokens",
        .group = "Generation",
        .type = "N",
        .help = "length of the prompt to plan for. Unset: the model's limit, at most 16384",
        .commands = {plan, simulate, launch},
-       .value = whole([](auto& options) -> auto& { return options.plan.tokens; }, {.least = 1, .most = kMostTokens})});
+       .value = number([](auto& options) -> auto& { return options.plan.tokens; }, {.least = 1, .most = kMostTokens})});
   add_probe_options(table);
 }
 

@@ -46,13 +46,15 @@ void add_model_options(OptionTable& table) {
                    .type = "CONFIG.json",
                    .help = "instead of --model: random weights of that shape, made in memory",
                    .commands = {bench},
-                   .value = shape});
+                   .value = shape,
+                   .file = FileUse::every_rank});
   table.push_back({.name = "--random-weights",
                    .group = "Model",
                    .type = "CONFIG.json",
                    .help = "instead of --model: a model of that shape, of which no weights are needed",
                    .commands = {plan, simulate},
-                   .value = shape});
+                   .value = shape,
+                   .file = FileUse::every_rank});
   table.push_back({.name = "--special",
                    .group = "Text",
                    .help = "with the tokens that the tokenizer adds, such as BOS",

@@ -98,22 +98,22 @@ void add_number_options(OptionTable& table) {
 void add_run_options(OptionTable& table) {
   add_rank_options(table);
   add_number_options(table);
-  table.push_back(
-      {.name = "--threads",
-       .aliases = {"-t"},
-       .group = "Ranks",
-       .type = "N",
-       .help = "of each rank. Unset: the node's cores shared among its ranks",
-       .commands = kPlanned,
-       .value = whole([](auto& options) -> auto& { return options.run.threads; }, {.least = 1, .most = kMostThreads})});
+  table.push_back({.name = "--threads",
+                   .aliases = {"-t"},
+                   .group = "Ranks",
+                   .type = "N",
+                   .help = "of each rank. Unset: the node's cores shared among its ranks",
+                   .commands = kPlanned,
+                   .value = number([](auto& options) -> auto& { return options.run.threads; },
+                                   {.least = 1, .most = kMostThreads})});
   table.push_back(
       {.name = "--stall-timeout",
        .group = "Ranks",
        .type = "SECONDS",
        .help = "a rank that makes no progress for so long is named, and the job ends with exit code 6; 0: never",
        .commands = kComputing,
-       .value = whole([](auto& options) -> auto& { return options.run.stall_timeout; },
-                      {.least = 0, .most = 31'536'000})});  // a year
+       .value = number([](auto& options) -> auto& { return options.run.stall_timeout; },
+                       {.least = 0, .most = 31'536'000})});  // a year
 }
 
 void add_output_options(OptionTable& table) {
@@ -185,8 +185,8 @@ void add_derived_values(OptionTable& table) {
     table.push_back({.name = name, .commands = kAll, .value = std::move(value), .derived = true});
   };
   add("GEMRING_ISA", text([](auto& options) -> auto& { return options.run.isa; }));
-  add("OMP_NUM_THREADS", whole([](auto& options) -> auto& { return options.run.omp_threads; },
-                               {.least = 1, .most = std::numeric_limits<std::int32_t>::max()}));
+  add("OMP_NUM_THREADS", number([](auto& options) -> auto& { return options.run.omp_threads; },
+                                {.least = 1, .most = std::numeric_limits<std::int32_t>::max()}));
   add("level of other ranks", choice([](auto& options) -> auto& { return options.output.log.other_ranks; },
                                      {{"debug", LogLevel::debug},
                                       {"info", LogLevel::info},

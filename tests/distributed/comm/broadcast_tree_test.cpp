@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace gemring {
 namespace {
@@ -76,6 +78,17 @@ TEST(BroadcastTree, RoundsCountWhatGoesOneBehindTheOther) {
   EXPECT_EQ(broadcast_rounds(11, 2), 5);  // 0 -> 6 is the second, 6 -> 9 the fourth, 9 -> 10 the fifth
   EXPECT_EQ(broadcast_rounds(8, 1), 7);
   EXPECT_LE(broadcast_rounds(1024), 20);
+}
+
+TEST(BroadcastTree, RoundsToSomeRanksPassThoseWhoDoNotReadBy) {
+  const auto rounds = [](std::vector<int> readers) { return broadcast_rounds(11, ranges_of(std::move(readers)), 2); };
+  EXPECT_EQ(rounds({}), 0);
+  EXPECT_EQ(rounds({0}), 0);
+  EXPECT_EQ(rounds({6}), 1);      // nothing goes to 1
+  EXPECT_EQ(rounds({1, 6}), 2);   // 0 -> 1, 0 -> 6
+  EXPECT_EQ(rounds({10}), 3);     // 0 -> 6 -> 9 -> 10
+  EXPECT_EQ(rounds({2, 10}), 4);  // 0 -> 6 is the second
+  EXPECT_EQ(rounds({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}), broadcast_rounds(11, 2));
 }
 
 TEST(RangesOf, RanksInAnyOrderBecomeFewRanges) {

@@ -77,12 +77,6 @@ class CancellingSource : public RequestSource {
   std::function<void()> wake_ GEMRING_GUARDED_BY(mutex_);
 };
 
-class NoRequests : public RequestSource {
-  std::optional<GenerationRequest> next() override { throw std::logic_error("asked on another rank"); }
-  bool ended() override { throw std::logic_error("asked on another rank"); }
-  void wake_with(std::function<void()> /*wake*/) override {}
-};
-
 class Cancel : public testing::Test {
  protected:
   bool first_rank() const { return world().member() == 0; }

@@ -105,6 +105,18 @@ TEST(DecoderLayer, QueriesInPartsLikeDouble) {
   }
 }
 
+TEST(DecoderLayer, EachPartOfTheQueriesIsTold) {
+  const MemoryTensors tensors(tiny_config(), DataType::f32);
+  const PlainDecoder plain(tiny_config(), tensors);
+  Engine engine(tiny_config(), tensors, counted(33), 16);
+  std::vector<float> x = to_floats(plain.embed(some_ids(33)));
+  engine.cache.begin_step(engine.positions);
+  std::vector<std::size_t> told;
+  engine.layers[1].forward(view(x), engine.rows(0, 33), 33, engine.attention, engine.work,
+                           [&](std::size_t rows) { told.push_back(rows); });
+  EXPECT_EQ(told, (std::vector<std::size_t>{16, 32, 33}));
+}
+
 TEST(DecoderLayer, OnlyOneRankCutsItsQueries) {
   EXPECT_EQ(queries_at_once(100, 1), 100u);
   EXPECT_EQ(queries_at_once(5000, 1), 2048u);

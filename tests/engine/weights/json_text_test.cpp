@@ -58,7 +58,8 @@ TEST(JsonText, WhatIsParsedCanBePrinted) {
 }
 
 TEST(JsonText, ProblemsAreNamed) {
-  EXPECT_TRUE(contains(problem("{"), "is not valid JSON: at line 1, column 2: syntax error"));
+  EXPECT_TRUE(contains(problem("{"), "is not valid JSON: column 2: syntax error"));
+  EXPECT_TRUE(contains(problem("[\n1\nx"), "is not valid JSON: at line 3, column 1: syntax error"));
   EXPECT_LT(problem("[" + std::string(100'000, 'x')).size(), 200u) << "what was read last is not repeated";
   EXPECT_TRUE(contains(problem("[1] x"), "is not valid JSON: "));
   EXPECT_EQ(problem("[1]\0[2]"s), "holds a zero byte at byte 3");

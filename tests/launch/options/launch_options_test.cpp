@@ -66,7 +66,11 @@ TEST(LaunchOptions, MistakesAreNamed) {
   EXPECT_NE(problem({"launch", "slurm", "--model", "m"}).find("no prompt"), std::string::npos);
   EXPECT_NE(problem({"launch", "lsf", "--model", "m"}).find("slurm|pbs|kubernetes|apptainer"), std::string::npos);
   EXPECT_NE(problem(launch({"--nodes", "0"})).find("--nodes"), std::string::npos);
-  EXPECT_NE(problem(launch({"--queue", "q"})).find("means nothing for slurm"), std::string::npos);
+  EXPECT_EQ(problem(launch({"--queue", "q"})), "--queue: means nothing but for pbs");
+  EXPECT_EQ(problem({"launch", "apptainer", "--model", "m", "--prompt", "p", "--image", "i", "--account", "a"}),
+            "--account: means nothing but for slurm and pbs");
+  EXPECT_EQ(problem({"launch", "kubernetes", "--model", "m", "--prompt", "p", "--image", "i", "--before", "x"}),
+            "--before: means nothing for kubernetes: no shell runs there");
   EXPECT_NE(problem(launch({"--time", "90"})).find("'90' is no time"), std::string::npos);
   EXPECT_NE(problem(launch({"--time", "0:00:00"})).find("--time"), std::string::npos);
   EXPECT_NE(problem(launch({"--partition", "a b"})).find("--partition"), std::string::npos);

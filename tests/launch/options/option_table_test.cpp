@@ -33,7 +33,7 @@ OptionTable with_own_options() {
        .type = "DEGREES",
        .help = "how hot the oven is",
        .commands = {Command::generate, Command::launch},
-       .value = whole([](auto& options) -> auto& { return options.job.cores_per_node; }, {.least = 50, .most = 250}),
+       .value = number([](auto& options) -> auto& { return options.job.cores_per_node; }, {.least = 50, .most = 250}),
        .request_field = "heat",
        .needs = {{.holds = [](const Options& options) { return options.prompt.text.has_value(); },
                   .problem = "means nothing without --prompt"}}});
@@ -283,6 +283,16 @@ TEST(OptionTable, StandardInputAndOutputAreThereOnce) {
   EXPECT_EQ(problem_of({"generate", "-m", "m", "--cluster", "-"}),
             "--cluster: is standard input, and so is the prompt, which no option gives");
   EXPECT_EQ(problem_of(generate({"--json", "-", "--trace", "-"})), "--trace: is standard output, and so is --json");
+}
+
+TEST(OptionTable, AFileThatEveryRankOpensIsNotStandardInput) {
+  for (const Words& command : {Words{"bench", "decode"}, Words{"plan"}, Words{"simulate", "--cluster", "c"}}) {
+    Words words = command;
+    words.insert(words.end(), {"--random-weights", "-"});
+    EXPECT_EQ(problem_of(words), "--random-weights: cannot be standard input: every rank opens this file itself");
+    words.back() = "./-";
+    EXPECT_EQ(problem_of(words), "no error") << command.front();
+  }
 }
 
 TEST(Suggestion, TheNearestNameIsMeant) {

@@ -37,10 +37,10 @@ TEST(GivenText, OrIsRepaired) {
 
 TEST(GivenText, ADirectoryIsNoText) {
   const TemporaryDirectory directory;
-  const std::string error = error_of<UsageError>([&] { read_text_file(directory.path(), "--prompt-file"); });
+  const std::string error = error_of<UsageError>([&] { read_given_text(directory.path(), "--prompt-file"); });
   EXPECT_TRUE(contains(error, "--prompt-file: " + directory.path() + " cannot be read: Is a directory"));
-  EXPECT_EQ(read_text_file(directory.write("empty", ""), "--prompt-file"), "");
-  EXPECT_EQ(read_text_file(directory.write("text", "a\r\n"), "--prompt-file"), "a\r\n");
+  EXPECT_EQ(read_given_text(directory.write("empty", ""), "--prompt-file"), "");
+  EXPECT_EQ(read_given_text(directory.write("text", "a\r\n"), "--prompt-file"), "a\r\n");
 }
 
 }  // namespace

@@ -116,6 +116,7 @@ TEST(RequestLine, MessagesAreAConversationInPlaceOfAPrompt) {
 TEST(RequestLine, AnUnknownFieldIsNamed) {
   EXPECT_EQ(problem(R"({"prompt": "p", "max_tokens": 5})"), "max_tokens: is no field of a request");
   EXPECT_EQ(problem(R"({"prompt": "p", "seed": 1, "seed": 2})"), "seed: is there twice");
+  EXPECT_EQ(problem(R"({"messages": [{"role": "a", "role": "b"}]})", chat()), "role: is there twice");
 }
 
 TEST(RequestLine, AValueOfTheWrongTypeIsShown) {
@@ -186,10 +187,10 @@ TEST(RequestLine, ASeedOfMinusOneIsDrawnForEachLine) {
 
 TEST(RequestLine, WhatIsNoJsonObjectSaysWhere) {
   EXPECT_EQ(problem("[1]"), "request: is no JSON object");
-  EXPECT_EQ(problem("{\"prompt\": p}").substr(0, 30), "request: is no JSON: column 12");
+  EXPECT_EQ(problem("{\"prompt\": p}").substr(0, 37), "request: is not valid JSON: column 12");
   EXPECT_EQ(problem("{\"prompt\": \"\xff\"}").find('\xff'), std::string::npos);
-  EXPECT_EQ(problem(std::string("{\"prompt\": \"p\"}\0", 16)), "request: holds a zero byte");
-  EXPECT_EQ(problem(R"({"prompt": [[[[[[[[[[1]]]]]]]]]]})"), "request: is nested deeper than 8 levels");
+  EXPECT_EQ(problem(std::string("{\"prompt\": \"p\"}\0", 16)), "request: holds a zero byte at byte 15");
+  EXPECT_EQ(problem("{\"prompt\": " + std::string(64, '[')), "request: is nested deeper than 64 levels");
 }
 
 TEST(RequestLine, TheIdIsKnownEvenWhereTheRestIsBad) {

@@ -1,4 +1,4 @@
-#include "launch/start/watch_over.h"
+#include "launch/start/start_watchdog.h"
 
 #include "launch/start/failure.h"
 
@@ -11,7 +11,7 @@ bool computes(Command command) {
 
 }  // namespace
 
-std::unique_ptr<Watchdog> watch_over(const Job& job, const Options& options) {
+std::unique_ptr<Watchdog> start_watchdog(const Job& job, const Options& options) {
   if (!computes(options.command)) return nullptr;
   return std::make_unique<Watchdog>(job.world,
                                     WatchdogOptions{.timeout = static_cast<double>(options.run.stall_timeout),
