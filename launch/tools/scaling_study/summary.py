@@ -143,8 +143,8 @@ def weak_statement(results):
         return ("Weak scaling, the tokens of a rank stay the same: causal attention grows with the square of the prompt, so the work "
                 "of a rank grows; \"per work\" takes that out.")
     return ("Weak scaling, the work of a rank stays the same: the prompt is chosen so that the FLOP of a whole prefill (linear layers "
-            "and causal attention) grow as the ranks do. What does not grow so (the second pass of gemfilter, decode) shows as "
-            "efficiency above it; \"per work\" takes that out.")
+            "and causal attention) grow as the ranks do. What does not grow so (the compressed prefill of gemfilter, decode) shows "
+            "as efficiency above it; \"per work\" takes that out.")
 
 
 def machine_lines(results):
