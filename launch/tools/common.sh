@@ -6,8 +6,8 @@ cd "$root"
 give_build_back() { [[ $EUID -ne 0 || ! -d build ]] || chown -R --reference=. build; }
 trap give_build_back EXIT
 
-# configure_and_build PRESET TESTS [TARGET]: quiet where all goes well. Needs build/ to be writable, says so otherwise. TESTS: ON
-# wants what tests are built with; OFF takes a build that has them as it is.
+# configure_and_build PRESET TESTS [TARGET]: quiet where all goes well. Needs build/ to be writable, says so otherwise.
+# TESTS: ON wants what tests are built with; OFF takes a build that has them as it is.
 configure_and_build() {
   local preset=$1 tests=$2
   shift 2

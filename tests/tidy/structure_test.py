@@ -1,5 +1,5 @@
-"""The rules of the house that can be read from the files: sizes, directions of includes, MPI, BLAS and spdlog in their one
-place, first lines, blanks. See ARCHITECTURE.md, "Rules"."""
+"""The rules of the house that can be read from the files: sizes, directions of includes, MPI, BLAS and spdlog in their
+one place, first lines, blanks. See ARCHITECTURE.md, "Rules"."""
 
 import os
 import re
@@ -148,7 +148,8 @@ class Tidy(unittest.TestCase):
         self.assert_nothing(problems, "no tabs, no blanks at line ends, one newline at the end")
 
     def test_no_placeholders(self):
-        """Words that stand for what was to be written: in prose, a name in capitals that is no variable; anywhere, TODO and its kin."""
+        """Words that stand for what was to be written: in prose, a name in capitals that is no variable;
+        anywhere, TODO and its kin."""
         variables = r"(?:GEMRING|MPI|OMPI|OMP|GOMP|OPENBLAS|SLURM|PBS|XDG|CMAKE|CUDA)_"
         problems = []
         for path in project.files():
