@@ -13,7 +13,8 @@ configure_and_build() {
   shift 2
   mkdir -p build/logs
   local options=()
-  [[ $tests == OFF && -e build/$preset/CMakeCache.txt ]] || options=("-DGEMRING_BUILD_TESTS=$tests" "-DGEMRING_BUILD_BENCH=$tests")
+  [[ $tests == OFF && -e build/$preset/CMakeCache.txt ]] ||
+    options=("-DGEMRING_BUILD_TESTS=$tests" "-DGEMRING_BUILD_BENCH=$tests")
   [[ $preset != asan && $preset != tsan ]] || options=("-DGEMRING_BUILD_TESTS=$tests")
   if ! cmake --preset "$preset" "${options[@]}" >"build/logs/$preset.configure.log" 2>&1; then
     cat "build/logs/$preset.configure.log" >&2
