@@ -1,6 +1,6 @@
-"""Token counts and places of an ASCII text under a byte-level BPE tokenizer.json (Digits + ByteLevel pre-tokenisation), so
-that a script can build prompts of a wanted length and knows which tokens a sentence is. `gemring generate` reports the
-number of tokens of each prompt: callers compare."""
+"""Token counts and places of an ASCII text under a byte-level BPE tokenizer.json (Digits + ByteLevel pre-tokenisation),
+so that a script can build prompts of a wanted length and knows which tokens a sentence is. `gemring generate` reports
+the number of tokens of each prompt: callers compare."""
 
 import functools
 import json

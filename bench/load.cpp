@@ -47,7 +47,7 @@ void put_data(std::ostream& out, const TensorSource& source, std::uint64_t align
   }
 }
 
-/// As engine/weights/safetensors.h describes it; bf16.
+/// As engine/weights/safetensors/safetensors.h describes it; bf16.
 void write_safetensors(const std::string& path, const TensorSource& source) {
   std::string header = "{";
   std::uint64_t offset = 0;
@@ -75,7 +75,7 @@ std::uint32_t gguf_number(DataType type) {
   }
 }
 
-/// As engine/weights/gguf.h describes it; the tensors keep their names, and the metadata is one pair.
+/// As engine/weights/gguf/gguf.h describes it; the tensors keep their names, and the metadata is one pair.
 void write_gguf(const std::string& path, const TensorSource& source) {
   constexpr std::uint64_t kAlignment = 32;
   std::ofstream out(path, std::ios::binary);

@@ -1,7 +1,7 @@
 """What the bench scripts share: runs of `gemring bench`, medians, Markdown tables, and what the machine is.
 
-A machine that does other things too is slow now and then, never fast: so what is compared is run in turns, the median of
-each counts, and a figure is a ratio of two medians of the same minutes. Where a few percent count, a turn takes the
+A machine that does other things too is slow now and then, never fast: so what is compared is run in turns, the median
+of each counts, and a figure is a ratio of two medians of the same minutes. Where a few percent count, a turn takes the
 fastest of several runs of each, and the figure is the median of the turns; `taken` tells how much of the cores' time a
 virtual machine's host gave to others meanwhile.
 """

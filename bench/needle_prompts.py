@@ -1,5 +1,5 @@
-"""Prompts in the layout that the bundled model was trained on (launch/demo-data/model/README.md): a piece of a book with
-eight facts hidden in it, a question about one of them, and the beginning of the answer."""
+"""Prompts in the layout that the bundled model was trained on (launch/demo-data/model/README.md): a piece of a book
+with eight facts hidden in it, a question about one of them, and the beginning of the answer."""
 
 import collections
 import os
@@ -67,7 +67,8 @@ def window(draw, book, characters):
 
 
 def hide(text, facts):
-    """`text` with each (depth, sentence) behind the first sentence that ends at or after its depth (0..1), or at the end."""
+    """`text` with each (depth, sentence) behind the first sentence that ends at or after its depth
+    (0..1), or at the end."""
     ends = [match.end(1) for match in re.finditer(r"([.!?]['\"]?) (?=['\"]?[A-Z])", text)] + [len(text)]
     pieces = []
     done = 0

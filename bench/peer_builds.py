@@ -1,5 +1,5 @@
-"""llama-bench of the programs that gemring is compared with, built outside the repository with the flags of this machine.
-Nothing of them is part of gemring."""
+"""llama-bench of the programs that gemring is compared with, built outside the repository with the flags of this
+machine. Nothing of them is part of gemring."""
 
 import glob
 import os
@@ -36,9 +36,9 @@ def unpack(archive, directory, *how):
 
 
 def mend_tiles(source):
-    """True where mainline's tree was changed. Its AMX kernels fill a tile configuration on the stack, and g++ 12 leaves the
-    stores out because the intrinsic that loads it does not say that it reads all 64 bytes: the first tile instruction
-    then is an illegal one. A barrier before the load keeps the stores (once a thread; no time is lost)."""
+    """True where mainline's tree was changed. Its AMX kernels fill a tile configuration on the stack, and g++ 12 leaves
+    the stores out because the intrinsic that loads it does not say that it reads all 64 bytes: the first tile
+    instruction then is an illegal one. A barrier before the load keeps the stores (once a thread; no time is lost)."""
     path = os.path.join(source, TILES)
     if not os.path.exists(path):
         return False

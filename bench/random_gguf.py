@@ -1,5 +1,5 @@
-"""A GGUF file with random weights of a shape (the JSON of bench/*.json), for timing programs that want a file. No package
-needed. The values are small, but no model's: they are only good for timing. Format: ggml's docs/gguf.md."""
+"""A GGUF file with random weights of a shape (the JSON of bench/*.json), for timing programs that want a file. No
+package needed. The values are small, but no model's: they are only good for timing. Format: ggml's docs/gguf.md."""
 
 import os
 import random
@@ -11,8 +11,9 @@ U32, F32, STRING, ARRAY, I32 = 4, 6, 8, 9, 5  # GGUF's types of metadata values
 PACKING = {U32: "<I", F32: "<f", I32: "<i"}
 PLAIN_F32 = 0  # ggml's number of the type
 
-# Of each type: ggml's number, llama.cpp's number of a file of them, elements and bytes of a block, and the f16 numbers at
-# its beginning (scales; q4_k has one for the minimums, which brings the mean to zero). Types without blocks have none.
+# Of each type: ggml's number, llama.cpp's number of a file of them, elements and bytes of a block, and the f16
+# numbers at its beginning (scales; q4_k has one for the minimums, which brings the mean to zero). Types
+# without blocks have none.
 TYPES = {
     "f16": (1, 1, 1, 2, ()),
     "bf16": (30, 32, 1, 2, ()),
@@ -37,7 +38,8 @@ def value_bytes(kind, value):
 
 
 def metadata(shape, kind):
-    """(key, type, value), lists as (key, type of the elements, list). The tokenizer is the least that readers accept."""
+    """(key, type, value), lists as (key, type of the elements, list). The tokenizer is the least that
+    readers accept."""
     head, vocabulary = shape["head_dim"], shape["vocab_size"]
     tokens = [b"<unk>", b"<s>", b"</s>"] + [b"<0x%02X>" % i for i in range(256)]
     tokens += [b"t%d" % i for i in range(vocabulary - len(tokens))]

@@ -1,5 +1,5 @@
-"""A model of a given shape whose weights are holes: files of the right headers and sizes that take no disk space and are
-written at once. Every weight is 0, and memory cannot tell."""
+"""A model of a given shape whose weights are holes: files of the right headers and sizes that take no disk space and
+are written at once. Every weight is 0, and memory cannot tell."""
 
 import json
 import os

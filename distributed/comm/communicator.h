@@ -58,8 +58,8 @@ void wait_all(std::vector<Transfer>& transfers);
 
 /// A group of ranks. Members are numbered 0..size-1 inside the group ("member"); `world_rank` names them outside.
 /// Any thread may send, receive and wait; what is collective comes from one. Messages move while all threads compute.
-/// Messages of any size (cut into pieces below INT_MAX inside);
-/// sender and receiver must agree on the size. Errors of MPI throw PeerError.
+/// Messages of any size (cut into pieces below INT_MAX inside); sender and receiver must agree on the size. Errors of
+/// MPI throw PeerError.
 class Communicator {
  public:
   virtual ~Communicator() = default;

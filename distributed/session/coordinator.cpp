@@ -29,7 +29,7 @@ Coordinator::Coordinator(Communicator& world, const ClusterPlan& plan, const Mod
       broadcaster_(world, plan) {}
 
 void Coordinator::run() {
-  const DrivingThread drives(DrivingThread::Role::planner);
+  const DrivingThread drives(DrivingThread::Role::coordinator);
   source_.wake_with([this] { wake(); });
   events_.wake_with([this] { wake(); });
   try {

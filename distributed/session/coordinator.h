@@ -1,4 +1,4 @@
-// Rank 0's planner of a run, on a thread of its own beside the one that computes: admits requests, decides what all
+// Rank 0's coordinator of a run, on a thread of its own beside the one that computes: admits requests, decides what all
 // ranks do next, samples tokens, ends requests. So a long filter pass delays no other request's next token, and nothing
 // outside of the job (a reader of results, a writer of requests) delays this thread.
 #pragma once

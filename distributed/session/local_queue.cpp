@@ -28,7 +28,7 @@ void LocalQueue::close() {
 
 LocalStep LocalQueue::take(double& waited) {
   const TraceSpan span("wait for work", SpanKind::wait);
-  const WaitMark waiting(kOwnPlanner);
+  const WaitMark waiting(kOwnCoordinator);
   const double start = steady_seconds();
   const MutexLock held(mutex_);
   while (!closed_ && steps_.empty()) filled_.wait(mutex_);

@@ -1,4 +1,4 @@
-// Rank 0's steps for itself: from the thread that plans them to the one that computes.
+// Rank 0's steps for itself: from the coordinator to the thread that computes.
 #pragma once
 
 #include <cstdint>

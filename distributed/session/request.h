@@ -82,9 +82,9 @@ struct GenerationRequest {
   std::optional<Error> refused = std::nullopt;
   std::shared_ptr<CancelHandle> cancel = nullptr;  // where somebody may cancel it
 
-  // All on rank 0, any may be empty. stop.ends_text is called by the coordinator's thread; these are called by one thread of the run (delivery.h), in the order in which
-  // things happened, and may take as long as they like: no rank waits for them. on_progress gets the latest state only.
-  // What one throws ends the run.
+  // All on rank 0, any may be empty. stop.ends_text is called by the coordinator's thread; these are called by one
+  // thread of the run (delivery.h), in the order in which things happened, and may take as long as they like: no rank
+  // waits for them. on_progress gets the latest state only. What one throws ends the run.
   std::function<void(TokenId)> on_token = {};         // as each token comes
   std::function<void(GenerationResult)> on_end = {};  // its own figures; phases and ranks are of the whole run
   ProgressCallback on_progress = {};

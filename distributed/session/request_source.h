@@ -9,7 +9,7 @@
 
 namespace gemring {
 
-/// Asked on rank 0 alone, by the thread that plans. What next() and ended() throw ends the run.
+/// Asked on rank 0 alone, by the coordinator. What next() and ended() throw ends the run.
 class RequestSource {
  public:
   virtual ~RequestSource() = default;

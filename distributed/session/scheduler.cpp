@@ -7,7 +7,7 @@
 namespace gemring {
 namespace {
 
-/// So many rows cost about what one costs, the reading of weights (bench/README.md, "Several requests in flight").
+/// So many rows cost about what one costs, the reading of weights (bench/notes.md, "Several requests in flight").
 constexpr std::int32_t kRowsOfAStep = 4;
 constexpr std::int32_t kFilterStepsAhead = 2;
 constexpr std::size_t kFilterPasses = 2;

@@ -18,16 +18,14 @@ namespace gemring {
 /// * At most two steps of filter passes, and of prefills one more than there are stages, are under way: one that the
 ///   last stage works on, one for each stage before it, and one that waits, so that no stage ever waits for rank 0.
 /// * One filter pass at a time, and at most one request is selected and waits for its prefill: the filter ranks work
-/// one
-///   request ahead of the stages, not more. A request without a filter pass does not wait for one. A short pass need
-///   not wait for the end of a long one: it goes through between two steps of that one where it has at most half as
-///   much to do as the long one still has. A pass is held up by no more work than its own, so it takes at most twice as
-///   long.
+///   one request ahead of the stages, not more. A request without a filter pass does not wait for one. A short pass
+///   need not wait for the end of a long one: it goes through between two steps of that one where it has at most half
+///   as much to do as the long one still has. A pass is held up by no more work than its own, so it takes at most twice
+///   as long.
 /// * One prefill after the other. At most `sequences` requests are between prefill and their end: so many KV caches
-/// fit.
+///   fit.
 /// * Decode steps: the sequences spread equally over as many as there are stages, so that each stage has one to work
-/// on.
-///   Beside a filter pass, which has its own share of the machine, up to four sequences are one step and read the
+///   on. Beside a filter pass, which has its own share of the machine, up to four sequences are one step and read the
 ///   weights once.
 /// * What is ready to decode goes first: it is short, and somebody waits for its words. Then a prefill, then a filter
 ///   pass.

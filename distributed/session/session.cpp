@@ -94,7 +94,7 @@ void Session::State::run_first(RequestSource& source, const RunLimits& limits, c
                           events);
   Worker worker(rank, limits.sequences, &coordinator, &events, clock);
   Delivery delivery(events, [&] { coordinator.stop(); });
-  std::thread planning([&] {
+  std::thread coordinating([&] {
     use_whole_share();
     coordinator.run();
   });
@@ -106,7 +106,7 @@ void Session::State::run_first(RequestSource& source, const RunLimits& limits, c
     failure = std::current_exception();
     coordinator.stop();
   }
-  planning.join();
+  coordinating.join();
   if (failure) std::rethrow_exception(failure);
   coordinator.rethrow_failure();
   delivery.finish();  // of what was answered, also where the source has failed

@@ -11,8 +11,8 @@
 
 namespace gemring {
 
-/// Rank 0's side: a broadcast along a tree, beside which rank 0 goes on. Ids of a chunk go to the ranks of the first stage
-/// only, which read them.
+/// Rank 0's side: a broadcast along a tree, beside which rank 0 goes on. Ids of a chunk go to the ranks of the first
+/// stage only, which read them.
 class StepBroadcaster {
  public:
   /// With the other ranks' StepReceivers, at the same time.

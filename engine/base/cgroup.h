@@ -1,5 +1,6 @@
-// What the control groups above this process leave it of processors and memory, in both versions (cgroups(7), the kernel's
-// cgroup-v2.rst and cgroup-v1/). A job system limits the job's group, a container runtime any one above: the tightest counts.
+// What the control groups above this process leave it of processors and memory, in both versions (cgroups(7),
+// the kernel's cgroup-v2.rst and cgroup-v1/). A job system limits the job's group, a container runtime any one
+// above: the tightest counts.
 #pragma once
 
 #include <cstdint>

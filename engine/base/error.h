@@ -6,7 +6,7 @@
 
 namespace gemring {
 
-/// Exit codes of the program, the same on every rank (README, "Exit codes").
+/// Exit codes of the program, the same on every rank (launch/README.md, "Exit codes").
 enum class ExitCode : int {
   ok = 0,
   usage = 2,       // unknown option, value out of range, empty prompt

@@ -70,7 +70,7 @@ class GEMRING_THREAD_SAFETY(scoped_lockable) MutexLock {
 
 /// Waits under the mutex of what is waited for, which the analysis sees where the condition stands in a loop:
 ///     const MutexLock held(mutex_);
-///     while (works_.empty()) filled_.wait(mutex_);
+///     while (steps_.empty()) filled_.wait(mutex_);
 class CondVar {
  public:
   void wait(Mutex& mutex) GEMRING_REQUIRES(mutex) {

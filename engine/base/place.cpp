@@ -22,7 +22,7 @@ std::string_view text_of(const std::array<char, Size>& letters) {
 }
 
 PlaceMarks& marks_of(DrivingThread::Role role) {
-  return role == DrivingThread::Role::worker ? detail::worker_marks : detail::planner_marks;
+  return role == DrivingThread::Role::worker ? detail::worker_marks : detail::coordinator_marks;
 }
 
 std::string waits_text(std::int32_t whom) {
@@ -31,20 +31,20 @@ std::string waits_text(std::int32_t whom) {
   return fmt::format("waits for rank {}", whom);
 }
 
-/// Whose state counts: a worker that waits for its planner is where that one is.
+/// Whose state counts: a worker that waits for its coordinator is where that one is.
 const PlaceMarks& leading() {
   const PlaceMarks& worker = detail::worker_marks;
-  const PlaceMarks& planner = detail::planner_marks;
-  const bool planned = worker.waits_for.load(std::memory_order_relaxed) == kOwnPlanner &&
-                       planner.at_work.load(std::memory_order_relaxed);
-  return planned ? planner : worker;
+  const PlaceMarks& coordinator = detail::coordinator_marks;
+  const bool waits = worker.waits_for.load(std::memory_order_relaxed) == kOwnCoordinator &&
+                     coordinator.at_work.load(std::memory_order_relaxed);
+  return waits ? coordinator : worker;
 }
 
 Place::State state_of(const PlaceMarks& leads) {
   const auto read = [](const auto& value) { return value.load(std::memory_order_relaxed); };
   if (!read(detail::worker_marks.at_work) || read(leads.outside) > 0) return Place::State::outside;
   const std::int32_t whom = read(leads.waits_for);
-  return whom == kNobody || whom == kOwnPlanner ? Place::State::computing : Place::State::waiting;
+  return whom == kNobody || whom == kOwnCoordinator ? Place::State::computing : Place::State::waiting;
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 namespace gemring {
 
 /// Who is waited for, where it is no rank.
-enum : std::int32_t { kNobody = -1, kEveryone = -2, kOwnWorker = -3, kOwnPlanner = -4 };
+enum : std::int32_t { kNobody = -1, kEveryone = -2, kOwnWorker = -3, kOwnCoordinator = -4 };
 
 /// A look at the marks of a process. Of fixed size and trivially copyable: ranks send it to each other as it lies.
 struct Place {
@@ -54,7 +54,7 @@ struct PlaceMarks {
 };
 
 inline constinit PlaceMarks worker_marks;
-inline constinit PlaceMarks planner_marks;
+inline constinit PlaceMarks coordinator_marks;
 inline constinit thread_local PlaceMarks* own_marks = nullptr;  // nullptr: this thread drives nothing
 
 /// Of all threads that compute; on a cache line that the driving thread's marks do not share.
@@ -71,10 +71,10 @@ void mark(std::atomic<Value>& where, Value value) {
 }  // namespace detail
 
 /// From here to the end of the block this thread drives the process through requests: as the one that computes, or as
-/// the one that plans what comes next. Marks of other threads change nothing.
+/// the one that decides what comes next. Marks of other threads change nothing.
 class DrivingThread {
  public:
-  enum class Role { worker, planner };
+  enum class Role { worker, coordinator };
   explicit DrivingThread(Role role);
   ~DrivingThread();
   DrivingThread(const DrivingThread&) = delete;
@@ -107,7 +107,7 @@ class StepMark {
   std::int32_t layer_before_ = -1;
 };
 
-/// This thread waits for a rank (or kEveryone, kOwnPlanner) from here to the end of the block.
+/// This thread waits for a rank (or kEveryone, kOwnCoordinator) from here to the end of the block.
 class WaitMark {
  public:
   explicit WaitMark(std::int32_t whom) : marks_(detail::own_marks) {

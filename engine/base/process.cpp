@@ -23,9 +23,9 @@ std::uint64_t proc_number(const char* file, const std::string& key) {
 }
 
 // The processors that the process was started with. OpenMP's library binds the first thread to one place before main()
-// where a variable asks for it (OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY), and with it all that is made later, so the
-// program itself looks earlier: functions of .preinit_array come before the constructors of libraries. Sanitizers are not
-// ready there, so nothing of it is instrumented and the kernel is called directly.
+// where a variable asks for it (OMP_PROC_BIND, OMP_PLACES, GOMP_CPU_AFFINITY), and with it all that is made later, so
+// the program itself looks earlier: functions of .preinit_array come before the constructors of libraries. Sanitizers
+// are not ready there, so nothing of it is instrumented and the kernel is called directly.
 constexpr std::size_t kMaskBytes = 8192;  // 65,536 processors
 alignas(unsigned long) unsigned char first_mask[kMaskBytes];
 long first_mask_bytes = 0;  // 0 or less: not seen

@@ -30,7 +30,8 @@ std::vector<int> allowed_cores();
 /// Processors the calling thread may run on now.
 std::vector<int> thread_cores();
 
-/// The calling thread may use all that the process was started with again: before the process starts another program, which inherits its mask.
+/// The calling thread may use all that the process was started with again: before the process starts another program,
+/// which inherits its mask.
 void allow_first_cores();
 
 /// Core numbers the node gives to the job: those of this process and of the one that started it (mpirun's daemon, which

@@ -32,9 +32,9 @@ struct alignas(4) Compute {                    // of a word's size, so that read
 /// In which type matmuls of so many tokens with weights stored as `weights` run.
 ComputeType type_of_products(Compute compute, std::size_t tokens, DataType weights);
 
-/// The same of the output matrix with the last tokens of a prompt. One token by itself runs as decode, but in bf16 where
-/// decode's would run in 8 bits and the prompt ran in bf16: what decides near ties of the first token is then no coarser
-/// than what made them. It costs nothing: with one token either type waits for memory.
+/// The same of the output matrix with the last tokens of a prompt. One token by itself runs as decode, but in bf16
+/// where decode's would run in 8 bits and the prompt ran in bf16: what decides near ties of the first token is then no
+/// coarser than what made them. It costs nothing: with one token either type waits for memory.
 ComputeType type_of_prompt_logits(Compute compute, std::size_t tokens, DataType weights);
 
 /// What `wanted` means with the kernels of `isa`; nothing wanted: the fastest.

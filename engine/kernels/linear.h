@@ -104,8 +104,8 @@ struct LinearInput {
 
 /// out <- x W^T, or out <- out + x W^T.   x: [tokens, inputs], out: [tokens, rows]; W as stored: [rows, inputs].
 /// type_of_products(active_compute(), ...) says in which type:
-///   int8   block-quantised weights, exact; activations in 8 bits, which adds an error of at most 1/254 of the largest of 32
-///          activations to each (one token: dot products on the stored rows; more: linear_int8.h)
+///   int8   block-quantised weights, exact; activations in 8 bits, which adds an error of at most 1/254 of the largest
+///          of 32 activations to each (one token: dot products on the stored rows; more: linear_int8.h)
 ///   bf16   both operands rounded to it (linear_tiles.h)
 ///   f32    below 12 tokens: dot products on the stored rows, blocks unpacked 256 elements at a time; more: panels of W
 ///          converted to f32 one at a time and multiplied by OpenBLAS, one panel per task

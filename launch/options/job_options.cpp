@@ -64,8 +64,9 @@ void check_job_options(const JobOptions& options) {
   if (in_image && !options.image) {
     throw UsageError(
         {"--image", "no image is given",
-         fmt::format("name one with gemring in it; launch/{} says how to build it",
-                     options.system == JobSystem::kubernetes ? "kubernetes/Dockerfile" : "apptainer/gemring.def")});
+         fmt::format("name one with gemring in it; {} says how to build it",
+                     options.system == JobSystem::kubernetes ? "launch/cluster/job_files/kubernetes/Dockerfile"
+                                                             : "launch/cluster/job_files/apptainer/gemring.def")});
   }
   if (options.claim.has_value() != options.claim_path.has_value()) {
     throw UsageError({"--claim", "and --claim-path go together",

@@ -16,7 +16,7 @@ class Phase;
 class Rank;
 }  // namespace proto
 
-/// "stop" or "length".
+/// "stop", "length", "cancelled" or "error".
 const char* finish_reason(StopReason reason);
 
 /// What a report says beside the result's own figures.

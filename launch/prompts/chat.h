@@ -23,9 +23,10 @@ ChatTemplate open_chat_template(const std::string& model, const ChatOptions& opt
 PromptText chat_prompt(const ChatTemplate& chat, const ChatOptions& options, std::string user,
                        const std::optional<std::string>& question);
 
-/// A whole conversation (--messages, or "messages" of a request) that ends with a user's message, then as chat_prompt().
-/// The file may hold the array alone. `question` goes behind the last message; where there is none, the last message of
-/// several is the question. Throws UsageError: no such conversation, --system beside a system message in it.
+/// A whole conversation (--messages, or "messages" of a request) that ends with a user's message, then as
+/// chat_prompt(). The file may hold the array alone. `question` goes behind the last message; where there is none, the
+/// last message of several is the question. Throws UsageError: no such conversation, --system beside a system message
+/// in it.
 PromptText messages_prompt(const ChatTemplate& chat, const PromptOptions& options,
                            const std::optional<std::string>& question);
 

@@ -148,7 +148,7 @@ void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const
   }
   if (prompt_tokens > max_positions) {
     beyond(fmt::format("has {} tokens, the model's limit is {} positions{}", count(prompt_tokens), count(max_positions),
-                       filtered ? fmt::format(" (the filter pass reads all of them; the second needs {})",
+                       filtered ? fmt::format(" (the filter pass reads all of them; the compressed prefill needs {})",
                                               count(kept + max_new_tokens))
                                 : ""),
            "shorten the prompt, take a model with a longer context");

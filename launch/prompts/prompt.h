@@ -44,9 +44,9 @@ std::vector<TokenId> parse_ids(const std::string& json, const std::string& name,
 Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
                    const ModelConfig& config);
 
-/// Positions that the passes need: n in the filter's (or the only) pass; kept + new tokens in the second. Throws
-/// UsageError (empty prompt) and ConfigError with both figures where the model's limit is passed; with
-/// --allow-extrapolation a warning tells them.
+/// Positions that the passes need: n in the filter's (or the only) pass; kept + new tokens in the compressed
+/// prefill and decode. Throws UsageError (empty prompt) and ConfigError with both figures where the model's limit is
+/// passed; with --allow-extrapolation a warning tells them.
 void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const ResolvedSelection& selection,
                   std::int32_t max_new_tokens, std::int32_t max_positions, bool allow_extrapolation);
 

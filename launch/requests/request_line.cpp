@@ -77,7 +77,8 @@ class Fields {
     return found == options_.end() ? nullptr : *found;
   }
 
-  /// Fields that no option stands for: `prompt_ids` and `messages` have the ids and messages themselves, not their file.
+  /// Fields that no option stands for: `prompt_ids` and `messages` have the ids and messages
+  /// themselves, not their file.
   static bool is_own(std::string_view name) { return name == "id" || name == "prompt_ids" || name == "messages"; }
 
   /// Every field; those that give a prompt alone.

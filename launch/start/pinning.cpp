@@ -17,8 +17,8 @@
 namespace gemring {
 namespace {
 
-/// A processor of each place that the user named, in their order; empty where none were named. OpenMP's library has read
-/// the variables.
+/// A processor of each place that the user named, in their order; empty where none were named. OpenMP's library
+/// has read the variables.
 std::vector<int> named_places(const std::vector<std::string>& environment) {
   std::vector<int> found;
   if (variable(environment, "OMP_PLACES").empty() && variable(environment, "GOMP_CPU_AFFINITY").empty()) return found;

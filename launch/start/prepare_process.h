@@ -6,8 +6,7 @@ namespace gemring {
 /// First thing in main. OpenBLAS reads its variables when it is loaded, before main, so the process may start itself
 /// anew (once: the variables are set then) with
 /// - OPENBLAS_CORETYPE=SKYLAKEX where the processor has AVX-512 and the user chose nothing: 0.3.21 takes processors
-/// newer
-///   than itself for Haswell and multiplies at half speed;
+///   newer than itself for Haswell and multiplies at half speed;
 /// - OPENBLAS_NUM_THREADS=1: the engine owns the threads.
 /// Where ranks outnumber cores, waiting ones are told to yield (mpi_yield_when_idle).
 void prepare_process(char** argv);

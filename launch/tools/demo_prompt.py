@@ -1,7 +1,9 @@
-"""Writes the demo's prompt: a book with facts hidden in it, a question about one of them and the beginning of the answer, in the
-words that the demo's model was trained on (launch/demo-data/model/README.md); generate --chat puts them together.
+"""Writes the demo's prompt: a book with facts hidden in it, a question about one of them and the beginning of the
+answer, in the words that the demo's model was trained on (launch/demo-data/model/README.md); generate --chat puts them
+together.
 
-usage: demo_prompt.py whole|third|pages BOOK.txt DIRECTORY      writes user.txt, question.txt, answer.txt and facts.json there
+usage: demo_prompt.py whole|third|pages BOOK.txt DIRECTORY
+                        writes user.txt, question.txt, answer.txt and facts.json there
 third: the first third of the book, which takes a ninth of the whole book's attention
 pages: its first pages with one fact, for a model that reads a few thousand tokens
 """

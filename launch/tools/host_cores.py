@@ -19,8 +19,8 @@ def physical_cores():
 
 
 def divide(cores, hosts, wanted):
-    """The processors of each host: `wanted` consecutive cores ("all", or None for an equal share); from the beginning again
-    where they do not suffice. ValueError where one host wants more than there are."""
+    """The processors of each host: `wanted` consecutive cores ("all", or None for an equal share); from the beginning
+    again where they do not suffice. ValueError where one host wants more than there are."""
     share = len(cores) if wanted == "all" else wanted or max(len(cores) // hosts, 1)
     if share > len(cores):
         raise ValueError(f"{share} cores for each host are wanted, and this machine gives {len(cores)}")

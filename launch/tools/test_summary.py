@@ -1,8 +1,8 @@
 """Counts what ctest's JUnit reports hold, case by case, and prints the closing line of launch/test.
 
-A ctest test is a whole GoogleTest binary or a Python script of many cases, so the cases are read from its output. A test
-that says nothing of cases counts as one; a test that ctest calls failed counts at least one failure (a crash, a timeout);
-a report that is missing (the build failed) counts as one failure.
+A ctest test is a whole GoogleTest binary or a Python script of many cases, so the cases are read from its output. A
+test that says nothing of cases counts as one; a test that ctest calls failed counts at least one failure (a crash, a
+timeout); a report that is missing (the build failed) counts as one failure.
 
 usage: test_summary.py REPORT.xml...
 """

@@ -82,6 +82,13 @@ class Commands(unittest.TestCase):
         self.assertIn("--tokens 1 --max-new-tokens 32 --threads 2 --repetitions 3 --warmup 1",
                       " ".join(peers.gemring_words(task, self.given)))
 
+    def test_all_work_is_done_on_a_model_that_is_given(self):
+        given = peers.parse_options(["--model", "models/m.gguf", "--types", "q8_0,q4_0", "--lengths", "64", "--filter-layer", "3"])
+        found = list(peers.tasks(given))
+        self.assertEqual([task.name for task in found],
+                         ["prefill 64, m.gguf", "decode, m.gguf", "GemFilter 16384, r=3, k=1024, m.gguf"])
+        self.assertEqual({task.model for task in found}, {"models/m.gguf"})
+
     def test_unknown_words_are_refused(self):
         for words in (["--types", "q8_0,q9"], ["--work", "sleep"], ["--lengths", "0"], ["--peers", "another"]):
             with self.subTest(words=words), contextlib.redirect_stderr(io.StringIO()), self.assertRaises(SystemExit) as end:

@@ -1,5 +1,5 @@
-"""What people see of gemring generate: the answer and nothing else, a log that never runs into it, a report that says how it
-came about, and what is left where somebody interrupts it.
+"""What people see of gemring generate: the answer and nothing else, a log that never runs into it, a report that says
+how it came about, and what is left where somebody interrupts it.
 """
 
 import json

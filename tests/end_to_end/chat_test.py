@@ -1,5 +1,5 @@
-"""Text without weights: render, tokenize, detokenize; and generate --chat, which must be the same prompt as its markup written
-out. Published templates and vocabularies are read from GEMRING_SHARED_DATA where it is set.
+"""Text without weights: render, tokenize, detokenize; and generate --chat, which must be the same prompt as its markup
+written out. Published templates and vocabularies are read from GEMRING_SHARED_DATA where it is set.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""Every error that a user can cause: one message that says what, where, which rank and host, and what to do; the documented
-exit code (README, "Exit codes"); every process gone within five seconds. Each is tried alone and on three ranks.
+"""Every error that a user can cause: one message that says what, where, which rank and host, and what to
+do; the documented exit code (launch/README.md, "Exit codes"); every process gone within five seconds. Each is tried
+alone and on three ranks.
 """
 
 import json

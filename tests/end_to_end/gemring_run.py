@@ -243,7 +243,8 @@ class EndToEnd(unittest.TestCase):
 class LongRuns(EndToEnd):
     """Runs of the bundled model on a prompt that takes long enough to be hit in the middle of each phase."""
 
-    # Seconds of one thread's filter pass. Attention grows with the square: without AVX-512 this length would take a minute.
+    # Seconds of one thread's filter pass. Attention grows with the square: without AVX-512 this length
+    # would take a minute.
     TOKENS = 24000 if has_avx512() else 12000
 
     @classmethod

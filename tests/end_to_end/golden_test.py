@@ -1,6 +1,6 @@
 """`gemring logits` and `gemring generate --prompt-ids` against the golden outputs of public reference code
-(tests/data/golden/README.md has the tolerances). Some cases of each model, on 1 to 4 ranks; tests/distributed/session has them
-all.
+(tests/data/golden/README.md has the tolerances). Some cases of each model, on 1 to 4 ranks;
+tests/distributed/session has them all.
 """
 
 import json

@@ -124,8 +124,8 @@ class Hangs(LongRuns):
 
     @staticmethod
     def ask(run, seconds):
-        """Signals to the run's processes of gemring, so many seconds from when the first of them is in main: they ignore
-        or catch it then."""
+        """Signals to the run's processes of gemring, so many seconds from when the first of them is in main: they
+        ignore or catch it then."""
         asked = 0
         end = None
         while run.process.poll() is None and (end is None or time.monotonic() < end):

@@ -1,6 +1,6 @@
-"""What `gemring launch` writes: the files as they are expected, character by character; whatever a user says arrives at the
-program word by word and is run by nobody; what PBS, Kubernetes and Apptainer would read is held against their documented
-form; and where a stand-in can play the system, the job is run. Under a real Slurm: slurm_test.py.
+"""What `gemring launch` writes: the files as they are expected, character by character; whatever a user says arrives at
+the program word by word and is run by nobody; what PBS, Kubernetes and Apptainer would read is held against their
+documented form; and where a stand-in can play the system, the job is run. Under a real Slurm: slurm_test.py.
 
 GEMRING_WRITE_GOLDEN=1 writes the expected files anew.
 """

@@ -16,7 +16,8 @@ def run(words, cwd, env=None):
 
 
 def environment_of_the_build():
-    """As it was when the build was configured: CI decides about warnings, and another value would build everything anew."""
+    """As it was when the build was configured: CI decides about warnings, and another value would build
+    everything anew."""
     with open(os.path.join(gemring_run.BUILD, "CMakeCache.txt"), encoding="utf-8") as file:
         warnings = re.search(r"^GEMRING_WARNINGS_AS_ERRORS:\w+=(.*)$", file.read(), re.M)
     return gemring_run.environment({"CI": warnings[1] if warnings else ""})

@@ -1,5 +1,5 @@
-"""A small needle grid on the bundled model: 1024 and 4096 tokens x 5 depths, with GemFilter's answer, the full model's and
-the recall of the fact that the reference implementation had (tests/data/needles.jsonl).
+"""A small needle grid on the bundled model: 1024 and 4096 tokens x 5 depths, with GemFilter's answer, the full model's
+and the recall of the fact that the reference implementation had (tests/data/needles.jsonl).
 """
 
 import gemring_run
@@ -7,7 +7,7 @@ from gemring_run import EndToEnd
 
 RANKS = 2
 F32 = ("--compute", "f32")  # as the reference computed
-DEPTHS = (0, 2, 5, 7, 9)  # of the ten cases of a length: depth 0.05, 0.25, 0.55, 0.75, 0.95; all kinds of facts, both layouts
+DEPTHS = (0, 2, 5, 7, 9)  # of the ten cases of a length: depth 0.05 ... 0.95; all kinds of facts, both layouts
 
 
 class Needles(EndToEnd):
@@ -36,7 +36,8 @@ class Needles(EndToEnd):
         self.assertEqual(right, reference["full_right"], f"full: {report['text']!r}")
 
     def check_rounded(self, case):
-        """The machine's fastest products, on weights of 16 and of 8 bits; and all products in 8 bits where it has them."""
+        """The machine's fastest products, on weights of 16 and of 8 bits; and all products in 8 bits
+        where it has them."""
         has_int8 = "avx512_vnni" in self.succeed(["--version"]).stdout
         for compute, weights in [("auto", "bf16"), ("auto", "q8_0")] + [("int8", "q8_0")] * has_int8:
             report, right = self.filtered_answer(case, ["--compute", compute, "--weights", weights])

@@ -1,5 +1,5 @@
-"""Every option that names a file to be written, with everything that a path can lead to: regular and new files, links, pipes,
-devices, open descriptors, directories. What is no regular file is written and stays what it is.
+"""Every option that names a file to be written, with everything that a path can lead to: regular and new files, links,
+pipes, devices, open descriptors, directories. What is no regular file is written and stays what it is.
 """
 
 import json
@@ -160,7 +160,8 @@ class Outputs(EndToEnd):
 
     @staticmethod
     def holds(out, right):
-        """Whether some end of the output, from a line's begin on, is right: the answer or a table may stand before it."""
+        """Whether some end of the output, from a line's begin on, is right: the answer or a table may
+        stand before it."""
         begins = [0] + [at + 1 for at, byte in enumerate(out) if byte == ord("\n")]
         for begin in begins:
             try:

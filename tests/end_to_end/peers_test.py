@@ -1,6 +1,6 @@
 """What becomes of the others: ranks that do not fit together (of different versions: tests/launch), a model file that
-shrinks under a run, a rank that is killed in each phase. One message or, where the cause lies outside, none that is false;
-every process gone within five seconds.
+shrinks under a run, a rank that is killed in each phase. One message or, where the cause lies outside, none that is
+false; every process gone within five seconds.
 """
 
 import json

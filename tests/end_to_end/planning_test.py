@@ -1,4 +1,5 @@
-"""A cluster is measured, planned on and simulated: `plan --probe`, `plan` with seconds, `simulate`; and what they refuse."""
+"""A cluster is measured, planned on and simulated: `plan --probe`, `plan` with seconds, `simulate`; and
+what they refuse."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""The same text, tokens and kept indices whoever does the work: every cluster file on 1 to 4 ranks, with and without the
-filter; and what the commands promise of their output.
+"""The same text, tokens and kept indices whoever does the work: every cluster file on 1 to 4 ranks, with and without
+the filter; and what the commands promise of their output.
 """
 
 import json

@@ -1,4 +1,5 @@
-"""gemring generate --requests: results in order, bad lines in their place, the same answers as alone, through files and pipes."""
+"""gemring generate --requests: results in order, bad lines in their place, the same answers as alone,
+through files and pipes."""
 
 import itertools
 import json

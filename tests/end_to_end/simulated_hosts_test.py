@@ -1,5 +1,5 @@
-"""launch/tools/simulated-hosts: hosts that are apart, links of the rate that was asked for, the command's exit code, and nothing
-left behind however it ends. gemring on such hosts: hosts_test.py."""
+"""launch/tools/simulated-hosts: hosts that are apart, links of the rate that was asked for, the command's exit code,
+and nothing left behind however it ends. gemring on such hosts: hosts_test.py."""
 
 import os
 import re
@@ -143,8 +143,8 @@ class SimulatedHosts(EndToEnd):
         slow, _ = self.transfer(5, "--rate", "200mbit")
         fast, _ = self.transfer(25, "--rate", "1gbit")
         print(f"rates: 200 Mbit/s {slow / 1e6:.0f}, 1000 Mbit/s {fast / 1e6:.0f}, unlimited {unlimited / 1e6:.0f}")
-        # The bucket lets 128 KiB through at once, a fortieth of the slower transfer. How much slower it may be is left to
-        # the machine: others may be using it.
+        # The bucket lets 128 KiB through at once, a fortieth of the slower transfer. How much slower it may be is left
+        # to the machine: others may be using it.
         self.assertLess(slow, 1.03 * 200e6)
         self.assertLess(fast, 1.03 * 1e9)
         self.assertGreater(slow, 0.3 * 200e6)

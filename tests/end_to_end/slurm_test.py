@@ -1,6 +1,6 @@
-"""What `gemring launch slurm` writes runs under a real Slurm: Debian's slurmctld, slurmd and munge on two simulated hosts,
-with a configuration of their own. srun with PMIx, and mpirun; ranks, threads and cores as planned; the same answer as
-without Slurm. Installs nothing: skips where Slurm is missing (launch/tools/install-packages optional)."""
+"""What `gemring launch slurm` writes runs under a real Slurm: Debian's slurmctld, slurmd and munge on two simulated
+hosts, with a configuration of their own. srun with PMIx, and mpirun; ranks, threads and cores as planned; the same
+answer as without Slurm. Installs nothing: skips where Slurm is missing (launch/tools/install-packages optional)."""
 
 import glob
 import json

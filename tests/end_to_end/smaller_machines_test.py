@@ -1,5 +1,5 @@
-"""Processors with fewer instructions than this one: an emulator refuses what they do not have. Code that needs more and runs
-unasked is found here only: on the machine that builds it, everything works."""
+"""Processors with fewer instructions than this one: an emulator refuses what they do not have. Code that needs more and
+runs unasked is found here only: on the machine that builds it, everything works."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""What goes in as text and what ends an answer: whole conversations, stop strings, texts that are no UTF-8, files that are
-none; on the command line and in lines of --requests alike."""
+"""What goes in as text and what ends an answer: whole conversations, stop strings, texts that are no UTF-8, files that
+are none; on the command line and in lines of --requests alike."""
 
 import json
 

@@ -1,5 +1,5 @@
-"""Where the threads of a process run: all of its share, whatever OpenMP's library bound its first thread to; only those that compute
-are bound to one core each; and what the process is called."""
+"""Where the threads of a process run: all of its share, whatever OpenMP's library bound its first thread to; only those
+that compute are bound to one core each; and what the process is called."""
 
 import os
 import re

@@ -37,7 +37,8 @@ class Trace(EndToEnd):
                 and all(event[name] == value for name, value in fields.items())]
 
     def check_times(self, trace):
-        """Phases of a rank do not overlap; every span is inside a phase or between two, and inside of another or beside it."""
+        """Phases of a rank do not overlap; every span is inside a phase or between two, and inside of
+        another or beside it."""
         for rank in {event["pid"] for event in self.events(trace)}:
             own = self.events(trace, pid=rank)
             self.assertEqual({event["tid"] for event in own}, {0})

@@ -1,4 +1,5 @@
-"""Writes corpus/: small files that the readers take, and a few (broken-*) that they refuse; the fuzz targets begin with them.
+"""Writes corpus/: small files that the readers take, and a few (broken-*) that they refuse; the fuzz
+targets begin with them.
 
 usage: make_corpus.py        (rewrites what it knows; other files in corpus/ are left alone)
 """

@@ -1,14 +1,52 @@
-"""The reader behind `tidy` on the constructs that trip brace counters."""
+"""The readers behind `tidy`: of C++ on the constructs that trip brace counters, of lines on planted examples."""
 
 import unittest
 
 import cpp_source
+import text_lines
 
 
 class Literals(unittest.TestCase):
     def test_strings_and_characters_are_found_and_comments_are_not(self):
         text = 'a = "x\u2126"; // "no"\nb = R"(raw "\n)"; /* "no" */ c = \'d\';\n'
         self.assertEqual(cpp_source.literals(text), [(1, '"x\u2126"'), (2, 'R"(raw "\n)"'), (3, "'d'")])
+
+
+class OverlongLines(unittest.TestCase):
+    LONG = "a " * 61
+
+    def test_comments_of_every_language_are_found(self):
+        for path, comment in (("a.h", "// "), ("a.proto", "// "), ("a/CMakeLists.txt", "# "), ("a.sh", "# "), ("a.py", "# ")):
+            with self.subTest(path):
+                self.assertEqual(text_lines.overlong(path, f"\n{comment}{self.LONG}\n"), [2])
+        self.assertEqual(text_lines.overlong("a.py", f'"""a\n{self.LONG}\nb"""\n'), [2])
+        self.assertEqual(text_lines.overlong("bench/a", f"#!/usr/bin/env python3\n# {self.LONG}\n"), [2])
+
+    def test_code_of_python_raw_strings_and_urls_may_be_long(self):
+        self.assertEqual(text_lines.overlong("a.py", f"x = '{self.LONG}'\n"), [])
+        self.assertEqual(text_lines.overlong("a.cpp", f'auto x = R"(\n{self.LONG}\n)";\n'), [])
+        self.assertEqual(text_lines.overlong("a.cpp", f"// https://{self.LONG}\n"), [])
+        self.assertEqual(text_lines.overlong("a.md", f"{self.LONG}\n"), [])
+
+
+class MissingPaths(unittest.TestCase):
+    KNOWN = {"launch", "launch/test", "launch/a.cpp", "engine/b.h"}
+
+    def missing(self, text, path="a.cpp"):
+        return text_lines.missing_paths(path, text, self.KNOWN)
+
+    def test_a_path_that_is_not_there_is_found_in_comments_and_messages(self):
+        self.assertEqual(self.missing("// as\n// launch/c.cpp."), [(2, "launch/c.cpp")])
+        self.assertEqual(self.missing('"see engine/b.cpp, which"'), [(1, "engine/b.cpp")])
+        self.assertEqual(self.missing("`launch/*.h`", "a.md"), [(1, "launch/*.h")])
+
+    def test_a_path_in_pieces_is_found(self):
+        self.assertEqual(self.missing('fmt::format("see launch/{}", name)'), [(1, "launch/{")])
+
+    def test_what_is_there_or_is_made_or_is_no_path_of_ours_is_not(self):
+        for text in ("launch/test.", "launch/*.cpp", "launch/", "proto/plan.pb.h", "build/launch/x", "../launch/x", "$launch/x"):
+            self.assertEqual(self.missing(text), [], text)
+        self.assertEqual(self.missing("engine/{a,b}", "a.md"), [])
 
 
 class Functions(unittest.TestCase):

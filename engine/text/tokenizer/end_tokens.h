@@ -29,8 +29,7 @@ using FindToken = std::function<std::optional<TokenId>(std::string_view text)>;
 /// The end tokens of a vocabulary as llama.cpp gathers them (src/llama-vocab.cpp, special_eog_ids), ascending: the
 /// stated ones; every token with a text that ends a turn, a message or a text in some family; of padding, repository
 /// and separator of fill-in-the-middle that are not stated the one with the lowest id. In vocabularies with <|return|>
-/// and
-/// <|call|>, or <|flush|> and <|calls|>, <|end|> is a mark within an answer and ends nothing, in those with
+/// and <|call|>, or <|flush|> and <|calls|>, <|end|> is a mark within an answer and ends nothing, in those with
 /// <|tool_response> neither does </s>.
 std::vector<TokenId> gather_end_tokens(const StatedEndTokens& stated, const FindToken& find);
 

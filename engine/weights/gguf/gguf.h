@@ -1,5 +1,5 @@
-// GGUF files of versions 2 and 3: the metadata with typed access, and the tensors as a source. Knows no model and no tokenizer.
-// Source of the format: ggml, docs/gguf.md and src/gguf.cpp; every check made there is made here.
+// GGUF files of versions 2 and 3: the metadata with typed access, and the tensors as a source. Knows no model and no
+// tokenizer. Source of the format: ggml, docs/gguf.md and src/gguf.cpp; every check made there is made here.
 #pragma once
 
 #include <cstdint>

@@ -29,7 +29,8 @@ std::string model_path(const JobOptions& options, const JobRequest& request) {
   return options.model_there.value_or(request.model);
 }
 
-/// The log of a job is read behind it, and first for where its ranks ran: it says more than one on a terminal, unless told.
+/// The log of a job is read behind it, and first for where its ranks ran: it says more than one on a
+/// terminal, unless told.
 bool says_how_much_to_log(const Lines& words) {
   return std::any_of(words.begin(), words.end(),
                      [](const std::string& word) { return word == "--log-level" || word == "--verbose"; });

@@ -72,8 +72,8 @@ struct RateProbe::State {
     measurement.took = (steady_seconds() - start) / (runs + 1);
   }
 
-  /// Returns the seconds of a run; nothing where there is no time for it. What no plan can do without expects nothing and
-  /// runs however late it is.
+  /// Returns the seconds of a run; nothing where there is no time for it. What no plan can do without expects nothing
+  /// and runs however late it is.
   std::optional<double> add(std::optional<double> expected, Measurement measurement) {
     const int runs = expected.value_or(0) > 0.25 ? 1 : kRuns;
     if (expected && !begin((runs + 1) * *expected)) return std::nullopt;

@@ -11,8 +11,8 @@ from .points import points_of
 from .study import Asked, run_study, say, write_results
 from .study_file import read_study
 
-DESCRIPTION = """Runs gemring over ranks x threads x lengths x methods as STUDY.json says, and writes raw figures (CSV), a
-summary (Markdown) and plots. Goes on where it was interrupted. The fields of STUDY.json: README.md, "Scaling studies";
+DESCRIPTION = """Runs gemring over ranks x threads x lengths x methods as STUDY.json says, and writes raw figures (CSV),
+a summary (Markdown) and plots. Goes on where it was interrupted. The fields of STUDY.json: cluster-configs/README.md;
 examples: bench/studies."""
 
 

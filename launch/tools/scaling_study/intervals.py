@@ -7,7 +7,8 @@ import statistics
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """Of the median. `coverage`: the probability that an interval made like this holds it, whatever the distribution."""
+    """Of the median. `coverage`: the probability that an interval made like this holds it, whatever the
+    distribution."""
     low: float
     high: float
     coverage: float
@@ -43,7 +44,8 @@ def relative_width(values):
 
 
 def speed_up(base, values):
-    """(ratio of the medians, lowest, highest): both intervals at their far ends, so at least as wide as it should be."""
+    """(ratio of the medians, lowest, highest): both intervals at their far ends, so at least as wide as
+    it should be."""
     first, second = median_interval(base), median_interval(values)
     return median(base) / median(values), first.low / second.high, first.high / second.low
 

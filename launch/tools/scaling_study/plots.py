@@ -1,4 +1,5 @@
-"""Results as pictures, PNG and SVG. python3-matplotlib draws them; without it tables are all there is, and that is said."""
+"""Results as pictures, PNG and SVG. python3-matplotlib draws them; without it tables are all there is,
+and that is said."""
 
 import importlib.util
 import math
@@ -182,7 +183,8 @@ def efficiency(pyplot, results):
 
 
 def phases(pyplot, results):
-    """Rows: lengths; columns: methods; a bar for each layout, from the left: what each phase computes, what it waits."""
+    """Rows: lengths; columns: methods; a bar for each layout, from the left: what each phase computes,
+    what it waits."""
     lengths = sorted({p.base_tokens for p in results.points})
     columns = len(results.methods)
     bars = max(len([p for p in results.points if p.method == m and p.base_tokens == n])
@@ -232,7 +234,8 @@ def stack(axis, height, point):
 
 
 def sent(pyplot, results):
-    """Bytes that the rank that sends most sends in what is timed, against the prompt's length; threads change nothing."""
+    """Bytes that the rank that sends most sends in what is timed, against the prompt's length; threads
+    change nothing."""
     figure, axes = panels(pyplot, results)
     ranks_seen = sorted({p.ranks for p in results.points if p.ranks > 1})
     for axis, method in zip(axes[0], results.methods):

@@ -1,5 +1,5 @@
-"""raw.csv as points, series, speed-ups and efficiencies. Nothing but raw.csv is needed; environment.json, study.json and
-failures.jsonl tell more where they are there."""
+"""raw.csv as points, series, speed-ups and efficiencies. Nothing but raw.csv is needed; environment.json, study.json
+and failures.jsonl tell more where they are there."""
 
 import dataclasses
 import json

@@ -31,7 +31,7 @@ class PhaseFigures:
         self.waited = [0.0] * ranks
         self.computed = [0.0] * ranks
         self.bytes = [0.0] * ranks
-        self.transferred = self.exposed = 0.0  # seconds with messages under way, and of these waiting for them; all ranks
+        self.transferred = self.exposed = 0.0  # seconds with messages under way, of these waiting; all ranks
         for entry in entries:
             rank = entry["rank"]
             self.seconds[rank] += entry["seconds"]
@@ -70,8 +70,8 @@ def tokens_of(phase, report):
 
 
 def repetition_rows(report, run):
-    """[columns that differ from phase to phase]: the phases in their order, then the whole. Seconds are those of rank 0:
-    its phases follow each other without a gap, and each ends when the slowest rank's part has come, so they are the
+    """[columns that differ from phase to phase]: the phases in their order, then the whole. Seconds are those of rank
+    0: its phases follow each other without a gap, and each ends when the slowest rank's part has come, so they are the
     longest of all ranks that take part. Of the phase decode in `bench decode` the tokens behind the first one count."""
     ranks = len(report["ranks"])
     decodes = report["benchmark"] == "decode"
@@ -124,7 +124,8 @@ def model_name(study):
 
 
 def repetition_numbers(runs, earlier):
-    """(rep, warmup) of each run of a process: repetitions go on where the point's earlier ones ended; warm-ups are 0."""
+    """(rep, warmup) of each run of a process: repetitions go on where the point's earlier ones ended;
+    warm-ups are 0."""
     numbers, last = [], earlier
     for run in runs:
         last += 0 if run["warmup"] else 1

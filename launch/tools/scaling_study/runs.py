@@ -13,7 +13,7 @@ import time
 from . import machine
 from .study_file import ROOT
 
-FINAL_CODES = (2, 3, 4, 77)  # what gemring was asked, the cluster file, the model; launch/tools/simulated-hosts: not here
+FINAL_CODES = (2, 3, 4, 77)  # what was asked, the cluster file, the model; launch/tools/simulated-hosts: not here
 LAST_LINES = 12  # of the log, told where a run fails
 
 
@@ -111,8 +111,8 @@ class Ended:
 
 
 def execute(study, words, log, megahertz):
-    """Runs the words to their end, at most timeout_minutes; an exception (Ctrl-C) ends them first. `log`: a path, gets the
-    command and all that is said on stderr; beside it what was said on stdout."""
+    """Runs the words to their end, at most timeout_minutes; an exception (Ctrl-C) ends them first. `log`: a path, gets
+    the command and all that is said on stderr; beside it what was said on stdout."""
     with open(log, "w+", encoding="utf-8", errors="replace") as errors, open(log + ".out", "w+", encoding="utf-8",
                                                                            errors="replace") as output:
         print(shlex.join(words), file=errors, flush=True)
@@ -132,7 +132,8 @@ def execute(study, words, log, megahertz):
 
 
 def probe(study, point, log):
-    """What the machine's ranks do now, as a cluster file; None where it could not be measured. `log` as of execute()."""
+    """What the machine's ranks do now, as a cluster file; None where it could not be measured. `log` as
+    of execute()."""
     ended = execute(study, probe_words(study, point), log, [])
     if ended.code != 0 or "{" not in ended.output:
         return None

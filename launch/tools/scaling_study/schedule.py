@@ -1,8 +1,8 @@
 """Which point is next, and how long the rest takes. Pure: knows figures, runs nothing.
 
-Every point gets its repetitions first, in rounds: each point once, then each once again, in another order, so that minutes
-in which the machine is slow fall on all points alike. What is left of the time budget goes to points whose interval is
-too wide, again in rounds.
+Every point gets its repetitions first, in rounds: each point once, then each once again, in another order, so that
+minutes in which the machine is slow fall on all points alike. What is left of the time budget goes to points whose
+interval is too wide, again in rounds.
 """
 
 import dataclasses

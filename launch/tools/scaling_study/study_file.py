@@ -1,4 +1,4 @@
-"""STUDY.json as a checked value. README.md, "Scaling studies", says what each field means."""
+"""STUDY.json as a checked value. cluster-configs/README.md, "Scaling studies", says what each field means."""
 
 import dataclasses
 import difflib
@@ -56,7 +56,7 @@ class Study:
     note: str
 
 
-def problem(path, field, what, advice="README.md, \"Scaling studies\", lists the fields"):
+def problem(path, field, what, advice="cluster-configs/README.md, \"Scaling studies\", lists the fields"):
     return StudyError(f"{path}, field \"{field}\"", what, advice)
 
 

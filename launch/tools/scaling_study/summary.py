@@ -143,8 +143,8 @@ def weak_statement(results):
         return ("Weak scaling, the tokens of a rank stay the same: causal attention grows with the square of the prompt, so the work "
                 "of a rank grows; \"per work\" takes that out.")
     return ("Weak scaling, the work of a rank stays the same: the prompt is chosen so that the FLOP of a whole prefill (linear layers "
-            "and causal attention) grow as the ranks do. What does not grow so (the second pass of gemfilter, decode) shows as "
-            "efficiency above it; \"per work\" takes that out.")
+            "and causal attention) grow as the ranks do. What does not grow so (the compressed prefill of gemfilter, decode) shows "
+            "as efficiency above it; \"per work\" takes that out.")
 
 
 def machine_lines(results):
@@ -167,10 +167,10 @@ def machine_lines(results):
     return "\n".join(lines)
 
 
-METHOD = """{runs}, points in turns. Seconds are wall time (steady clock) on rank 0, whose phases
-follow each other without a gap and end when the slowest rank's part has come. Medians; in brackets an interval of the median
-that assumes no distribution (order statistics): of at least 95 % from six repetitions on, with fewer the smallest and
-largest value with the coverage that stands beside it. Stolen: processor time that the host of a virtual machine gave to others
+METHOD = """{runs}, points in turns. Seconds are wall time (steady clock) on rank 0, whose phases follow each other
+without a gap and end when the slowest rank's part has come. Medians; in brackets an interval of the median that assumes
+no distribution (order statistics): of at least 95 % from six repetitions on, with fewer the smallest and largest value
+with the coverage that stands beside it. Stolen: processor time that the host of a virtual machine gave to others
 meanwhile, on the machine that starts the study. Speed-ups are ratios of medians, their brackets the far ends of both
 intervals. Warm-ups do not count. `*`: more threads than cores; such points are no measure of scaling."""
 

@@ -10,9 +10,10 @@
 #     stage 1   4..7     rank 2
 #     chunks             by the prompt's length
 #
-# The hybrid model: the host's mpirun starts one container for each rank, and the Open MPI inside speaks with it. Both have
-# to be of the series 4.1. launch/cluster/job_files/apptainer/gemring.def of gemring's source says how the image is made. It was run with a
-# stand-in for Apptainer only. Start it where the nodes are known: in an allocation of Slurm, or with a hostfile.
+# The hybrid model: the host's mpirun starts one container for each rank, and the Open MPI inside speaks with it. Both
+# have to be of the series 4.1. launch/cluster/job_files/apptainer/gemring.def of gemring's source says how the image
+# is made. It was run with a stand-in for Apptainer only. Start it where the nodes are known: in an allocation of
+# Slurm, or with a hostfile.
 export OMP_NUM_THREADS=32
 # Ranks in containers may be forbidden to read each other's memory; they then copy through /dev/shm.
 export OMPI_MCA_btl_vader_single_copy_mechanism=none

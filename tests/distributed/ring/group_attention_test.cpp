@@ -196,7 +196,7 @@ TEST_P(GroupAttentionBy, TheLastLayerAsksOnlyForWantedQueries) {
   }
 }
 
-TEST_P(GroupAttentionBy, MembersSendWhatThePlannerCounts) {
+TEST_P(GroupAttentionBy, MembersSendWhatThePlanCounts) {
   const SequenceShape shape{.tokens = 24, .heads = 8, .kv_heads = 2, .head_dim = 16};
   for (const DataType message : {DataType::f32, DataType::bf16, DataType::q8_0}) {
     RingWork work{.queries = {}, .keys = {}, .heads = 8, .kv_heads = 2, .head_dim = 16};

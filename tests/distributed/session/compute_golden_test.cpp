@@ -1,4 +1,4 @@
-// How far products in bf16 and in 8 bits, and keys, values and messages in bf16, are from the reference: mean KL
+// How far a bf16 matmul and one in 8 bits, and keys, values and messages in bf16, are from the reference: mean KL
 // divergence of the logits, every instruction set.
 #include <gtest/gtest.h>
 

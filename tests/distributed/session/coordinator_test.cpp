@@ -32,17 +32,17 @@ class Source : public RequestSource {
 /// What the watch sees of rank 0 while its worker waits for a coordinator that has nothing to do but wait.
 Place place_of_waiting(Source& source, Place::State expected) {
   const DrivingThread worker(DrivingThread::Role::worker);
-  const WaitMark waits(kOwnPlanner);
+  const WaitMark waits(kOwnCoordinator);
   EventQueue events(100);
   const ClusterPlan plan = default_plan(1, Method::gemfilter, 4);
   Coordinator coordinator(world(), plan, {.vocab = 10, .filter_steps = 3}, source, {}, events);
-  std::thread planning([&] { coordinator.run(); });
+  std::thread coordinating([&] { coordinator.run(); });
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (look_at_process().place.state != expected && std::chrono::steady_clock::now() < end)
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   const Place place = look_at_process().place;
   coordinator.stop();
-  planning.join();
+  coordinating.join();
   return place;
 }
 
@@ -68,11 +68,11 @@ TEST(Coordinator, AFailedRunDropsTheStepsThatWait) {
   EventQueue events(100);
   const ClusterPlan plan = default_plan(1, Method::gemfilter, 4);
   Coordinator coordinator(world(), plan, {.vocab = 10, .filter_steps = 3}, source, {}, events);
-  std::thread planning([&] { coordinator.run(); });
+  std::thread coordinating([&] { coordinator.run(); });
   double waited = 0;
   EXPECT_EQ(coordinator.local_steps().take(waited).step.kind, Step::Kind::filter);
   coordinator.stop();  // the second step of the pass waits in the queue
-  planning.join();
+  coordinating.join();
   EXPECT_THROW(coordinator.local_steps().take(waited), RunFailed);
 }
 

@@ -84,7 +84,7 @@ TEST_F(Requests, AnswerToTheBitWhatEachAnswersAloneInTheMachinesFastestTypes) {
 }
 
 /// Gives its requests from a thread of its own, each only when the one before has ended: with none in flight the
-/// planner has nothing to wait for but this.
+/// coordinator has nothing to wait for but this.
 class SlowSource : public RequestSource {
  public:
   explicit SlowSource(std::vector<GenerationRequest> requests) : requests_(std::move(requests)) {

@@ -15,8 +15,8 @@ class Steps {
  public:
   Steps(std::int32_t sequences, std::int32_t stages) : scheduler_({.sequences = sequences, .stages = stages}) {}
 
-  /// "F0": the filter step of request 0; "P0": its prefill; "D01": a decode step of requests 0 and 1. All that may begin
-  /// now. With `parts` "F0.2": the third step of its filter pass.
+  /// "F0": the filter step of request 0; "P0": its prefill; "D01": a decode step of requests 0 and 1. All that may
+  /// begin now. With `parts` "F0.2": the third step of its filter pass.
   std::string begun(bool parts = false) {
     std::string text;
     while (const auto step = scheduler_.next()) {

@@ -70,11 +70,11 @@ TEST(Place, OfAWaitIsForWhom) {
   EXPECT_EQ(describe(here()), "decode; waits for all of its group");
 }
 
-TEST(Place, OfAWorkerThatWaitsForItsPlannerIsThePlanners) {
+TEST(Place, OfAWorkerThatWaitsForItsCoordinatorIsTheCoordinators) {
   const DrivingThread worker(Role::worker);
-  const WaitMark waiting(kOwnPlanner);
+  const WaitMark waiting(kOwnCoordinator);
   std::thread([] {
-    const DrivingThread planner(Role::planner);
+    const DrivingThread coordinator(Role::coordinator);
     EXPECT_EQ(here().state, Place::State::computing);
     mark_waiting(2);
     EXPECT_EQ(here().state, Place::State::waiting);
@@ -85,13 +85,13 @@ TEST(Place, OfAWorkerThatWaitsForItsPlannerIsThePlanners) {
   }).join();
 }
 
-TEST(Place, OfAWorkerThatComputesIsNotThePlanners) {
+TEST(Place, OfAWorkerThatComputesIsNotTheCoordinators) {
   const DrivingThread worker(Role::worker);
   std::thread([] {
-    const DrivingThread planner(Role::planner);
+    const DrivingThread coordinator(Role::coordinator);
     mark_waiting(2);
     EXPECT_EQ(here().state, Place::State::computing);
-    EXPECT_FALSE(marks([] { mark_progress(); })) << "a worker that hangs is not excused by its planner";
+    EXPECT_FALSE(marks([] { mark_progress(); })) << "a worker that hangs is not excused by its coordinator";
   }).join();
 }
 

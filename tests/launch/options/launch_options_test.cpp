@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <regex>
 
 #include "engine/base/error.h"
 #include "launch/options/options.h"
@@ -85,6 +87,21 @@ TEST(LaunchOptions, MistakesAreNamed) {
   EXPECT_NE(problem({"launch", "kubernetes", "--model", "m", "--prompt", "p", "--image", "i", "--claim", "c"})
                 .find("--claim-path go together"),
             std::string::npos);
+}
+
+TEST(LaunchOptions, TheAdviceForAnImageNamesAFileThatIsThere) {
+  for (const char* system : {"kubernetes", "apptainer"}) {
+    SCOPED_TRACE(system);
+    try {
+      parse_command_line({"launch", system, "--model", "m", "--prompt", "p"});
+      FAIL();
+    } catch (const UsageError& error) {
+      const std::string& advice = error.text().advice;
+      std::smatch file;
+      ASSERT_TRUE(std::regex_search(advice, file, std::regex("launch/[\\w/.]+"))) << advice;
+      EXPECT_TRUE(std::filesystem::is_regular_file(std::filesystem::path(GEMRING_ROOT) / file.str())) << advice;
+    }
+  }
 }
 
 TEST(LaunchOptions, TravelToTheOtherRanks) {

@@ -326,7 +326,7 @@ TEST(Help, ItsExampleBelongsToTheCommand) {
 }
 
 TEST(Reference, TheTablesOfTheReadmeAreOfToday) {
-  std::ifstream in(GEMRING_LAUNCH_README);
+  std::ifstream in(GEMRING_ROOT "/launch/README.md");
   std::ostringstream readme;
   readme << in.rdbuf();
   const std::string text = readme.str(), begin = "<!-- options: begin -->\n", end = "<!-- options: end -->";

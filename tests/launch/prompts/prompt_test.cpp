@@ -128,8 +128,8 @@ TEST(PromptLength, AFilteredPassNeedsThePromptThenTheKeptAndNewTokens) {
   EXPECT_EQ(problem_of([&] {
               check_length(101, filter, {20, 5, 4, 4}, 1, 100, false);
             }),
-            "prompt: has 101 tokens, the model's limit is 100 positions (the filter pass reads all of them; the second "
-            "needs 21)");
+            "prompt: has 101 tokens, the model's limit is 100 positions (the filter pass reads all of them; the "
+            "compressed prefill needs 21)");
 }
 
 TEST(PromptLength, ExtrapolationIsAllowedWhereAskedFor) {

@@ -1,7 +1,8 @@
-"""A launcher and a program that answer launch/tools/scaling-study at once, so that tests need neither mpirun nor gemring.
+"""A launcher and a program that answer launch/tools/scaling-study at once, so that tests need neither
+mpirun nor gemring.
 
-As a program it is told apart by its first word: `-n RANKS PROGRAM ...` is the launcher, anything else the program. What the
-program does is told by variables:
+As a program it is told apart by its first word: `-n RANKS PROGRAM ...` is the launcher, anything else the program. What
+the program does is told by variables:
     FAKE_FAIL      "METHOD TOKENS RANKS CODE": this point ends with CODE
     FAKE_SLEEP     seconds that every run takes
     FAKE_COUNTER   a file that gets a line for each run

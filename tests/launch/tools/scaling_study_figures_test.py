@@ -1,4 +1,5 @@
-"""What launch/tools/scaling-study computes: intervals, speed-ups, fits, lengths of weak studies, rows of raw.csv; figures by hand."""
+"""What launch/tools/scaling-study computes: intervals, speed-ups, fits, lengths of weak studies, rows of
+raw.csv; figures by hand."""
 
 import math
 import os
@@ -67,8 +68,8 @@ class WeakLengths(unittest.TestCase):
 
     def test_work_of_a_shape_by_hand(self):
         shape = {"hidden_size": 8, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 2, "intermediate_size": 16}
-        # q and o 8 x 8 each, k and v 8 x 4 each, three of 8 x 16: 64 + 64 + 32 + 32 + 384 = 576 products, twice as many FLOP
-        # attention: q k and p v of 4 heads of 2, for each pair of tokens 2 x 2 x 8
+        # q and o 8 x 8 each, k and v 8 x 4 each, three of 8 x 16: 64 + 64 + 32 + 32 + 384 = 576 products, twice as
+        # many FLOP; attention: q k and p v of 4 heads of 2, for each pair of tokens 2 x 2 x 8
         self.assertEqual(points.work_of_shape(shape), points.Work(1152.0, 32.0))
 
     def test_heads_and_head_dim_follow_where_they_are_left_out(self):

@@ -112,8 +112,8 @@ class StudyFile(unittest.TestCase):
         self.assertEqual([point.tokens for point in sorted(points.points_of(tokens), key=lambda p: p.ranks)], [100, 200, 400])
         work = self.study(kind="weak", weak="work_per_rank", ranks=[1, 4], lengths=[100000])
         lengths = [point.tokens for point in sorted(points.points_of(work), key=lambda p: p.ranks)]
-        # a token: 2 x 60.8 million products; a pair 8,192: linear 1.2e8 n, pairs 4,096 n^2. Four times the work of 100,000
-        # tokens (1.22e13 + 4.1e13) is that of n with 4096 n^2 + 1.22e8 n = 2.13e14: 2.14e5
+        # a token: 2 x 60.8 million products; a pair 8,192: linear 1.2e8 n, pairs 4,096 n^2. Four times the work of
+        # 100,000 tokens (1.22e13 + 4.1e13) is that of n with 4096 n^2 + 1.22e8 n = 2.13e14: 2.14e5
         self.assertEqual(lengths[0], 100000)
         self.assertAlmostEqual(lengths[1] / 213700, 1, 2)
 

@@ -1,5 +1,5 @@
-"""launch/tools/scaling-study from start to end with a launcher and a program that answer at once: rounds and budget, failures,
-interruptions, resuming, reports from raw.csv alone."""
+"""launch/tools/scaling-study from start to end with a launcher and a program that answer at once: rounds and budget,
+failures, interruptions, resuming, reports from raw.csv alone."""
 
 import csv
 import json
@@ -303,7 +303,8 @@ class Reports(StudyRun):
         found = results.read(self.output)
         two = [point for point in found.points if point.ranks == 2][0]
         scaling = found.scaling(two)
-        # 100 tokens on one rank and 200 on two take 0.1 s alike; the fake's rate is the same: half of the work of each core
+        # 100 tokens on one rank and 200 on two take 0.1 s alike; the fake's rate is the same: half of
+        # the work of each core
         self.assertEqual((two.tokens, scaling.base.tokens), (200, 100))
         self.assertEqual(scaling.efficiency, (1.0, 1.0, 1.0))
         self.assertAlmostEqual(scaling.work_efficiency, 0.5)

@@ -1,9 +1,10 @@
 #!/bin/bash
 # @about@
 #
-# The hybrid model: the host's mpirun starts one container for each rank, and the Open MPI inside speaks with it. Both have
-# to be of the series 4.1. launch/cluster/job_files/apptainer/gemring.def of gemring's source says how the image is made. It was run with a
-# stand-in for Apptainer only. Start it where the nodes are known: in an allocation of Slurm, or with a hostfile.
+# The hybrid model: the host's mpirun starts one container for each rank, and the Open MPI inside speaks with it. Both
+# have to be of the series 4.1. launch/cluster/job_files/apptainer/gemring.def of gemring's source says how the image
+# is made. It was run with a stand-in for Apptainer only. Start it where the nodes are known: in an allocation of
+# Slurm, or with a hostfile.
 @before@
 export OMP_NUM_THREADS=@threads@
 # Ranks in containers may be forbidden to read each other's memory; they then copy through /dev/shm.
