@@ -80,15 +80,6 @@ void check_standard_streams(const Options& options, const std::vector<GivenOptio
   }
 }
 
-void check_chat(const Options& options) {
-  const ChatOptions& chat = options.prompt.chat;
-  if (chat.date) parse_date(*chat.date, "--date");
-  if (chat.on && options.prompt.ids_file) {
-    throw UsageError({"--chat", "makes a prompt of text, and --prompt-ids gives token ids",
-                      "give the text with --user-file, or the ids of the whole chat without --chat"});
-  }
-}
-
 /// Throws UsageError: see check_job_options(); a job without a prompt, since it has no standard input.
 void check_launch(const Options& options, const std::vector<GivenOption>& given) {
   check_job_options(options.job);
@@ -122,11 +113,6 @@ void check_planning(const Options& options) {
 }
 
 void check_combinations(const Options& options, const std::vector<GivenOption>& given) {
-  const PromptOptions& prompt = options.prompt;
-  if (prompt.question && prompt.ids_file) {
-    throw UsageError({"--question", "goes with a prompt of text, and --prompt-ids gives token ids",
-                      "put the question's ids into the file and say how many they are with --keep-last"});
-  }
   if (options.run.weights == DataType::q4_k && !options.bench.random_weights) {
     throw UsageError({"--weights", "q4_k is for --random-weights only: nothing converts to it",
                       "convert to q8_0 or q4_0, or give a GGUF file whose weights are q4_k"});
@@ -153,7 +139,7 @@ void check_combinations(const Options& options, const std::vector<GivenOption>& 
                       "name the model's directory (gemring COMMAND --help says what it must hold)"});
   }
   if (options.command == Command::launch) check_launch(options, given);
-  if (options.command == Command::logits && !prompt.ids_file) {
+  if (options.command == Command::logits && !options.prompt.ids_file) {
     throw UsageError({"--prompt-ids", "no prompt is given", "name a file with a JSON array of token ids"});
   }
   if (options.command == Command::logits && options.logits.output_file.empty()) {
@@ -165,7 +151,7 @@ void check_combinations(const Options& options, const std::vector<GivenOption>& 
 
 std::vector<std::string> check_options(const OptionTable& table, const Options& options,
                                        const std::vector<GivenOption>& given) {
-  check_chat(options);
+  if (const auto& date = options.prompt.chat.date) parse_date(*date, "--date");
   std::vector<std::string> warnings = check_needs(options, given);
   check_prompts(table, options, given);
   check_standard_streams(options, given);

@@ -13,7 +13,7 @@
 
 namespace gemring {
 
-enum class ValueKind : int { flag, whole, real, choice, text, list };
+enum class ValueKind : int { flag, whole, real, choice, text, list, array };  // array: JSON, of a request alone
 
 /// Of a number, as texts that its option takes.
 struct Bounds {
@@ -63,6 +63,8 @@ struct OptionDescription {
   OptionValue value = {};
   FileUse file = FileUse::none;
   std::string request_field = {};  // of a line of --requests; empty: not per request
+  /// Of an option that names a file: what becomes of the content, where `request_field` holds that and not the name.
+  std::optional<OptionValue> content = {};
   std::vector<Need> needs = {};
   std::string one_of = {};  // options of one such word stand in for each other: kOneOfPrompts
   bool secret = false;      // its value is in no job file, no report, no log
@@ -71,6 +73,7 @@ struct OptionDescription {
   bool derived = false;  // no option: what follows from others or from the environment, and travels with them
 
   bool is_option() const { return name.starts_with("--"); }
+  const OptionValue& field_value() const { return content ? *content : value; }
   bool belongs_to(Command command) const;
 };
 

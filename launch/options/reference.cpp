@@ -70,7 +70,8 @@ std::string row_of(const OptionDescription& option) {
   }
   if (option.commands.size() == all_commands().size()) commands = "all";
   const std::string variable = option.is_option() ? fmt::format("`{}`", option_variable(option.name)) : std::string();
-  const std::string field = option.request_field.empty() ? std::string() : fmt::format("`{}`", option.request_field);
+  std::string field = option.request_field.empty() ? std::string() : fmt::format("`{}`", option.request_field);
+  if (option.content) field += ": the array itself";
   return fmt::format("| {} | {} | {} | {} | {} | {} |\n", names, cell(values_of(option)), cell(meaning_of(option)),
                      commands, variable, field);
 }

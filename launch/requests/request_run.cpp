@@ -46,7 +46,7 @@ void RequestRun::cut_off(std::chrono::milliseconds reader_may_take) {
 GenerationRequest RequestRun::make(std::string_view text, RequestPlace& place) {
   RequestLine line = setting_.maker.defaults();
   try {
-    read_request_line(text, setting_.maker.vocab(), line);
+    read_request_line(text, line);
   } catch (...) {
     place.id = line.id;
     throw;

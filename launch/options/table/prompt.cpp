@@ -14,6 +14,30 @@ Need chat_is_on() {
           .request_advice = "start gemring with --chat, or leave it out"};
 }
 
+const char* const kTextOrIds = "give the prompt as text, or all of it as ids";
+
+/// Of the question: its place behind the ids is for whoever made them.
+Need prompt_is_text() {
+  return {.holds = [](const Options& options) { return !options.prompt.ids && !options.prompt.ids_file; },
+          .problem = "goes with no --prompt-ids",
+          .advice = "put the question's ids into the file and say how many they are with --keep-last",
+          .request_advice = kTextOrIds};
+}
+
+/// Of token ids.
+Need is_all_of_the_prompt() {
+  return {.holds = [](const Options& options) { return !options.prompt.question; },
+          .problem = "goes with no --question",
+          .advice = "put the question's ids into the file and say how many they are with --keep-last",
+          .request_advice = kTextOrIds};
+}
+Need is_no_chat() {
+  return {.holds = [](const Options& options) { return !options.prompt.chat.on; },
+          .problem = "goes with no --chat",
+          .advice = "give the text with --user-file, or the ids of the whole chat without --chat",
+          .request_advice = kTextOrIds};
+}
+
 }  // namespace
 
 void add_model_options(OptionTable& table) {
@@ -89,6 +113,9 @@ void add_prompt_options(OptionTable& table) {
                    .commands = {generate, logits, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.ids_file; }),
                    .file = FileUse::input,
+                   .request_field = "prompt_ids",
+                   .content = json_array([](auto& options) -> auto& { return options.prompt.ids; }),
+                   .needs = {is_all_of_the_prompt(), is_no_chat()},
                    .one_of = kOneOfPrompts});
   table.push_back({.name = "--question",
                    .group = "Prompt",
@@ -96,7 +123,8 @@ void add_prompt_options(OptionTable& table) {
                    .help = "put behind the prompt on a line of its own; its tokens are kept whatever their score",
                    .commands = {generate, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.question; }),
-                   .request_field = "question"});
+                   .request_field = "question",
+                   .needs = {prompt_is_text()}});
   table.push_back(
       {.name = "--invalid-utf8",
        .group = "Prompt",
@@ -139,6 +167,8 @@ void add_chat_options(OptionTable& table) {
                    .commands = {generate, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.messages_file; }),
                    .file = FileUse::input,
+                   .request_field = "messages",
+                   .content = json_array([](auto& options) -> auto& { return options.prompt.chat.messages; }),
                    .needs = {chat_is_on()},
                    .one_of = kOneOfPrompts});
   table.push_back({.name = "--answer-prefix",

@@ -34,7 +34,7 @@ TEST(ChatOptions, WithoutChatTheyAreRefused) {
 
 TEST(ChatOptions, ChatDoesNotGoWithTokenIdsNorAUserFileWithAnotherPrompt) {
   EXPECT_EQ(usage_problem({"generate", "--model", "m", "--chat", "--prompt-ids", "f"}),
-            "--chat: makes a prompt of text, and --prompt-ids gives token ids");
+            "--prompt-ids: goes with no --chat");
   for (const char* other : {"--prompt", "--prompt-file"}) {
     EXPECT_EQ(usage_problem({"generate", "--model", "m", "--chat", "--user-file", "f", other, "x"}),
               "command line: more than one prompt is given");

@@ -176,7 +176,7 @@ TEST(Options, TwoPromptsAreAUsageError) {
 
 TEST(Options, AQuestionDoesNotGoWithTokenIds) {
   EXPECT_EQ(usage_problem({"generate", "--model", "m", "--prompt-ids", "a.json", "--question", "b"}),
-            "--question: goes with a prompt of text, and --prompt-ids gives token ids");
+            "--prompt-ids: goes with no --question");
 }
 
 TEST(Options, ATraceWantsAFileOfItsOwn) {
