@@ -150,7 +150,7 @@ std::vector<std::string> check_needs(const json& object, const Fields& fields, c
   for (const OptionDescription* option : fields.options()) {
     if (!object.contains(option->request_field)) continue;
     for (const Need& need : option->needs) {
-      if (need.holds(options)) continue;
+      if (need.is_met(options)) continue;
       if (need.in_request == Need::Otherwise::error) {
         throw UsageError({option->request_field, need.problem, need.request_advice});
       }

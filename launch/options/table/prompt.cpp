@@ -8,10 +8,11 @@ namespace {
 using enum Command;
 
 Need chat_is_on() {
-  return {.holds = [](const Options& options) { return options.command == render || options.prompt.chat.on; },
+  return {.holds = [](const Options& options) { return options.prompt.chat.on; },
           .problem = "means nothing without --chat",
           .advice = "add --chat, or leave it out",
-          .request_advice = "start gemring with --chat, or leave it out"};
+          .request_advice = "start gemring with --chat, or leave it out",
+          .commands = {generate, launch}};
 }
 
 const char* const kTextOrIds = "give the prompt as text, or all of it as ids";
@@ -24,18 +25,20 @@ Need prompt_is_text() {
           .request_advice = kTextOrIds};
 }
 
-/// Of token ids.
+/// Of token ids, where a prompt may be text as well.
 Need is_all_of_the_prompt() {
   return {.holds = [](const Options& options) { return !options.prompt.question; },
           .problem = "goes with no --question",
           .advice = "put the question's ids into the file and say how many they are with --keep-last",
-          .request_advice = kTextOrIds};
+          .request_advice = kTextOrIds,
+          .commands = {generate, launch}};
 }
 Need is_no_chat() {
   return {.holds = [](const Options& options) { return !options.prompt.chat.on; },
           .problem = "goes with no --chat",
           .advice = "give the text with --user-file, or the ids of the whole chat without --chat",
-          .request_advice = kTextOrIds};
+          .request_advice = kTextOrIds,
+          .commands = {generate, launch}};
 }
 
 }  // namespace
@@ -49,21 +52,25 @@ void add_model_options(OptionTable& table) {
        .type = "PATH",
        .help = "directory with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file",
        .commands = {generate, logits, plan, simulate, inspect, bench, launch},
-       .value = path});
+       .value = path,
+       .needs = {measures_a_model()},
+       .required_by = {generate, logits, inspect, launch}});
   table.push_back({.name = "--model",
                    .aliases = {"-m"},
                    .group = "Model",
                    .type = "PATH",
                    .help = "directory with tokenizer_config.json or chat_template.jinja; or a GGUF file",
                    .commands = {render},
-                   .value = path});
+                   .value = path,
+                   .required_by = {render}});
   table.push_back({.name = "--model",
                    .aliases = {"-m"},
                    .group = "Model",
                    .type = "PATH",
                    .help = "directory with tokenizer.json, that file itself, or a GGUF file",
                    .commands = {tokenize, detokenize},
-                   .value = path});
+                   .value = path,
+                   .required_by = {tokenize, detokenize}});
   const OptionValue shape = text([](auto& options) -> auto& { return options.bench.random_weights; });
   table.push_back({.name = "--random-weights",
                    .group = "Model",
@@ -71,7 +78,8 @@ void add_model_options(OptionTable& table) {
                    .help = "instead of --model: random weights of that shape, made in memory",
                    .commands = {bench},
                    .value = shape,
-                   .file = FileUse::every_rank});
+                   .file = FileUse::every_rank,
+                   .needs = {measures_a_model()}});
   table.push_back({.name = "--random-weights",
                    .group = "Model",
                    .type = "CONFIG.json",
@@ -116,6 +124,7 @@ void add_prompt_options(OptionTable& table) {
                    .request_field = "prompt_ids",
                    .content = json_array([](auto& options) -> auto& { return options.prompt.ids; }),
                    .needs = {is_all_of_the_prompt(), is_no_chat()},
+                   .required_by = {logits},
                    .one_of = kOneOfPrompts});
   table.push_back({.name = "--question",
                    .group = "Prompt",

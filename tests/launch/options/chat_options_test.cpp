@@ -54,7 +54,7 @@ TEST(TextCommands, TheyHaveTheirOwnOptionsOnly) {
             "command line: '--special' is no option of gemring detokenize");
   EXPECT_EQ(usage_problem({"render", "--model", "m", "--keep", "3"}),
             "command line: '--keep' is no option of gemring render");
-  EXPECT_EQ(usage_problem({"render"}), "--model: no model directory is given");
+  EXPECT_EQ(usage_problem({"render"}), "--model: is not given");
 }
 
 }  // namespace
