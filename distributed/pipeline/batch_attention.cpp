@@ -18,13 +18,13 @@ void BatchAttention::write(LayerIndex layer, std::size_t first_row, HeadsView<co
 }
 
 void BatchAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-                            std::int32_t window) {
+                            const AttentionShape& shape) {
   GEMRING_CHECK(q.tokens() == (computes_ ? each_.size() : 0), "{} queries of {} sequences", q.tokens(), each_.size());
   for (std::size_t i = 0; i < each_.size(); ++i) {
     if (computes_)
-      each_[i]->attend(layer, q.tokens(i, i + 1), positions.subspan(i, 1), window);
+      each_[i]->attend(layer, q.tokens(i, i + 1), positions.subspan(i, 1), shape);
     else
-      each_[i]->attend(layer, q, positions, window);
+      each_[i]->attend(layer, q, positions, shape);
   }
 }
 

@@ -1,7 +1,6 @@
 // One decoded token of each of several sequences in one step.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -18,7 +17,7 @@ class BatchAttention : public Attention {
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
   void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-              std::int32_t window) override;
+              const AttentionShape& shape) override;
 
  private:
   std::vector<Attention*> each_;

@@ -24,7 +24,7 @@ AllGather::AllGather(const RingParts& parts, const RingExtent& extent)
 
 // BEFORE  rank 0: K0             rank 1: K1             rank 2: K2
 // AFTER   rank 0: K0, K1, K2     rank 1: K0, K1, K2     rank 2: K0, K1, K2     in order of position
-void AllGather::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
+void AllGather::attend(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) {
   const KeysValues own = parts_.cache.all(layer);
   const DataType type = extent_.types.keys;
   const std::size_t own_bytes = row_bytes(type, key_elements(own.count));
@@ -50,7 +50,7 @@ void AllGather::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window
     const std::byte* in = in_[static_cast<std::size_t>(from)].data();
     place(from, type, in, in + row_bytes(type, key_elements(parts_.chunk.keys(from).size())));
   }
-  attend_all(layer, q, window);
+  attend_all(layer, q, shape);
   wait_all(sends);
 }
 
@@ -69,15 +69,15 @@ void AllGather::place(int member, DataType type, const std::byte* keys, const st
   }
 }
 
-void AllGather::attend_all(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
+void AllGather::attend_all(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) {
   if (q.tokens() == 0) return;
   const TraceSpan span("attend", SpanKind::attention, q.tokens());
   std::size_t count = 0;
   for (int member = 0; member < schedule_.members; ++member) count += parts_.chunk.keys(member).size();
-  const KvShape& shape = extent_.shape;
-  const KeysValues all{shape.type, keys_.data(), values_.data(), count, shape.kv_heads, shape.head_dim};
+  const KvShape& kv = extent_.shape;
+  const KeysValues all{kv.type, keys_.data(), values_.data(), count, kv.kv_heads, kv.head_dim};
   const std::span seen(seen_.data(), q.tokens());
-  find_seen(parts_.chunk.queries(schedule_.member, layer), std::span(positions_).first(count), window, seen);
+  find_seen(parts_.chunk.queries(schedule_.member, layer), std::span(positions_).first(count), shape.window, seen);
   float* l = ml_.data() + q.tokens() * q.heads();
   const PartialSoftmax state{q, {ml_.data(), q.tokens(), q.heads()}, {l, q.tokens(), q.heads()}};
   gemring::attend(q, all, seen, state, StateUse::start_and_finish, scratch_);

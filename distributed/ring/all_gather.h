@@ -11,12 +11,12 @@ class AllGather : public RingPass {
  public:
   AllGather(const RingParts& parts, const RingExtent& extent);
 
-  void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) override;
+  void attend(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) override;
 
  private:
   /// Rows of a member to their places among all, in order of position.
   void place(int member, DataType type, const std::byte* keys, const std::byte* values);
-  void attend_all(LayerIndex layer, HeadsView<float> q, std::int32_t window);
+  void attend_all(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape);
 
   std::vector<GlobalPosition> positions_;  // 0, 1, 2, ... of all keys
   std::vector<Buffer<std::byte>> in_;      // [member]: keys, then values

@@ -64,13 +64,13 @@ void GroupAttention::write(LayerIndex layer, std::size_t first_row, HeadsView<co
 }
 
 void GroupAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-                            std::int32_t window) {
+                            const AttentionShape& shape) {
   const std::size_t expected = chunk_.queries(group_.member(), layer).size();
   GEMRING_CHECK(positions.size() == expected && q.tokens() == expected, "{} queries at {} positions, {} expected",
                 q.tokens(), positions.size(), expected);
   const RingChoice::Chunk& chosen = choice_.chunks[current_];
   const RingVariant variant = last_.is(layer) ? chosen.last.variant : chosen.others.variant;
-  passes_[static_cast<std::size_t>(variant)]->attend(layer, q, window);
+  passes_[static_cast<std::size_t>(variant)]->attend(layer, q, shape);
 }
 
 }  // namespace gemring

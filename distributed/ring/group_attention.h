@@ -24,7 +24,7 @@ class GroupAttention : public Attention {
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
   void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-              std::int32_t window) override;
+              const AttentionShape& shape) override;
 
  private:
   KvCache& cache_;

@@ -55,7 +55,7 @@ KeysValues PassKv::readable(const Block& block) {
 //     C(s) needs K(s);  X(s) needs K(s), writes K(s + 1);  so  C(s) || X(s),  then wait X(s).
 // BEFORE  rank 0: K0   rank 1: K1   rank 2: K2
 // AFTER   rank 0: K2   rank 1: K0   rank 2: K1          (one step)
-void PassKv::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
+void PassKv::attend(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) {
   const PartialSoftmax state = state_.view(q.tokens());
   Block current = own_block(layer);
   for (int step = 0; step < schedule_.members; ++step) {
@@ -73,7 +73,7 @@ void PassKv::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
       sending.keys = parts_.group.send({current.keys, size_out}, schedule_.next(), MessageKind::ring);
       sending.values = parts_.group.send({current.values, size_out}, schedule_.next(), MessageKind::ring);
     }
-    const Meeting meeting{layer, schedule_.member, current.owner, window};
+    const Meeting meeting{layer, schedule_.member, current.owner, shape};
     // A member's own block is taken from the cache, which may be finer than the message.
     if (step == 0)
       attend_keys(meeting, q, parts_.cache.all(layer), state, StateUse::start);

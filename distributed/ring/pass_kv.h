@@ -10,7 +10,7 @@ class PassKv : public RingPass {
  public:
   PassKv(const RingParts& parts, const RingExtent& extent);
 
-  void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) override;
+  void attend(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) override;
 
  private:
   struct Block {  // of one member, as it travels: keys, then values

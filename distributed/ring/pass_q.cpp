@@ -25,7 +25,7 @@ PassQ::PassQ(const RingParts& parts, const RingExtent& extent)
 //     receive A(j, i) of every other j;  merge A(0, i), A(1, i), ... in rank order into A(i, i).
 // BEFORE  rank 0: Q0 | KV0     rank 1: Q1 | KV1     rank 2: Q2 | KV2
 // AFTER   rank i: merged parts of Qi over KV0, KV1, KV2; the keys and values have not moved
-void PassQ::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
+void PassQ::attend(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) {
   const int self = schedule_.member;
   const int members = schedule_.members;
   std::vector<Transfer> queries_in(static_cast<std::size_t>(members));
@@ -45,7 +45,7 @@ void PassQ::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
   }
   const KeysValues kv = parts_.cache.all(layer);
   const PartialSoftmax state = state_.view(q.tokens());
-  attend_keys({layer, self, self, window}, q, kv, state, StateUse::start);
+  attend_keys({layer, self, self, shape}, q, kv, state, StateUse::start);
   for (int step = 1; step < members; ++step) {
     const RingStepMark mark(step, members);
     const int other = (self + members - step) % members;
@@ -54,7 +54,7 @@ void PassQ::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
     if (theirs == 0) continue;
     queries_in[slot].wait();
     const float* their_q = queries_in_[slot].unpack(query_elements(theirs), queries_);
-    attend_keys({layer, other, self, window}, {their_q, theirs, q.heads(), q.head_dim()}, kv,
+    attend_keys({layer, other, self, shape}, {their_q, theirs, q.heads(), q.head_dim()}, kv,
                 outgoing_[slot].view(theirs));
     sends.push_back(parts_.group.send(outgoing_[slot].packed(theirs), other, MessageKind::partials));
   }

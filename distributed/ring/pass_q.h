@@ -10,7 +10,7 @@ class PassQ : public RingPass {
  public:
   PassQ(const RingParts& parts, const RingExtent& extent);
 
-  void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) override;
+  void attend(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) override;
 
  private:
   QueryMessage queries_out_;

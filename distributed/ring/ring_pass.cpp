@@ -14,7 +14,7 @@ RingPass::RingPass(RingVariant variant, const RingParts& parts, const RingExtent
 
 std::span<const KeyRange> RingPass::seen(const Meeting& meeting, std::size_t queries) {
   const std::span seen(seen_.data(), queries);
-  find_seen(parts_.chunk.queries(meeting.asker, meeting.layer), parts_.chunk.keys(meeting.holder), meeting.window,
+  find_seen(parts_.chunk.queries(meeting.asker, meeting.layer), parts_.chunk.keys(meeting.holder), meeting.shape.window,
             seen);
   return seen;
 }

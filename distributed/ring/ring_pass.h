@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "distributed/ring/group_chunk.h"
 #include "distributed/ring/ring_messages.h"
 #include "distributed/ring/ring_schedule.h"
+#include "engine/attention/attention.h"
 #include "engine/attention/kv_cache.h"
 #include "engine/kernels/attention.h"
 
@@ -31,8 +31,8 @@ class RingPass {
   RingPass& operator=(const RingPass&) = delete;
 
   /// As Attention::attend(). q: [own queries of the chunk in this layer, heads, head_dim]. Requires: every member of
-  /// the group calls it, with the same layer and window.
-  virtual void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) = 0;
+  /// the group calls it, with the same layer and shape.
+  virtual void attend(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) = 0;
 
  protected:
   /// Queries of member `asker` against keys of member `holder`.
@@ -40,7 +40,7 @@ class RingPass {
     LayerIndex layer;
     int asker = 0;
     int holder = 0;
-    std::int32_t window = 0;
+    AttentionShape shape = {};
   };
   /// A member's own queries: into the state that is finished when all keys have been met.
   void attend_keys(const Meeting& meeting, HeadsView<const float> q, const KeysValues& kv, const PartialSoftmax& state,

@@ -43,17 +43,17 @@ void StripedDecodeAttention::write(LayerIndex, std::size_t first_row, HeadsView<
 }
 
 void StripedDecodeAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-                                    std::int32_t window) {
+                                    const AttentionShape& shape) {
   if (group_.member() == 0) {
     GEMRING_CHECK(q.tokens() == 1 && positions.size() == 1, "{} queries", q.tokens());
-    ask(layer, q, window);
+    ask(layer, q, shape);
   } else {
     GEMRING_CHECK(q.tokens() == 0, "{} queries on member {}", q.tokens(), group_.member());
-    answer(layer, window);
+    answer(layer, shape);
   }
 }
 
-void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
+void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) {
   const std::size_t kv_heads = cache_.shape().kv_heads;
   std::copy_n(q.data(), q.size(), message_heads(2 * kv_heads, heads_).data());
   std::vector<Transfer> transfers;
@@ -66,7 +66,7 @@ void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q, std::int3
   const PartialSoftmax state = state_.view(1);
   {
     const TraceSpan span("attend", SpanKind::attention, 1);
-    const KeyRange seen = this->seen(window);
+    const KeyRange seen = this->seen(shape);
     gemring::attend(q, cache_.all(layer), std::span(&seen, 1), state, StateUse::start, scratch_);
   }
   wait_all(transfers);
@@ -74,22 +74,22 @@ void StripedDecodeAttention::ask(LayerIndex layer, HeadsView<float> q, std::int3
   finish(state, q);
 }
 
-void StripedDecodeAttention::answer(LayerIndex layer, std::int32_t window) {
+void StripedDecodeAttention::answer(LayerIndex layer, const AttentionShape& shape) {
   const std::size_t kv_heads = cache_.shape().kv_heads;
   receive(group_, message_.span(), 0, MessageKind::queries).wait();
   if (owns_token()) cache_.write(layer, 0, message_heads(0, kv_heads), message_heads(kv_heads, kv_heads));
   PartialMessage& own = parts_[static_cast<std::size_t>(group_.member())];
   {
     const TraceSpan span("attend", SpanKind::attention, 1);
-    const KeyRange seen = this->seen(window);
+    const KeyRange seen = this->seen(shape);
     attend_part(message_heads(2 * kv_heads, heads_), cache_.all(layer), std::span(&seen, 1), own.view(1), scratch_);
   }
   group_.send(own.packed(1), 0, MessageKind::partials).wait();
 }
 
-KeyRange StripedDecodeAttention::seen(std::int32_t window) const {
+KeyRange StripedDecodeAttention::seen(const AttentionShape& shape) const {
   KeyRange seen;
-  find_seen(std::span(&position_, 1), cache_.positions(), window, std::span(&seen, 1));
+  find_seen(std::span(&position_, 1), cache_.positions(), shape.window, std::span(&seen, 1));
   return seen;
 }
 

@@ -22,13 +22,13 @@ class StripedDecodeAttention : public Attention {
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
   void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-              std::int32_t window) override;
+              const AttentionShape& shape) override;
 
  private:
   bool owns_token() const { return position_.value() % group_.size() == group_.member(); }
-  void ask(LayerIndex layer, HeadsView<float> q, std::int32_t window);  // the first member
-  void answer(LayerIndex layer, std::int32_t window);                   // every other one
-  KeyRange seen(std::int32_t window) const;                             // of own keys
+  void ask(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape);  // the first member
+  void answer(LayerIndex layer, const AttentionShape& shape);                   // every other one
+  KeyRange seen(const AttentionShape& shape) const;                             // of own keys
   HeadsView<float> message_heads(std::size_t offset, std::size_t heads);
 
   KvCache& cache_;

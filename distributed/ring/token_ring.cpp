@@ -26,7 +26,7 @@ TokenRing::TokenRing(const RingParts& parts, const RingExtent& extent)
 // BEFORE  rank 0: Q0   rank 1: Q1   rank 2: Q2
 // AFTER   rank 0: Q2   rank 1: Q0   rank 2: Q1          (one step; from the second on parts go home meanwhile)
 // Parts are merged in the order of steps: that of member i, of i + 1, i + 2, ...
-void TokenRing::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) {
+void TokenRing::attend(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) {
   const int self = schedule_.member;
   const int members = schedule_.members;
   const KeysValues kv = parts_.cache.all(layer);
@@ -61,7 +61,7 @@ void TokenRing::attend(LayerIndex layer, HeadsView<float> q, std::int32_t window
                                          MessageKind::queries);
       if (tokens > 0) sending = parts_.group.send(message, schedule_.next(), MessageKind::queries);
     }
-    const Meeting meeting{layer, asker, self, window};
+    const Meeting meeting{layer, asker, self, shape};
     const HeadsView<const float> asked{current, tokens, q.heads(), q.head_dim()};
     if (step == 0) {
       attend_keys(meeting, asked, kv, state_.view(tokens), StateUse::start);

@@ -12,7 +12,7 @@ class TokenRing : public RingPass {
  public:
   TokenRing(const RingParts& parts, const RingExtent& extent);
 
-  void attend(LayerIndex layer, HeadsView<float> q, std::int32_t window) override;
+  void attend(LayerIndex layer, HeadsView<float> q, const AttentionShape& shape) override;
 
  private:
   QueryMessage own_queries_;

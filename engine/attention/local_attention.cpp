@@ -20,11 +20,11 @@ void LocalAttention::write(LayerIndex layer, std::size_t first_row, HeadsView<co
 }
 
 void LocalAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-                            std::int32_t window) {
-  if (keys_.segment_count(layer) != 1) return attend_segments(layer, q, positions, window);
+                            const AttentionShape& shape) {
+  if (keys_.segment_count(layer) != 1) return attend_segments(layer, q, positions, shape);
   const KvSegment segment = keys_.segment(layer, 0);
   const std::span seen(seen_.data(), q.tokens());
-  find_seen(positions, segment.positions, window, seen);
+  find_seen(positions, segment.positions, shape.window, seen);
   const PartialSoftmax state{q, {maxima_.data(), q.tokens(), q.heads()}, {sums_.data(), q.tokens(), q.heads()}};
   gemring::attend(q, segment.kv, seen, state, StateUse::start_and_finish, scratch_);
 }
@@ -32,7 +32,7 @@ void LocalAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<cons
 /// The softmax starts on the first segment that a query sees anything of, and carries on over the others. Each of them
 /// reads the queries again, so the state has memory of its own.
 void LocalAttention::attend_segments(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-                                     std::int32_t window) {
+                                     const AttentionShape& shape) {
   GEMRING_CHECK(q.size() <= outputs_.size(), "{} of {} outputs for {} segments", q.size(), outputs_.size(),
                 keys_.segment_count(layer));
   const std::span seen(seen_.data(), q.tokens());
@@ -42,7 +42,7 @@ void LocalAttention::attend_segments(LayerIndex layer, HeadsView<float> q, std::
   StateUse use = StateUse::start;
   for (std::size_t i = 0; i < keys_.segment_count(layer); ++i) {
     const KvSegment segment = keys_.segment(layer, i);
-    find_seen(positions, segment.positions, window, seen);
+    find_seen(positions, segment.positions, shape.window, seen);
     if (std::all_of(seen.begin(), seen.end(), [](const KeyRange& keys) { return keys.begin >= keys.end; })) continue;
     gemring::attend(q, segment.kv, seen, state, use, scratch_);
     use = StateUse::carry_on;

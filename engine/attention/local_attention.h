@@ -1,7 +1,6 @@
 // Attention where this rank holds every key of the sequence.
 #pragma once
 
-#include <cstdint>
 #include <vector>
 
 #include "engine/attention/attention.h"
@@ -17,11 +16,11 @@ class LocalAttention : public Attention {
 
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override;
   void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-              std::int32_t window) override;
+              const AttentionShape& shape) override;
 
  private:
   void attend_segments(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
-                       std::int32_t window);
+                       const AttentionShape& shape);
 
   KvSegments& keys_;
   AttentionScratch scratch_;

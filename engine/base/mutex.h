@@ -42,12 +42,30 @@ class GEMRING_THREAD_SAFETY(capability("mutex")) Mutex {
   std::mutex mutex_;
 };
 
-/// Holds a mutex to the end of the block; unlock() and lock() let it go in between.
+/// For those who will not wait for it forever. Not for CondVar.
+class GEMRING_THREAD_SAFETY(capability("mutex")) TimedMutex {
+ public:
+  TimedMutex() = default;
+  TimedMutex(const TimedMutex&) = delete;
+  TimedMutex& operator=(const TimedMutex&) = delete;
+
+  void lock() GEMRING_ACQUIRE() { mutex_.lock(); }
+  void unlock() GEMRING_RELEASE() { mutex_.unlock(); }
+  bool try_lock_for(std::chrono::milliseconds longest) GEMRING_TRY_ACQUIRE(true) {
+    return mutex_.try_lock_for(longest);
+  }
+
+ private:
+  std::timed_mutex mutex_;
+};
+
+/// Holds a mutex, of either kind, to the end of the block; unlock() and lock() let it go in between.
+template <class AnyMutex>
 class GEMRING_THREAD_SAFETY(scoped_lockable) MutexLock {
  public:
-  explicit MutexLock(Mutex& mutex) GEMRING_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  explicit MutexLock(AnyMutex& mutex) GEMRING_ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
   /// Of a mutex that this thread holds already, such as by try_lock().
-  MutexLock(Mutex& mutex, std::adopt_lock_t) GEMRING_REQUIRES(mutex) : mutex_(mutex) {}
+  MutexLock(AnyMutex& mutex, std::adopt_lock_t) GEMRING_REQUIRES(mutex) : mutex_(mutex) {}
   ~MutexLock() GEMRING_RELEASE() {
     if (held_) mutex_.unlock();
   }
@@ -64,7 +82,7 @@ class GEMRING_THREAD_SAFETY(scoped_lockable) MutexLock {
   }
 
  private:
-  Mutex& mutex_;
+  AnyMutex& mutex_;
   bool held_ = true;
 };
 

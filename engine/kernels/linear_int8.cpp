@@ -11,17 +11,9 @@
 namespace gemring {
 namespace {
 
-constexpr std::size_t kVectorRows = 16;
+static_assert(kInt8Rows == 2 * kStripRows, "a product takes a pair of strips, each a vector of rows");
 
-/// Up to 16 rows of a matrix from `first_row` on, none beyond its end.
-struct RowVector {
-  const WeightMatrix* matrix;
-  std::size_t first_row;
-
-  std::size_t rows() const { return first_row < matrix->rows ? std::min(kVectorRows, matrix->rows - first_row) : 0; }
-};
-
-void pack_vector(const RowVector& rows, std::size_t first_input, std::size_t vector, WeightBlock* blocks) {
+void pack_vector(const RowStrip& rows, std::size_t first_input, std::size_t vector, WeightBlock* blocks) {
   const WeightMatrix& w = *rows.matrix;
   const std::size_t stride = row_bytes(w.type, w.cols);
   const auto* stored = static_cast<const std::byte*>(w.data) + row_bytes(w.type, first_input);
@@ -29,21 +21,20 @@ void pack_vector(const RowVector& rows, std::size_t first_input, std::size_t vec
   kernels().int8.pack_weights(w.type, stored + rows.first_row * stride, stride, rows.rows(), inputs, vector, blocks);
 }
 
-/// Sums of all row vectors with all tokens. row_vector(i) -> RowVector, two of the same type make a pair;
+/// Sums of all strips with all tokens. strip(i) -> RowStrip, two of the same type make a pair;
 /// consume(pair, first token, count, sums) gets [count tokens][2][16 rows] when all inputs are summed up.
-template <class RowVectorOf, class Consume>
-void for_each_group(const Int8Tokens& x, std::size_t vectors, Int8Scratch& scratch, RowVectorOf row_vector,
-                    Consume consume) {
+template <class Strips, class Consume>
+void for_each_group(const Int8Tokens& x, std::size_t strips, Int8Scratch& scratch, Strips strip, Consume consume) {
   const std::size_t chunks = ceil_div(x.inputs, kInt8ChunkInputs);
   const std::size_t groups = x.groups();
-  for_each_panel(ceil_div(vectors, 2), Int8Scratch::kPanelPairs, [&](std::size_t first, std::size_t count) {
+  for_each_panel(ceil_div(strips, 2), Int8Scratch::kPanelPairs, [&](std::size_t first, std::size_t count) {
     const Int8Scratch::Thread memory = scratch.of_thread(omp_get_thread_num());
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
       const std::size_t begin = chunk * kInt8ChunkInputs;
       const std::size_t blocks = std::min(kInt8ChunkInputs, x.inputs - begin) / kInt8Inputs;
       for (std::size_t i = 0; i < count; ++i) {
-        for (std::size_t v = 0; v < 2; ++v) pack_vector(row_vector(2 * (first + i) + v), begin, v, memory.weights);
-        const DataType type = row_vector(2 * (first + i)).matrix->type;
+        for (std::size_t v = 0; v < 2; ++v) pack_vector(strip(2 * (first + i) + v), begin, v, memory.weights);
+        const DataType type = strip(2 * (first + i)).matrix->type;
         for (std::size_t group = 0; group < groups; ++group) {
           float* sums = memory.sums + (i * groups + group) * kInt8GroupSums;
           kernels().int8.multiply(type, {memory.weights, x.group(chunk, group), blocks, sums, chunk == 0});
@@ -67,19 +58,10 @@ std::size_t Int8Scratch::sums_of_thread(std::size_t tokens) {
 }
 
 std::size_t Int8Scratch::bytes(std::size_t tokens, std::size_t threads) {
-  return threads * (kInt8Blocks * sizeof(WeightBlock) + sums_of_thread(tokens) * sizeof(float));
+  return bytes_of(kInt8Blocks, sums_of_thread(tokens), threads);
 }
 
-Int8Scratch::Int8Scratch(std::size_t tokens) : sums_(sums_of_thread(tokens)) {
-  const auto threads = static_cast<std::size_t>(omp_get_max_threads());
-  weights_ = Buffer<WeightBlock>(threads * kInt8Blocks);
-  all_sums_ = Buffer<float>(threads * sums_);
-}
-
-Int8Scratch::Thread Int8Scratch::of_thread(int thread) {
-  const auto index = static_cast<std::size_t>(thread);
-  return {weights_.data() + index * kInt8Blocks, all_sums_.data() + index * sums_};
-}
+Int8Scratch::Int8Scratch(std::size_t tokens) : PanelScratch(kInt8Blocks, sums_of_thread(tokens)) {}
 
 Int8Tokens pack_int8(MatrixView<const float> x, TokenBlock* blocks) {
   GEMRING_CHECK(x.cols() % kInt8Inputs == 0, "{} inputs in blocks of {}", x.cols(), kInt8Inputs);
@@ -98,8 +80,7 @@ Int8Tokens pack_int8(MatrixView<const float> x, TokenBlock* blocks) {
 
 void multiply_int8(const Int8Tokens& x, const WeightMatrix& weights, MatrixView<float> out, bool add,
                    Int8Scratch& scratch) {
-  const auto row_vector = [&](std::size_t i) { return RowVector{&weights, i * kVectorRows}; };
-  for_each_group(x, ceil_div(weights.rows, kVectorRows), scratch, row_vector,
+  for_each_group(x, strips_of(weights.rows), scratch, in_order(weights),
                  [&](std::size_t pair, std::size_t token, std::size_t count, const float* sums) {
                    const std::size_t row = pair * kInt8Rows;
                    const std::size_t rows = std::min(kInt8Rows, weights.rows - row);
@@ -110,14 +91,11 @@ void multiply_int8(const Int8Tokens& x, const WeightMatrix& weights, MatrixView<
 
 void multiply_gated_int8(const Int8Tokens& x, const GatedWeights& weights, MatrixView<float> out,
                          Int8Scratch& scratch) {
-  const auto row_vector = [&](std::size_t i) {  // in turns, so that a pair holds the same rows of both
-    return RowVector{i % 2 == 0 ? &weights.gate : &weights.up, i / 2 * kVectorRows};
-  };
   const auto bias = [](std::span<const float> all, std::size_t row) { return all.empty() ? nullptr : &all[row]; };
-  for_each_group(x, 2 * ceil_div(weights.gate.rows, kVectorRows), scratch, row_vector,
+  for_each_group(x, 2 * strips_of(weights.gate.rows), scratch, in_turns(weights),
                  [&](std::size_t pair, std::size_t token, std::size_t count, const float* sums) {
-                   const std::size_t row = pair * kVectorRows;
-                   const std::size_t rows = std::min(kVectorRows, weights.gate.rows - row);
+                   const std::size_t row = pair * kStripRows;
+                   const std::size_t rows = std::min(kStripRows, weights.gate.rows - row);
                    for (std::size_t t = 0; t < count; ++t) {
                      kernels().int8.store_gated(sums + t * kInt8Rows, rows, bias(weights.gate_bias, row),
                                                 bias(weights.up_bias, row), out.row(token + t) + row);

@@ -3,11 +3,8 @@
 #pragma once
 
 #include <cstddef>
-#include <span>
 
-#include "engine/kernels/kernel_table.h"
-#include "engine/kernels/linear_tiles.h"
-#include "engine/tensor/buffer.h"
+#include "engine/kernels/row_strips.h"
 #include "engine/tensor/view.h"
 
 namespace gemring {
@@ -27,7 +24,8 @@ struct Int8Tokens {
 };
 
 /// Per-thread scratch: a chunk of 32 rows, and the sums of kPanelPairs of them.
-class Int8Scratch {
+///     weights: [16] blocks;  sums: [kPanelPairs][groups][6 tokens][32 rows]
+class Int8Scratch : public PanelScratch<WeightBlock> {
  public:
   Int8Scratch() = default;
   /// For products of at most so many tokens by the threads of OpenMP.
@@ -35,20 +33,10 @@ class Int8Scratch {
 
   static std::size_t bytes(std::size_t tokens, std::size_t threads);
 
-  struct Thread {
-    WeightBlock* weights;  // [16]
-    float* sums;           // [kPanelPairs][groups][6 tokens][32 rows]
-  };
-  Thread of_thread(int thread);
-
   static constexpr std::size_t kPanelPairs = 4;  // of 2 x 16 rows, that read a chunk of the tokens one after the other
 
  private:
   static std::size_t sums_of_thread(std::size_t tokens);  // f32
-
-  std::size_t sums_ = 0;
-  Buffer<WeightBlock> weights_;
-  Buffer<float> all_sums_;
 };
 
 /// Threads of OpenMP share the groups.   x: [tokens, inputs], whole blocks of 32 inputs; blocks: Int8Tokens::blocks()

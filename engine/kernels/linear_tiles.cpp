@@ -10,6 +10,8 @@
 namespace gemring {
 namespace {
 
+static_assert(kStripRows == kTileSide, "a strip of rows is a row tile");
+
 constexpr std::size_t tiles_of(std::size_t count) {
   return ceil_div(count, kTileSide);
 }
@@ -17,14 +19,6 @@ constexpr std::size_t tiles_of(std::size_t count) {
 constexpr std::size_t pairs_of(std::size_t count) {
   return ceil_div(count, 2);
 }
-
-/// 16 rows of a matrix, fewer at its end, none beyond it.
-struct RowTile {
-  const WeightMatrix* matrix;
-  std::size_t first_row;
-
-  std::size_t rows() const { return first_row < matrix->rows ? std::min(kTileSide, matrix->rows - first_row) : 0; }
-};
 
 /// Stored weights that are converted next; beyond the last ones it does nothing.
 void fetch(const std::byte* stored, std::size_t bytes) {
@@ -34,7 +28,7 @@ void fetch(const std::byte* stored, std::size_t bytes) {
 
 /// `inputs` inputs of a row tile from `first` on. Row by row, each fetched while the one before it is converted: memory
 /// is read in order. tiles: the row tile's own in its first pair; chunks are `chunk_elements` apart
-void pack_rows(const RowTile& tile, std::size_t first, std::size_t inputs, std::uint16_t* tiles,
+void pack_rows(const RowStrip& tile, std::size_t first, std::size_t inputs, std::uint16_t* tiles,
                std::size_t chunk_elements) {
   const WeightMatrix& w = *tile.matrix;
   const std::size_t rows = tile.rows();
@@ -56,7 +50,7 @@ void pack_rows(const RowTile& tile, std::size_t first, std::size_t inputs, std::
   }
 }
 
-/// Sums of all row tiles with all token tiles. row_tile(i) -> RowTile; consume(p, t, sums) gets pair p of row tiles
+/// Sums of all row tiles with all token tiles. row_tile(i) -> RowStrip; consume(p, t, sums) gets pair p of row tiles
 /// with pair t of token tiles when all inputs are summed up.
 template <class RowTileOf, class Consume>
 void for_each_sum(const TokenTiles& x, std::size_t row_tiles, TileScratch& scratch, RowTileOf row_tile,
@@ -105,19 +99,11 @@ std::size_t TileScratch::sums_of_thread(std::size_t tokens, std::size_t inputs) 
 }
 
 std::size_t TileScratch::bytes(std::size_t tokens, std::size_t inputs, std::size_t threads) {
-  return threads * (kPanelElements * sizeof(std::uint16_t) + sums_of_thread(tokens, inputs) * sizeof(float));
+  return bytes_of(kPanelElements, sums_of_thread(tokens, inputs), threads);
 }
 
-TileScratch::TileScratch(std::size_t tokens, std::size_t inputs) : sums_(sums_of_thread(tokens, inputs)) {
-  const auto threads = static_cast<std::size_t>(omp_get_max_threads());
-  weights_ = Buffer<std::uint16_t>(threads * kPanelElements);
-  all_sums_ = Buffer<float>(threads * sums_);
-}
-
-TileScratch::Thread TileScratch::of_thread(int thread) {
-  const auto index = static_cast<std::size_t>(thread);
-  return {weights_.data() + index * kPanelElements, all_sums_.data() + index * sums_};
-}
+TileScratch::TileScratch(std::size_t tokens, std::size_t inputs)
+    : PanelScratch(kPanelElements, sums_of_thread(tokens, inputs)) {}
 
 TokenTiles pack_tiles(MatrixView<const float> x, std::uint16_t* tiles) {
   const TokenTiles packed{tiles, x.rows(), x.cols()};
@@ -133,7 +119,7 @@ TokenTiles pack_tiles(MatrixView<const float> x, std::uint16_t* tiles) {
 
 void multiply_tiles(const TokenTiles& x, const WeightMatrix& weights, MatrixView<float> out, bool add,
                     TileScratch& scratch) {
-  const auto row_tile = [&](std::size_t i) { return RowTile{&weights, i * kTileSide}; };
+  const auto row_tile = in_order(weights);
   for_each_sum(x, tiles_of(weights.rows), scratch, row_tile, [&](std::size_t p, std::size_t t, const float* sums) {
     for (std::size_t i = 0; i < 4; ++i) {
       const std::size_t tile = 2 * p + i / 2;
@@ -151,10 +137,7 @@ TokenTiles multiply_gated_tiles(const TokenTiles& x, const GatedWeights& weights
   const std::size_t outputs = weights.gate.rows;
   const std::size_t tiles = tiles_of(outputs);
   const TokenTiles gated{result, x.tokens, outputs};
-  const auto row_tile = [&](std::size_t i) {  // in turns, so that a pair holds the same rows of both
-    return RowTile{i % 2 == 0 ? &weights.gate : &weights.up, i / 2 * kTileSide};
-  };
-  for_each_sum(x, 2 * tiles, scratch, row_tile, [&](std::size_t p, std::size_t t, const float* sums) {
+  for_each_sum(x, 2 * tiles, scratch, in_turns(weights), [&](std::size_t p, std::size_t t, const float* sums) {
     float padded_gate[kTileSide];
     float padded_up[kTileSide];
     const float* gate_bias = bias_of(weights.gate_bias, p * kTileSide, padded_gate);

@@ -3,22 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 
-#include "engine/kernels/kernel_table.h"
+#include "engine/kernels/row_strips.h"
 #include "engine/kernels/tile_product.h"
-#include "engine/tensor/buffer.h"
 #include "engine/tensor/view.h"
 
 namespace gemring {
-
-/// The matrices of a gated MLP's first half, of equal shape, and their biases (empty: none).
-struct GatedWeights {
-  WeightMatrix gate;
-  WeightMatrix up;
-  std::span<const float> gate_bias;
-  std::span<const float> up_bias;
-};
 
 /// Activations in tiles: [pairs of token tiles][input_tiles(inputs)][2 token tiles][16 input pairs][16 tokens][2].
 struct TokenTiles {
@@ -34,7 +24,9 @@ struct TokenTiles {
 };
 
 /// Per-thread scratch: a panel of weights in tiles, sums.
-class TileScratch {
+///     weights: [kDepth / 16][kPanelPairs][16][2] tiles
+///     sums: [pairs of token tiles, or one where all inputs are taken at once][kPanelPairs] x 4 tiles
+class TileScratch : public PanelScratch<std::uint16_t> {
  public:
   TileScratch() = default;
   /// For products of at most so many tokens and inputs by the threads of OpenMP.
@@ -42,22 +34,12 @@ class TileScratch {
 
   static std::size_t bytes(std::size_t tokens, std::size_t inputs, std::size_t threads);
 
-  struct Thread {
-    std::uint16_t* weights;  // [kDepth / 16][kPanelPairs][16][2] tiles
-    float* sums;             // [pairs of token tiles, or one where all inputs are taken at once][kPanelPairs] x 4 tiles
-  };
-  Thread of_thread(int thread);
-
   static constexpr std::size_t kPanelPairs = 8;  // pairs of row tiles of a panel
   static constexpr std::size_t kDepth = 64;      // input tiles of a panel: 1 MiB of weights, half of an L2
   static constexpr std::size_t kPanelElements = kPanelPairs * kDepth * kPairElements;
 
  private:
   static std::size_t sums_of_thread(std::size_t tokens, std::size_t inputs);  // f32
-
-  std::size_t sums_ = 0;
-  Buffer<std::uint16_t> weights_;
-  Buffer<float> all_sums_;
 };
 
 /// Threads of OpenMP share the token tiles.   x: [tokens, inputs]; tiles: TokenTiles::elements()

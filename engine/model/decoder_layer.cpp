@@ -118,7 +118,7 @@ void DecoderLayer::transform(MatrixView<float> x, const StepRows& rows, bool has
   }
   {
     const TraceSpan span("attention", SpanKind::attention, x.rows());
-    attention.attend(layer_, q, rows.positions, shape_.window);
+    attention.attend(layer_, q, rows.positions, shape_.attention());
   }
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto block = x.rows(begin, end);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/attention/attention.h"
 #include "engine/base/types.h"
 
 namespace gemring {
@@ -27,6 +28,7 @@ struct LayerShape {
   Activation activation = Activation::silu;
   bool mlp_bias = false;  // of gate, up and down
 
+  AttentionShape attention() const { return {window}; }
   bool operator==(const LayerShape&) const = default;
 };
 

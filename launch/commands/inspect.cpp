@@ -9,7 +9,7 @@
 #include "engine/weights/gguf/gguf.h"
 #include "launch/commands/commands.h"
 #include "launch/output/bench_output.h"
-#include "launch/output/json_text.h"
+#include "launch/output/json_line_text.h"
 #include "launch/output/proto_json.h"
 #include "launch/prompts/chat.h"
 #include "launch/prompts/model.h"
@@ -82,7 +82,7 @@ std::string tokens_text(const google::protobuf::RepeatedPtrField<proto::TokenTex
   std::string text;
   for (const proto::TokenText& token : tokens) {
     text += fmt::format("{}{}{}", text.empty() ? "" : ", ", token.id(),
-                        token.text().empty() ? "" : " " + json_text(token.text()));
+                        token.text().empty() ? "" : " " + json_line_text(token.text()));
   }
   return text.empty() ? "none" : text;
 }

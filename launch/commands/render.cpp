@@ -3,7 +3,7 @@
 #include "engine/base/log.h"
 #include "engine/text/chat/chat_messages.h"
 #include "launch/commands/commands.h"
-#include "launch/output/json_text.h"
+#include "launch/output/json_line_text.h"
 #include "launch/prompts/chat.h"
 #include "launch/prompts/json_lines.h"
 
@@ -17,7 +17,7 @@ int run_render(const Job& job, const Options& options) {
     std::optional<CalendarDate> date;
     if (chat.date) date = parse_date(*chat.date, "--date");
     answer_lines(STDIN_FILENO, stdout, [&](std::string_view line) {
-      return json_text(chat_template.render(parse_messages(line), date).text);
+      return json_line_text(chat_template.render(parse_messages(line), date).text);
     });
   });
   return 0;

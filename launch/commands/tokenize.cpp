@@ -3,7 +3,7 @@
 
 #include "engine/base/error.h"
 #include "launch/commands/commands.h"
-#include "launch/output/json_text.h"
+#include "launch/output/json_line_text.h"
 #include "launch/prompts/json_lines.h"
 #include "launch/prompts/model.h"
 #include "launch/prompts/prompt.h"
@@ -44,7 +44,7 @@ int run_detokenize(const Job& job, const Options& options) {
     answer_lines(STDIN_FILENO, stdout, [&](std::string_view line) {
       const std::vector<TokenId> ids = ids_of_json(std::string(line), "token ids", vocabulary);
       for (const TokenId id : ids) require_token(tokenizer, id);
-      return "{\"text\": " + json_text(tokenizer.decode(ids, /*keep_special=*/true)) + "}";
+      return "{\"text\": " + json_line_text(tokenizer.decode(ids, /*keep_special=*/true)) + "}";
     });
   });
   return 0;

@@ -24,13 +24,27 @@ std::vector<std::string> check_needs(const Options& options, const std::vector<G
     const OptionDescription& option = *given.option;
     if (option.value.kind == ValueKind::flag && option.value.texts(options) == default_texts(option)) continue;
     for (const Need& need : option.needs) {
-      if (need.holds(options)) continue;
+      if (need.is_met(options)) continue;
       if (need.on_command_line == Need::Otherwise::error) throw UsageError({option.name, need.problem, need.advice});
       if (options.requests.file && !option.request_field.empty()) continue;
       warnings.push_back(fmt::format("{}: {}", named(given), need.problem));
     }
   }
   return warnings;
+}
+
+bool is_unset(const OptionDescription& option, const Options& options) {
+  const std::vector<std::string> texts = option.value.texts(options);
+  return texts.empty() || texts.front().empty();
+}
+
+void check_required(const OptionTable& table, const Options& options) {
+  for (const OptionDescription& option : table) {
+    if (!option.is_required_by(options.command) || !is_unset(option, options)) continue;
+    std::string help = option.help;
+    std::replace(help.begin(), help.end(), '\n', ' ');
+    throw UsageError({option.name, "is not given", fmt::format("give {} {}: {}", option.name, option.type, help)});
+  }
 }
 
 bool is_prompt(const GivenOption& given) {
@@ -80,15 +94,6 @@ void check_standard_streams(const Options& options, const std::vector<GivenOptio
   }
 }
 
-void check_chat(const Options& options) {
-  const ChatOptions& chat = options.prompt.chat;
-  if (chat.date) parse_date(*chat.date, "--date");
-  if (chat.on && options.prompt.ids_file) {
-    throw UsageError({"--chat", "makes a prompt of text, and --prompt-ids gives token ids",
-                      "give the text with --user-file, or the ids of the whole chat without --chat"});
-  }
-}
-
 /// Throws UsageError: see check_job_options(); a job without a prompt, since it has no standard input.
 void check_launch(const Options& options, const std::vector<GivenOption>& given) {
   check_job_options(options.job);
@@ -105,68 +110,32 @@ void require_model_or_shape(const Options& options, const char* command) {
 }
 
 void check_planning(const Options& options) {
-  const PlanOptions& plan = options.plan;
-  if (options.command == Command::simulate) {
-    parse_rank_range(options.simulate.ranks);
-    if (!options.run.cluster_file) {
-      throw UsageError({"--cluster", "no cluster file is given: simulate needs machines that were measured",
-                        "write one with gemring plan --probe --output FILE, and give it here"});
-    }
-  }
-  if (!plan.probe) return require_model_or_shape(options, options.command == Command::plan ? "plan" : "simulate");
-  if (plan.ranks || plan.ranks_per_host || plan.memory_gib || plan.tokens || options.output.json_file) {
-    throw UsageError({"--probe", "measures the ranks of this job, and plans nothing",
-                      "leave out --ranks, --ranks-per-host, --memory, --tokens and --json"});
-  }
+  if (options.command == Command::simulate) parse_rank_range(options.simulate.ranks);
+  if (!options.plan.probe)
+    return require_model_or_shape(options, options.command == Command::plan ? "plan" : "simulate");
   if (!options.model_directory.empty() && options.bench.random_weights) require_model_or_shape(options, "plan");
 }
 
+/// What no row of the table can say, since it is about several: that one of two options must be there and not both, that
+/// two values differ, that a job has what a run would read from standard input.
 void check_combinations(const Options& options, const std::vector<GivenOption>& given) {
-  const PromptOptions& prompt = options.prompt;
-  if (prompt.question && prompt.ids_file) {
-    throw UsageError({"--question", "goes with a prompt of text, and --prompt-ids gives token ids",
-                      "put the question's ids into the file and say how many they are with --keep-last"});
-  }
-  if (options.run.weights == DataType::q4_k && !options.bench.random_weights) {
-    throw UsageError({"--weights", "q4_k is for --random-weights only: nothing converts to it",
-                      "convert to q8_0 or q4_0, or give a GGUF file whose weights are q4_k"});
-  }
   if (options.output.trace_file && options.output.trace_file == options.output.json_file) {
     throw UsageError({"--trace", "names the file of --json", "give each a file of its own"});
   }
-  if (options.command == Command::bench) {
-    const bool limits = options.bench.benchmark == Benchmark::limits;
-    if (limits || options.bench.benchmark == Benchmark::kernels) {
-      if (options.output.trace_file) {
-        throw UsageError(
-            {"--trace", fmt::format("means nothing for bench {}", limits ? "limits" : "kernels"), "leave it out"});
-      }
-      if (options.model_directory.empty() && !options.bench.random_weights) return;
-      throw UsageError({limits ? "bench limits" : "bench kernels", "measures the machine, not a model",
-                        "leave out --model and --random-weights"});
-    }
-    require_model_or_shape(options, "bench");
-  } else if (options.command == Command::plan || options.command == Command::simulate) {
-    check_planning(options);
-  } else if (options.model_directory.empty()) {
-    throw UsageError({"--model", "no model directory is given",
-                      "name the model's directory (gemring COMMAND --help says what it must hold)"});
-  }
+  const Benchmark benchmark = options.bench.benchmark;
+  const bool of_a_model = benchmark != Benchmark::limits && benchmark != Benchmark::kernels;
+  if (options.command == Command::bench && of_a_model) require_model_or_shape(options, "bench");
+  if (options.command == Command::plan || options.command == Command::simulate) check_planning(options);
   if (options.command == Command::launch) check_launch(options, given);
-  if (options.command == Command::logits && !prompt.ids_file) {
-    throw UsageError({"--prompt-ids", "no prompt is given", "name a file with a JSON array of token ids"});
-  }
-  if (options.command == Command::logits && options.logits.output_file.empty()) {
-    throw UsageError({"--output", "no output file is given", "name the .safetensors file to write"});
-  }
 }
 
 }  // namespace
 
 std::vector<std::string> check_options(const OptionTable& table, const Options& options,
                                        const std::vector<GivenOption>& given) {
-  check_chat(options);
+  if (const auto& date = options.prompt.chat.date) parse_date(*date, "--date");
   std::vector<std::string> warnings = check_needs(options, given);
+  check_required(table, options);
   check_prompts(table, options, given);
   check_standard_streams(options, given);
   check_combinations(options, given);

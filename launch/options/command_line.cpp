@@ -63,17 +63,29 @@ std::string all_names(const OptionDescription& option) {
   return names;
 }
 
-CLI::Option* add_to(CLI::App& app, const OptionDescription& option) {
-  if (option.value.kind == ValueKind::flag) return app.add_flag(all_names(option), option.help);
+/// Its help, and on a line of its own what `command` wants of it.
+std::string help_of(const OptionDescription& option, Command command) {
+  std::vector<std::string> wants;
+  if (option.is_option() && option.is_required_by(command)) wants.emplace_back("required");
+  for (const Need& need : option.needs) {
+    if (need.concerns(command)) wants.push_back(need.problem);
+  }
+  if (wants.empty()) return option.help;
+  return fmt::format("{}\n({})", option.help, fmt::join(wants, "; "));
+}
+
+CLI::Option* add_to(CLI::App& app, const OptionDescription& option, Command command) {
+  const std::string help = help_of(option, command);
+  if (option.value.kind == ValueKind::flag) return app.add_flag(all_names(option), help);
   const CLI::callback_t no_callback = [](const CLI::results_t& /*results*/) { return true; };
-  CLI::Option* const added = app.add_option(all_names(option), no_callback, option.help);
+  CLI::Option* const added = app.add_option(all_names(option), no_callback, help);
   const bool is_list = option.value.kind == ValueKind::list;
   added->multi_option_policy(is_list ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::TakeLast);
   added->type_name(option.value.kind == ValueKind::choice ? fmt::format("{}", fmt::join(option.value.choices, "|"))
                                                           : option.type);
   if (is_list) added->allow_extra_args(false);
   if (option.value_may_be_left_out) added->expected(0, 1);
-  if (option.required) added->required();
+  if (!option.is_option() && option.is_required_by(command)) added->required();  // others may be in the environment
   const std::vector<std::string> standard = default_texts(option);
   if (!standard.empty() && option.is_option() && !option.secret) added->default_str(standard.front());
   return added;
@@ -98,8 +110,6 @@ std::string heading(Command command, const std::string& group) {
   if (command == Command::generate && group == "Prompt") {
     return "Prompt (standard input where none of the first three, and no --user-file, is given)";
   }
-  if (command == Command::bench && group == "Filter") return "Filter (gemfilter only)";
-  if (command == Command::bench && group == "Kernels") return "Kernels (kernels only)";
   if ((command == Command::plan || command == Command::simulate) && group == "Generation") return "Request";
   return group;
 }
@@ -123,7 +133,7 @@ CommandLine::CommandLine(const OptionTable& table, const CommandWords& words)
   app.set_help_flag("-h,--help", "this text")->group("");
   for (const OptionDescription& option : table) {
     if (option.derived || !option.belongs_to(words.command)) continue;
-    CLI::Option* const added = add_to(app, option);
+    CLI::Option* const added = add_to(app, option, words.command);
     added->group(heading(words.command, option.group));
     if (!option.is_option()) app.get_formatter()->label("Positionals", option.group);
     state_->options.emplace_back(&option, added);

@@ -3,9 +3,24 @@
 #include <algorithm>
 
 namespace gemring {
+namespace {
+
+bool is_one_of(const std::vector<Command>& commands, Command command) {
+  return std::find(commands.begin(), commands.end(), command) != commands.end();
+}
+
+}  // namespace
+
+bool Need::concerns(Command command) const {
+  return commands.empty() || is_one_of(commands, command);
+}
 
 bool OptionDescription::belongs_to(Command command) const {
-  return std::find(commands.begin(), commands.end(), command) != commands.end();
+  return is_one_of(commands, command);
+}
+
+bool OptionDescription::is_required_by(Command command) const {
+  return is_one_of(required_by, command);
 }
 
 const OptionDescription* find_option(const OptionTable& table, Command command, std::string_view name) {

@@ -13,7 +13,7 @@
 
 namespace gemring {
 
-enum class ValueKind : int { flag, whole, real, choice, text, list };
+enum class ValueKind : int { flag, whole, real, choice, text, list, array };  // array: JSON, of a request alone
 
 /// Of a number, as texts that its option takes.
 struct Bounds {
@@ -49,6 +49,10 @@ struct Need {
   std::string request_advice = {};  // in a line of --requests
   Otherwise on_command_line = Otherwise::error;
   Otherwise in_request = Otherwise::error;
+  std::vector<Command> commands = {};  // whose option needs it; empty: of each that has it
+
+  bool concerns(Command command) const;
+  bool is_met(const Options& options) const { return !concerns(options.command) || holds(options); }
 };
 
 inline constexpr const char* kOneOfPrompts = "prompt";  // where the prompt comes from
@@ -63,15 +67,19 @@ struct OptionDescription {
   OptionValue value = {};
   FileUse file = FileUse::none;
   std::string request_field = {};  // of a line of --requests; empty: not per request
+  /// Of an option that names a file: what becomes of the content, where `request_field` holds that and not the name.
+  std::optional<OptionValue> content = {};
   std::vector<Need> needs = {};
+  std::vector<Command> required_by = {};
   std::string one_of = {};  // options of one such word stand in for each other: kOneOfPrompts
   bool secret = false;      // its value is in no job file, no report, no log
-  bool required = false;    // only those that stand by their place
   bool value_may_be_left_out = false;
   bool derived = false;  // no option: what follows from others or from the environment, and travels with them
 
   bool is_option() const { return name.starts_with("--"); }
+  const OptionValue& field_value() const { return content ? *content : value; }
   bool belongs_to(Command command) const;
+  bool is_required_by(Command command) const;
 };
 
 using OptionTable = std::vector<OptionDescription>;

@@ -129,6 +129,14 @@ OptionValue text(Field field) {
           .reset = reset_of(field)};
 }
 
+/// The text of a JSON array that a field of a request holds, for OptionDescription::content.
+template <class Field>
+OptionValue json_array(Field field) {
+  OptionValue value = text(field);
+  value.kind = ValueKind::array;
+  return value;
+}
+
 /// Given any number of times, each with one value.
 template <class Field>
 OptionValue list(Field field) {

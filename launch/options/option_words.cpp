@@ -8,7 +8,7 @@ namespace gemring {
 namespace {
 
 bool means_something(const OptionDescription& option, const Options& options) {
-  return std::all_of(option.needs.begin(), option.needs.end(), [&](const Need& need) { return need.holds(options); });
+  return std::all_of(option.needs.begin(), option.needs.end(), [&](const Need& need) { return need.is_met(options); });
 }
 
 bool is_name_of(const OptionDescription& option, std::string_view word) {

@@ -37,11 +37,12 @@ struct ChatOptions {
   std::optional<std::string> date;           // YYYY-MM-DD, what templates take for today; unset: the clock
 };
 
-/// Where the prompt comes from; at most one of text, file, ids_file and chat.user_file. None: standard input.
+/// Where the prompt comes from; at most one of text, file, ids, ids_file and those of chat. None: standard input.
 struct PromptOptions {
   std::optional<std::string> text;
   std::optional<std::string> file;
-  std::optional<std::string> ids_file;             // JSON array of token ids: nothing is added, no tokenizer needed
+  std::optional<std::string> ids;                  // JSON array of token ids: nothing is added, no tokenizer needed
+  std::optional<std::string> ids_file;             // the file with it
   std::optional<std::string> question;             // put behind the prompt; its tokens are kept whatever their score
   InvalidUtf8 invalid_utf8 = InvalidUtf8::refuse;  // in prompts, questions and messages
   ChatOptions chat;

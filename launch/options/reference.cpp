@@ -54,9 +54,19 @@ std::string values_of(const OptionDescription& option) {
   return text;
 }
 
+std::string names_of(const std::vector<Command>& commands) {
+  std::string names;
+  for (const Command command : commands) names += (names.empty() ? "" : ", ") + std::string(words_of(command).name);
+  return names;
+}
+
 std::string meaning_of(const OptionDescription& option) {
   std::string text = option.help;
   for (const Need& need : option.needs) text += fmt::format("; {}", need.problem);
+  if (!option.required_by.empty()) {
+    const bool by_all = option.required_by.size() == option.commands.size();
+    text += by_all ? "; required" : "; required by " + names_of(option.required_by);
+  }
   if (option.secret) text += "; a secret: in no job file, no report and no log";
   return text;
 }
@@ -64,13 +74,11 @@ std::string meaning_of(const OptionDescription& option) {
 std::string row_of(const OptionDescription& option) {
   std::string names = fmt::format("`{}`", option.name);
   for (const std::string& alias : option.aliases) names += fmt::format(", `{}`", alias);
-  std::string commands;
-  for (const Command command : option.commands) {
-    commands += fmt::format("{}{}", commands.empty() ? "" : ", ", words_of(command).name);
-  }
-  if (option.commands.size() == all_commands().size()) commands = "all";
+  const bool of_all = option.commands.size() == all_commands().size();
+  const std::string commands = of_all ? "all" : names_of(option.commands);
   const std::string variable = option.is_option() ? fmt::format("`{}`", option_variable(option.name)) : std::string();
-  const std::string field = option.request_field.empty() ? std::string() : fmt::format("`{}`", option.request_field);
+  std::string field = option.request_field.empty() ? std::string() : fmt::format("`{}`", option.request_field);
+  if (option.content) field += ": the array itself";
   return fmt::format("| {} | {} | {} | {} | {} | {} |\n", names, cell(values_of(option)), cell(meaning_of(option)),
                      commands, variable, field);
 }

@@ -8,7 +8,7 @@
 #include "engine/base/format.h"
 #include "engine/base/log.h"
 #include "engine/selection/selection.h"
-#include "launch/output/json_text.h"
+#include "launch/output/json_line_text.h"
 #include "launch/output/proto_json.h"
 #include "launch/output/text_output.h"
 #include "launch/start/version.h"

@@ -11,7 +11,7 @@
 #include "engine/base/format.h"
 #include "engine/base/log.h"
 #include "engine/base/output_file.h"
-#include "launch/output/json_text.h"
+#include "launch/output/json_line_text.h"
 
 namespace gemring {
 namespace {
@@ -76,7 +76,7 @@ std::string json_of(const PhaseSummary& phase) {
   return fmt::format(
       R"({{"rank":{},"phase":{},"runs":{},"seconds":{:.9f},"products":{:.6f},"attention":{:.6f},"waiting":{:.6f},)"
       R"("rest":{:.6f},"seconds_of_kind":{{{}}}}})",
-      phase.rank.value(), json_text(phase.name), phase.runs, seconds(phase.duration),
+      phase.rank.value(), json_line_text(phase.name), phase.runs, seconds(phase.duration),
       phase.share(phase.of(SpanKind::product)), phase.share(phase.of(SpanKind::attention)),
       phase.share(phase.of(SpanKind::wait)), phase.share(phase.rest()), kinds);
 }
@@ -93,10 +93,10 @@ class Writer {
     append(R"({{"ph":"M","name":"process_name","pid":{},"tid":0,"args":{{"name":{}}}}},)"
            "\n"
            R"({{"ph":"M","name":"thread_name","pid":{},"tid":0,"args":{{"name":"driving thread"}}}})",
-           rank, json_text(process), rank);
-    for (const PhaseRecord& phase : trace.phases) event(rank, json_text(phase.name), "phase", phase, {});
+           rank, json_line_text(process), rank);
+    for (const PhaseRecord& phase : trace.phases) event(rank, json_line_text(phase.name), "phase", phase, {});
     std::vector<std::string> names;
-    for (const std::string& name : trace.names) names.push_back(json_text(name));
+    for (const std::string& name : trace.names) names.push_back(json_line_text(name));
     for (const RankSpan& span : trace.spans) event(rank, names[span.name], name(span.kind), span, arguments(span));
     flush();
     add_summary(trace);
@@ -150,7 +150,7 @@ class Writer {
 
   void add_summary(const RankTrace& trace) {
     ranks_ += fmt::format("{}{{\"rank\":{},\"host\":{},\"spans\":{},\"dropped_spans\":{}}}", ranks_.empty() ? "" : ",",
-                          trace.rank.value(), json_text(trace.host), trace.spans.size(), trace.dropped);
+                          trace.rank.value(), json_line_text(trace.host), trace.spans.size(), trace.dropped);
     for (const PhaseSummary& phase : summarise(trace)) {
       phases_ += (phases_.empty() ? "" : ",\n") + json_of(phase);
       log_info("{}", log_line(phase));

@@ -111,6 +111,7 @@ PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat) {
 
 Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
                    const ModelConfig& config) {
+  if (options.ids) return {parse_ids(*options.ids, "prompt_ids", config.vocab), std::nullopt};
   if (options.ids_file) {
     return {parse_ids(read_given_text(*options.ids_file, "--prompt-ids"), *options.ids_file, config.vocab),
             std::nullopt};

@@ -22,7 +22,7 @@ GenerationRequest AnswerRun::with_callbacks(GenerationRequest request) {
       const MutexLock held(mutex_);
       result_.generated_ids.push_back(id);
     }
-    const std::lock_guard held(writing_);
+    const MutexLock held(writing_);
     output_.push(id);
   };
   request.on_end = [this](const GenerationResult& result) {
@@ -30,7 +30,7 @@ GenerationRequest AnswerRun::with_callbacks(GenerationRequest request) {
       const MutexLock held(mutex_);
       result_ = result;
     }
-    const std::lock_guard held(writing_);
+    const MutexLock held(writing_);
     output_.finish();  // here, so that no line of the log comes between the answer and its end
   };
   request.on_progress = [this](std::string_view phase, double done, double total) {
@@ -59,8 +59,9 @@ std::string AnswerRun::interrupted_report() const {
 }
 
 void AnswerRun::cut_off(std::chrono::milliseconds reader_may_take) {
-  const std::unique_lock held(writing_, reader_may_take);
-  if (held) output_.cut_off();
+  if (!writing_.try_lock_for(reader_may_take)) return;
+  const MutexLock held(writing_, std::adopt_lock);
+  output_.cut_off();
 }
 
 }  // namespace gemring

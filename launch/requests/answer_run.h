@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,8 +56,8 @@ class AnswerRun {
   ReportHead head_;
   std::vector<TokenId> prompt_;
 
-  std::timed_mutex writing_;  // of output_; held while whoever reads it does not
-  TextOutput output_;
+  TimedMutex writing_;  // held while whoever reads the output does not
+  TextOutput output_ GEMRING_GUARDED_BY(writing_);
 
   mutable Mutex mutex_;
   GenerationResult result_ GEMRING_GUARDED_BY(mutex_);

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "engine/base/error.h"
 #include "engine/weights/json_text.h"
 #include "launch/options/suggestion.h"
-#include "launch/prompts/prompt.h"
 
 namespace gemring {
 namespace {
@@ -30,7 +30,7 @@ std::string text(const json& value, const std::string& field) {
 /// The texts of a value of JSON, as they would stand on a command line.
 std::vector<std::string> texts_of(const json& value, const OptionDescription& option) {
   const std::string& field = option.request_field;
-  switch (option.value.kind) {
+  switch (option.field_value().kind) {
     case ValueKind::flag:
       if (!value.is_boolean()) refuse_type(field, value, "true or false");
       return {value.dump()};
@@ -56,9 +56,14 @@ std::vector<std::string> texts_of(const json& value, const OptionDescription& op
       if (!texts) refuse_type(field, value, "a text in double quotes, or an array of such texts");
       return value.get<std::vector<std::string>>();
     }
+    case ValueKind::array:
+      if (!value.is_array()) refuse_type(field, value, fmt::format("an array, as {} has it in its file", option.name));
+      return {value.dump()};
   }
   return {};
 }
+
+constexpr const char* kId = "id";  // the one field that no option stands for
 
 /// Named as the command line's options, for which they stand.
 class Fields {
@@ -77,13 +82,9 @@ class Fields {
     return found == options_.end() ? nullptr : *found;
   }
 
-  /// Fields that no option stands for: `prompt_ids` and `messages` have the ids and messages
-  /// themselves, not their file.
-  static bool is_own(std::string_view name) { return name == "id" || name == "prompt_ids" || name == "messages"; }
-
   /// Every field; those that give a prompt alone.
   std::vector<std::string> names() const {
-    std::vector<std::string> names = {"id", "prompt_ids", "messages"};
+    std::vector<std::string> names = {kId};
     for (const OptionDescription* option : options_) names.push_back(option->request_field);
     return names;
   }
@@ -92,7 +93,6 @@ class Fields {
     for (const OptionDescription* option : options_) {
       if (option->one_of == kOneOfPrompts) names.push_back(option->request_field);
     }
-    names.insert(names.end(), {"prompt_ids", "messages"});
     return names;
   }
 
@@ -137,21 +137,11 @@ void choose_prompt(const json& object, const Fields& fields, const OptionTable& 
     throw UsageError({"prompt", "is not there", fmt::format("give one of {}", one_of(names))});
   }
   for (const OptionDescription& option : table) {
-    if (option.one_of == kOneOfPrompts) option.value.reset(options);
+    if (option.one_of != kOneOfPrompts) continue;
+    option.value.reset(options);
+    if (option.content) option.content->reset(options);
   }
-  options.prompt.chat.messages.reset();
   if (given == 0) options.prompt.text = "";  // a question alone is a message
-}
-
-/// The text of an array of messages, as --messages has it in its file.
-std::string messages_of(const json& value, const ChatOptions& chat) {
-  if (!value.is_array()) {
-    refuse_type("messages", value, "an array of {\"role\": ..., \"content\": ...}");
-  }
-  if (!chat.on) {
-    throw UsageError({"messages", "means nothing without --chat", "start gemring with --chat, or leave it out"});
-  }
-  return value.dump();
 }
 
 /// Fields that mean nothing where the others are as they are.
@@ -160,7 +150,7 @@ std::vector<std::string> check_needs(const json& object, const Fields& fields, c
   for (const OptionDescription* option : fields.options()) {
     if (!object.contains(option->request_field)) continue;
     for (const Need& need : option->needs) {
-      if (need.holds(options)) continue;
+      if (need.is_met(options)) continue;
       if (need.in_request == Need::Otherwise::error) {
         throw UsageError({option->request_field, need.problem, need.request_advice});
       }
@@ -170,12 +160,7 @@ std::vector<std::string> check_needs(const json& object, const Fields& fields, c
   return warnings;
 }
 
-void check(const RequestLine& line) {
-  const PromptOptions& prompt = line.prompt;
-  if ((line.prompt_ids || prompt.ids_file) && (prompt.question || prompt.chat.on)) {
-    throw UsageError({"prompt_ids", fmt::format("go with no {}", prompt.chat.on ? "--chat" : "question"),
-                      "give the prompt as text, or all of it as ids"});
-  }
+void check(const PromptOptions& prompt) {
   if (prompt.text && prompt.text->empty() && !(prompt.chat.on && !prompt.question.value_or("").empty())) {
     throw UsageError({"prompt", "is empty", "give it some text"});
   }
@@ -183,12 +168,12 @@ void check(const RequestLine& line) {
 
 }  // namespace
 
-void read_request_line(std::string_view text_of_line, std::int32_t vocab, RequestLine& line, const OptionTable& table) {
+void read_request_line(std::string_view text_of_line, RequestLine& line, const OptionTable& table) {
   const json object = parse(text_of_line);
-  if (const auto id = object.find("id"); id != object.end()) line.id = text(*id, "id");
+  if (const auto id = object.find(kId); id != object.end()) line.id = text(*id, kId);
   const Fields fields(table);
   for (const auto& [name, value] : object.items()) {
-    if (Fields::is_own(name) || fields.option(name) != nullptr) continue;
+    if (name == kId || fields.option(name) != nullptr) continue;
     const std::vector<std::string> names = fields.names();
     throw UsageError({name, "is no field of a request",
                       fmt::format("{}fields are {}", did_you_mean(name, names), fmt::join(names, ", "))});
@@ -201,20 +186,14 @@ void read_request_line(std::string_view text_of_line, std::int32_t vocab, Reques
   for (const OptionDescription* option : fields.options()) {
     const auto value = object.find(option->request_field);
     if (value == object.end()) continue;
-    option->value.read(options, texts_of(*value, *option), option->request_field);
-  }
-  if (const auto ids = object.find("prompt_ids"); ids != object.end()) {
-    line.prompt_ids = parse_ids(ids->dump(), "prompt_ids", vocab);
-  }
-  if (const auto messages = object.find("messages"); messages != object.end()) {
-    options.prompt.chat.messages = messages_of(*messages, options.prompt.chat);
+    option->field_value().read(options, texts_of(*value, *option), option->request_field);
   }
   draw_seeds(options);
   line.warnings = check_needs(object, fields, options);
-  line.prompt = options.prompt;
+  check(options.prompt);
+  line.prompt = std::move(options.prompt);
   line.filter = options.filter;
   line.generate = options.generate;
-  check(line);
 }
 
 }  // namespace gemring

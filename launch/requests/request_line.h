@@ -1,8 +1,6 @@
 // A line of --requests: what it says beside the command line.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,18 +14,16 @@ namespace gemring {
 struct RequestLine {
   std::string id;  // echoed; empty where the line has none
   PromptOptions prompt;
-  std::optional<std::vector<TokenId>> prompt_ids;
   FilterOptions filter;
   GenerateOptions generate;
   std::vector<std::string> warnings;  // fields that mean nothing here: "top_k: means nothing at temperature 0 ..."
 };
 
-/// Writes the fields of a JSON object over `line`; `vocab` is the model's. The id is there even where this throws
+/// Writes the fields of a JSON object over `line`. The id is there even where this throws
 /// UsageError, which names the field: no JSON object, a field that is none, named twice, or of the wrong type; a value
 /// out of range; none or more than one of prompt, prompt_file, prompt_ids and messages (one of the command line's
 /// counts where the line has none); fields that mean nothing together. A seed of -1 is drawn. Fields are those of
-/// `table` that have a request_field, which lie in the three groups of options above, and id, prompt_ids and messages.
-void read_request_line(std::string_view text, std::int32_t vocab, RequestLine& line,
-                       const OptionTable& table = option_table());
+/// `table` that have a request_field, which lie in the three groups of options above, and id.
+void read_request_line(std::string_view text, RequestLine& line, const OptionTable& table = option_table());
 
 }  // namespace gemring

@@ -45,13 +45,8 @@ RequestLine RequestMaker::defaults() const {
   return line;
 }
 
-Prompt RequestMaker::prompt_of(const RequestLine& line) const {
-  if (line.prompt_ids) return {*line.prompt_ids, std::nullopt};
-  return load_prompt(line.prompt, setting_.tokenizer, setting_.chat, setting_.model.config);
-}
-
 GenerationRequest RequestMaker::make(const RequestLine& line) const {
-  Prompt prompt = prompt_of(line);
+  Prompt prompt = load_prompt(line.prompt, setting_.tokenizer, setting_.chat, setting_.model.config);
   const auto tokens = static_cast<std::int32_t>(prompt.ids.size());
   GenerationRequest request;
   if (line.filter.method == Method::gemfilter) {

@@ -28,14 +28,11 @@ class RequestMaker {
 
   /// What the command line says: without --requests the whole of the one request, else what lines write over.
   RequestLine defaults() const;
-  std::int32_t vocab() const { return setting_.model.config.vocab; }
 
   /// Tokenises the prompt and checks lengths against the model's positions. Throws Error.
   GenerationRequest make(const RequestLine& line) const;
 
  private:
-  Prompt prompt_of(const RequestLine& line) const;
-
   RequestSetting setting_;
   std::vector<TokenId> end_tokens_;
 };

@@ -38,14 +38,15 @@ std::string RequestRun::interrupted_report() const {
 }
 
 void RequestRun::cut_off(std::chrono::milliseconds reader_may_take) {
-  const std::unique_lock held(writing_, reader_may_take);
-  if (held) setting_.progress.clear();
+  if (!writing_.try_lock_for(reader_may_take)) return;
+  const MutexLock held(writing_, std::adopt_lock);
+  setting_.progress.clear();
 }
 
 GenerationRequest RequestRun::make(std::string_view text, RequestPlace& place) {
   RequestLine line = setting_.maker.defaults();
   try {
-    read_request_line(text, setting_.maker.vocab(), line);
+    read_request_line(text, line);
   } catch (...) {
     place.id = line.id;
     throw;
@@ -103,7 +104,7 @@ void RequestRun::fail(const RequestPlace& place, const Error& error) {
 }
 
 void RequestRun::put(const RequestPlace& place, std::string line) {
-  const std::lock_guard held(writing_);
+  const MutexLock held(writing_);
   results_.put(place.index, std::move(line));
 }
 

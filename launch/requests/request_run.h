@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <mutex>
 #include <set>
 #include <string>
 
@@ -58,8 +57,8 @@ class RequestRun {
   std::size_t all_;  // lines, 0 where nobody knows
   double begin_;
 
-  std::timed_mutex writing_;  // of results_; held while whoever reads them does not
-  OrderedResults results_;
+  TimedMutex writing_;  // held while whoever reads the results does not
+  OrderedResults results_ GEMRING_GUARDED_BY(writing_);
 
   mutable Mutex mutex_;
   RequestTotals totals_ GEMRING_GUARDED_BY(mutex_);

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/base/format.h"
-#include "launch/output/json_text.h"
+#include "launch/output/json_line_text.h"
 #include "launch/output/progress.h"
 #include "launch/output/proto_json.h"
 #include "launch/output/report.h"

@@ -64,7 +64,7 @@ class Sequence {
   /// The attention of the queries at these positions.
   std::vector<float> attend(Attention& attention, std::span<const GlobalPosition> positions) const {
     std::vector<float> q = rows(this->q(), positions);
-    attention.attend(layer_, {q.data(), positions.size(), shape_.heads, shape_.head_dim}, positions, shape_.window);
+    attention.attend(layer_, {q.data(), positions.size(), shape_.heads, shape_.head_dim}, positions, {shape_.window});
     return q;
   }
 

@@ -8,11 +8,10 @@
 namespace gemring {
 namespace {
 
-/// str.isspace() of one code point (Unicode 14: bidirectional type WS, B or S, or category Zs).
+/// str.isspace() of one code point: bidirectional type WS, B or S, or category Zs. The property White_Space but for the
+/// separators of files, groups, records and units.
 bool is_space(char32_t code) {
-  return (code >= 0x09 && code <= 0x0d) || (code >= 0x1c && code <= 0x20) || code == 0x85 || code == 0xa0 ||
-         code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 || code == 0x2029 || code == 0x202f ||
-         code == 0x205f || code == 0x3000;
+  return is_white_space(code) || (code >= 0x1c && code <= 0x1f);
 }
 
 bool is_continuation(char byte) {

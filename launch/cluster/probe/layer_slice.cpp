@@ -20,7 +20,7 @@ class NoAttention : public Attention {
   void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override {
     cache_.write(layer, first_row, k, v);
   }
-  void attend(LayerIndex, HeadsView<float>, std::span<const GlobalPosition>, std::int32_t) override {}
+  void attend(LayerIndex, HeadsView<float>, std::span<const GlobalPosition>, const AttentionShape&) override {}
 
  private:
   KvCache& cache_;

@@ -16,14 +16,14 @@ std::vector<Need> a_filter() {
                        .problem = "means nothing with --method full",
                        .advice = "leave it out",
                        .request_advice = "leave it out",
-                       .on_command_line = Need::Otherwise::warning};
-  const Need benchmark = {.holds =
-                              [](const Options& options) {
-                                return options.command != bench || options.bench.benchmark == Benchmark::gemfilter;
-                              },
-                          .problem = "means nothing but for bench gemfilter",
-                          .advice = "leave it out",
-                          .on_command_line = Need::Otherwise::warning};
+                       .on_command_line = Need::Otherwise::warning,
+                       .commands = {generate, plan, simulate, launch}};
+  const Need benchmark = {
+      .holds = [](const Options& options) { return options.bench.benchmark == Benchmark::gemfilter; },
+      .problem = "means nothing but for bench gemfilter",
+      .advice = "leave it out",
+      .on_command_line = Need::Otherwise::warning,
+      .commands = {bench}};
   return {method, benchmark};
 }
 

@@ -130,7 +130,7 @@ void add_job_options(OptionTable& table) {
                                     {"pbs", JobSystem::pbs},
                                     {"kubernetes", JobSystem::kubernetes},
                                     {"apptainer", JobSystem::apptainer}}),
-                   .required = true});
+                   .required_by = {Command::launch}});
   add_nodes(table);
   add_names(table);
   table.push_back(

@@ -36,7 +36,8 @@ void add_logits_options(OptionTable& table) {
                    .help = "safetensors with the tensor `logits` [N, vocab], f32",
                    .commands = {logits},
                    .value = text([](auto& options) -> auto& { return options.logits.output_file; }),
-                   .file = FileUse::output});
+                   .file = FileUse::output,
+                   .required_by = {logits}});
 }
 
 void add_benchmark(OptionTable& table) {
@@ -54,7 +55,7 @@ void add_benchmark(OptionTable& table) {
                         {"prefill", Benchmark::prefill},
                         {"decode", Benchmark::decode},
                         {"gemfilter", Benchmark::gemfilter}}),
-       .required = true});
+       .required_by = {bench}});
   table.push_back(
       {.name = "--kernels",
        .group = "Kernels",
@@ -77,6 +78,23 @@ void add_benchmark(OptionTable& table) {
 }
 
 }  // namespace
+
+Need measures_a_model() {
+  return {.holds =
+              [](const Options& options) {
+                return options.bench.benchmark != Benchmark::limits && options.bench.benchmark != Benchmark::kernels;
+              },
+          .problem = "means nothing for bench limits and kernels",
+          .advice = "leave it out: they measure the machine, not a model",
+          .commands = {bench}};
+}
+
+Need is_no_probe() {
+  return {.holds = [](const Options& options) { return !options.plan.probe; },
+          .problem = "means nothing with --probe",
+          .advice = "leave it out: a probe measures the ranks of this job, and plans nothing",
+          .commands = {plan}};
+}
 
 void add_bench_options(OptionTable& table) {
   add_logits_options(table);
@@ -155,7 +173,8 @@ void add_planning_options(OptionTable& table) {
                    .help = "plan for N ranks without starting them. Unset: this job's",
                    .commands = {plan},
                    .value = number([](auto& options) -> auto& { return options.plan.ranks; },
-                                   {.least = 1, .most = kMostSimulatedRanks})});
+                                   {.least = 1, .most = kMostSimulatedRanks}),
+                   .needs = {is_no_probe()}});
   table.push_back(
       {.name = "--ranks",
        .group = "Scaling",
@@ -176,7 +195,8 @@ void add_planning_options(OptionTable& table) {
                    .help = "fill the cluster file's hosts in order with N ranks each. Unset: as the file says",
                    .commands = {plan, simulate},
                    .value = number([](auto& options) -> auto& { return options.plan.ranks_per_host; },
-                                   {.least = 1, .most = kMostSimulatedRanks})});
+                                   {.least = 1, .most = kMostSimulatedRanks}),
+                   .needs = {is_no_probe()}});
   table.push_back({.name = "--hidden",
                    .group = "Ranks",
                    .type = "SHARE",
@@ -194,14 +214,16 @@ void add_planning_options(OptionTable& table) {
                "for each rank)",
        .commands = {plan},
        .value = number([](auto& options) -> auto& { return options.plan.memory_gib; },
-                       {.least = 0, .most = kMostGib, .above_least = true, .complaint = "GiB is no memory"})});
+                       {.least = 0, .most = kMostGib, .above_least = true, .complaint = "GiB is no memory"}),
+       .needs = {is_no_probe()}});
   table.push_back(
       {.name = "--tokens",
        .group = "Generation",
        .type = "N",
        .help = "length of the prompt to plan for. Unset: the model's limit, at most 16384",
        .commands = {plan, simulate, launch},
-       .value = number([](auto& options) -> auto& { return options.plan.tokens; }, {.least = 1, .most = kMostTokens})});
+       .value = number([](auto& options) -> auto& { return options.plan.tokens; }, {.least = 1, .most = kMostTokens}),
+       .needs = {is_no_probe()}});
   add_probe_options(table);
 }
 

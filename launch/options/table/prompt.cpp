@@ -8,10 +8,37 @@ namespace {
 using enum Command;
 
 Need chat_is_on() {
-  return {.holds = [](const Options& options) { return options.command == render || options.prompt.chat.on; },
+  return {.holds = [](const Options& options) { return options.prompt.chat.on; },
           .problem = "means nothing without --chat",
           .advice = "add --chat, or leave it out",
-          .request_advice = "start gemring with --chat, or leave it out"};
+          .request_advice = "start gemring with --chat, or leave it out",
+          .commands = {generate, launch}};
+}
+
+const char* const kTextOrIds = "give the prompt as text, or all of it as ids";
+
+/// Of the question: its place behind the ids is for whoever made them.
+Need prompt_is_text() {
+  return {.holds = [](const Options& options) { return !options.prompt.ids && !options.prompt.ids_file; },
+          .problem = "goes with no --prompt-ids",
+          .advice = "put the question's ids into the file and say how many they are with --keep-last",
+          .request_advice = kTextOrIds};
+}
+
+/// Of token ids, where a prompt may be text as well.
+Need is_all_of_the_prompt() {
+  return {.holds = [](const Options& options) { return !options.prompt.question; },
+          .problem = "goes with no --question",
+          .advice = "put the question's ids into the file and say how many they are with --keep-last",
+          .request_advice = kTextOrIds,
+          .commands = {generate, launch}};
+}
+Need is_no_chat() {
+  return {.holds = [](const Options& options) { return !options.prompt.chat.on; },
+          .problem = "goes with no --chat",
+          .advice = "give the text with --user-file, or the ids of the whole chat without --chat",
+          .request_advice = kTextOrIds,
+          .commands = {generate, launch}};
 }
 
 }  // namespace
@@ -25,21 +52,25 @@ void add_model_options(OptionTable& table) {
        .type = "PATH",
        .help = "directory with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file",
        .commands = {generate, logits, plan, simulate, inspect, bench, launch},
-       .value = path});
+       .value = path,
+       .needs = {measures_a_model()},
+       .required_by = {generate, logits, inspect, launch}});
   table.push_back({.name = "--model",
                    .aliases = {"-m"},
                    .group = "Model",
                    .type = "PATH",
                    .help = "directory with tokenizer_config.json or chat_template.jinja; or a GGUF file",
                    .commands = {render},
-                   .value = path});
+                   .value = path,
+                   .required_by = {render}});
   table.push_back({.name = "--model",
                    .aliases = {"-m"},
                    .group = "Model",
                    .type = "PATH",
                    .help = "directory with tokenizer.json, that file itself, or a GGUF file",
                    .commands = {tokenize, detokenize},
-                   .value = path});
+                   .value = path,
+                   .required_by = {tokenize, detokenize}});
   const OptionValue shape = text([](auto& options) -> auto& { return options.bench.random_weights; });
   table.push_back({.name = "--random-weights",
                    .group = "Model",
@@ -47,7 +78,8 @@ void add_model_options(OptionTable& table) {
                    .help = "instead of --model: random weights of that shape, made in memory",
                    .commands = {bench},
                    .value = shape,
-                   .file = FileUse::every_rank});
+                   .file = FileUse::every_rank,
+                   .needs = {measures_a_model()}});
   table.push_back({.name = "--random-weights",
                    .group = "Model",
                    .type = "CONFIG.json",
@@ -89,6 +121,10 @@ void add_prompt_options(OptionTable& table) {
                    .commands = {generate, logits, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.ids_file; }),
                    .file = FileUse::input,
+                   .request_field = "prompt_ids",
+                   .content = json_array([](auto& options) -> auto& { return options.prompt.ids; }),
+                   .needs = {is_all_of_the_prompt(), is_no_chat()},
+                   .required_by = {logits},
                    .one_of = kOneOfPrompts});
   table.push_back({.name = "--question",
                    .group = "Prompt",
@@ -96,7 +132,8 @@ void add_prompt_options(OptionTable& table) {
                    .help = "put behind the prompt on a line of its own; its tokens are kept whatever their score",
                    .commands = {generate, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.question; }),
-                   .request_field = "question"});
+                   .request_field = "question",
+                   .needs = {prompt_is_text()}});
   table.push_back(
       {.name = "--invalid-utf8",
        .group = "Prompt",
@@ -139,6 +176,8 @@ void add_chat_options(OptionTable& table) {
                    .commands = {generate, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.messages_file; }),
                    .file = FileUse::input,
+                   .request_field = "messages",
+                   .content = json_array([](auto& options) -> auto& { return options.prompt.chat.messages; }),
                    .needs = {chat_is_on()},
                    .one_of = kOneOfPrompts});
   table.push_back({.name = "--answer-prefix",

@@ -15,14 +15,25 @@ const std::vector<Command> kAll = {generate, logits, plan,     simulate,   inspe
                                    bench,    render, tokenize, detokenize, launch};
 
 void add_rank_options(OptionTable& table) {
+  const OptionValue cluster = text([](auto& options) -> auto& { return options.run.cluster_file; });
   table.push_back({.name = "--cluster",
                    .group = "Ranks",
                    .type = "FILE",
                    .help = "who filters and who owns which layers (cluster-configs/*.json).\n"
                            "Unset: rank 0 filters, the others share the layers",
-                   .commands = kPlanned,
-                   .value = text([](auto& options) -> auto& { return options.run.cluster_file; }),
+                   .commands = {generate, logits, plan, bench, launch},
+                   .value = cluster,
                    .file = FileUse::input});
+  table.push_back({.name = "--cluster",
+                   .group = "Ranks",
+                   .type = "FILE",
+                   .help =
+                       "machines that were measured (gemring plan --probe --output FILE writes it), and who filters\n"
+                       "and who owns which layers. Without groups: rank 0 filters, the others share the layers",
+                   .commands = {simulate},
+                   .value = cluster,
+                   .file = FileUse::input,
+                   .required_by = {simulate}});
   table.push_back(
       {.name = "--ring",
        .group = "Ranks",
@@ -45,19 +56,23 @@ void add_rank_options(OptionTable& table) {
 }
 
 void add_number_options(OptionTable& table) {
-  table.push_back(
-      {.name = "--weights",
-       .group = "Ranks",
-       .help = "convert the model's matrices to this type as they are loaded (random ones: stored is bf16; q4_k is for "
-               "these only)",
-       .commands = kPlanned,
-       .value = choice([](auto& options) -> auto& { return options.run.weights; },
-                       {{"stored", std::nullopt},
-                        {"f32", DataType::f32},
-                        {"bf16", DataType::bf16},
-                        {"q8_0", DataType::q8_0},
-                        {"q4_0", DataType::q4_0},
-                        {"q4_k", DataType::q4_k}})});
+  table.push_back({.name = "--weights",
+                   .group = "Ranks",
+                   .help = "convert the model's matrices to this type as they are loaded (random ones: stored is bf16)",
+                   .commands = kPlanned,
+                   .value = choice([](auto& options) -> auto& { return options.run.weights; },
+                                   {{"stored", std::nullopt},
+                                    {"f32", DataType::f32},
+                                    {"bf16", DataType::bf16},
+                                    {"q8_0", DataType::q8_0},
+                                    {"q4_0", DataType::q4_0},
+                                    {"q4_k", DataType::q4_k}}),
+                   .needs = {{.holds =
+                                  [](const Options& options) {
+                                    return options.run.weights != DataType::q4_k || options.bench.random_weights;
+                                  },
+                              .problem = "q4_k is for --random-weights only: nothing converts to it",
+                              .advice = "convert to q8_0 or q4_0, or give a GGUF file whose weights are q4_k"}}});
   table.push_back(
       {.name = "--compute",
        .group = "Ranks",
@@ -135,6 +150,7 @@ void add_output_options(OptionTable& table) {
        .commands = {plan, simulate, bench, inspect},
        .value = json,
        .file = FileUse::output,
+       .needs = {is_no_probe()},
        .value_may_be_left_out = true});
   table.push_back({.name = "--trace",
                    .group = "Output",
@@ -142,7 +158,8 @@ void add_output_options(OptionTable& table) {
                    .help = "write there what every rank did when, for chrome://tracing or ui.perfetto.dev",
                    .commands = kComputing,
                    .value = text([](auto& options) -> auto& { return options.output.trace_file; }),
-                   .file = FileUse::output});
+                   .file = FileUse::output,
+                   .needs = {measures_a_model()}});
   table.push_back(
       {.name = "--progress",
        .group = "Output",

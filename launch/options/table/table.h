@@ -19,6 +19,11 @@ void add_run_options(OptionTable& table);
 void add_output_options(OptionTable& table);
 void add_derived_values(OptionTable& table);  // no options: what travels with them
 
+/// Of `bench`: limits and kernels are those of the machine.
+Need measures_a_model();
+/// Of `plan`: --probe plans nothing.
+Need is_no_probe();
+
 inline constexpr std::int32_t kMostThreads = 65'536;
 inline constexpr double kMostGib = 1 << 20;  // of one machine
 

@@ -98,7 +98,7 @@ TEST(LocalAttention, GapsBetweenPositionsOnlyOrderTheKeys) {
   cache.begin_step(sparse);
   sequence.write(attention, positions_from(0, 12));
   std::vector<float> q = Sequence::rows(sequence.q(), positions_from(0, 12));
-  attention.attend(kLayer, {q.data(), 12, shape.heads, shape.head_dim}, sparse, kNoWindow);
+  attention.attend(kLayer, {q.data(), 12, shape.heads, shape.head_dim}, sparse, {kNoWindow});
   EXPECT_LT(test::largest_difference(q, plain(shape)), 3e-6);
 }
 

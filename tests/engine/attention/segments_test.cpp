@@ -132,7 +132,7 @@ TEST(Segments, PositionsWithGapsDecideWhatAWindowLeavesOfEachSegment) {
     keys.begin_step(sparse);
     sequence.write(attention, positions_from(0, 12));
     std::vector<float> q = Sequence::rows(sequence.q(), positions_from(0, 12));
-    attention.attend(kCutLayer, {q.data(), 12, shape.heads, shape.head_dim}, sparse, shape.window);
+    attention.attend(kCutLayer, {q.data(), 12, shape.heads, shape.head_dim}, sparse, {shape.window});
     return q;
   };
   CutCache several(shape.kv(DataType::f32), {5, 7});
@@ -148,9 +148,10 @@ TEST(Segments, QueriesThatSeeNoKeyAreABug) {
   LocalAttention attention(keys, shape.heads, 4);
   keys.begin_step({});
   std::vector<float> q(2 * shape.heads * shape.head_dim);
-  EXPECT_THROW(attention.attend(kCutLayer, {q.data(), 2, shape.heads, shape.head_dim}, positions_from(0, 2), kNoWindow),
-               InternalError);
-  attention.attend(kCutLayer, {q.data(), 0, shape.heads, shape.head_dim}, {}, kNoWindow);  // a rank without queries
+  EXPECT_THROW(
+      attention.attend(kCutLayer, {q.data(), 2, shape.heads, shape.head_dim}, positions_from(0, 2), {kNoWindow}),
+      InternalError);
+  attention.attend(kCutLayer, {q.data(), 0, shape.heads, shape.head_dim}, {}, {kNoWindow});  // a rank without queries
 }
 
 }  // namespace

@@ -82,5 +82,24 @@ TEST(Mutex, IsFreeBehindItsLockAndWhileThatLetsItGo) {
   EXPECT_TRUE(is_free());
 }
 
+TEST(TimedMutex, WhoGivesUpDoesNotHoldItAndWhoWaitsLongEnoughDoes) {
+  TimedMutex mutex;
+  const auto got_it = [&](std::chrono::milliseconds longest) {
+    bool got = false;
+    std::thread([&] {
+      if (!mutex.try_lock_for(longest)) return;
+      const MutexLock held(mutex, std::adopt_lock);
+      got = true;
+    }).join();
+    return got;
+  };
+  {
+    const MutexLock held(mutex);
+    EXPECT_FALSE(got_it(std::chrono::milliseconds(5)));
+  }
+  EXPECT_TRUE(got_it(std::chrono::milliseconds(0)));
+  EXPECT_TRUE(got_it(std::chrono::milliseconds(5)));
+}
+
 }  // namespace
 }  // namespace gemring

@@ -34,7 +34,7 @@ TEST(ChatOptions, WithoutChatTheyAreRefused) {
 
 TEST(ChatOptions, ChatDoesNotGoWithTokenIdsNorAUserFileWithAnotherPrompt) {
   EXPECT_EQ(usage_problem({"generate", "--model", "m", "--chat", "--prompt-ids", "f"}),
-            "--chat: makes a prompt of text, and --prompt-ids gives token ids");
+            "--prompt-ids: goes with no --chat");
   for (const char* other : {"--prompt", "--prompt-file"}) {
     EXPECT_EQ(usage_problem({"generate", "--model", "m", "--chat", "--user-file", "f", other, "x"}),
               "command line: more than one prompt is given");
@@ -54,7 +54,7 @@ TEST(TextCommands, TheyHaveTheirOwnOptionsOnly) {
             "command line: '--special' is no option of gemring detokenize");
   EXPECT_EQ(usage_problem({"render", "--model", "m", "--keep", "3"}),
             "command line: '--keep' is no option of gemring render");
-  EXPECT_EQ(usage_problem({"render"}), "--model: no model directory is given");
+  EXPECT_EQ(usage_problem({"render"}), "--model: is not given");
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ TEST(AnOptionOfOnesOwn, StandsInHelpAndReference) {
   EXPECT_TRUE(holds(help, "Kitchen"));
   EXPECT_TRUE(holds(help, "-H, --heat DEGREES"));
   EXPECT_TRUE(holds(help, "how hot the oven is"));
+  EXPECT_TRUE(holds(help, "(means nothing without --prompt)"));
   EXPECT_FALSE(holds(parse_with({"inspect", "--help"}).text, "--heat"));
   EXPECT_TRUE(holds(parse_with({"--reference"}).text,
                     "| `--heat`, `-H`, `--warmth` | DEGREES: 50 to 250 | how hot the oven is; means nothing without "
@@ -128,7 +129,7 @@ TEST(OptionTable, NamesAndFieldsAreThereOnceForACommand) {
   for (const Command command :
        {Command::generate, Command::logits, Command::plan, Command::simulate, Command::inspect, Command::bench,
         Command::render, Command::tokenize, Command::detokenize, Command::launch}) {
-    std::set<std::string> names = {"-h", "--help"}, fields = {"id", "prompt_ids", "messages"};
+    std::set<std::string> names = {"-h", "--help"}, fields = {"id"};
     for (const OptionDescription& option : option_table()) {
       if (!option.belongs_to(command) || option.derived) continue;
       EXPECT_TRUE(names.insert(option.name).second) << option.name;
@@ -323,6 +324,25 @@ TEST(Help, ItsExampleBelongsToTheCommand) {
     EXPECT_NE(find_option(option_table(), command_named(command).command, option.substr(0, option.find(';'))), nullptr)
         << command << ": " << option.substr(0, 30);
   }
+}
+
+TEST(Help, ItSaysWhatItsCommandWantsOfAnOptionAndNotWhatOthersDo) {
+  EXPECT_TRUE(holds(parse_with({"bench", "--help"}).text, "(means nothing but for bench gemfilter)"));
+  const std::string generate = parse_with({"generate", "--help"}).text;
+  EXPECT_TRUE(holds(generate, "(means nothing with --method full)"));
+  EXPECT_FALSE(holds(generate, "bench"));
+  EXPECT_TRUE(holds(generate, "(goes with no --question; goes with no --chat)"));
+  const std::string logits = parse_with({"logits", "--help"}).text;
+  EXPECT_FALSE(holds(logits, "goes with no"));
+  EXPECT_TRUE(holds(logits, "(required)"));
+}
+
+TEST(OptionTable, WhatACommandRequiresMayBeInTheEnvironment) {
+  const Words logits = {"logits", "--model", "m", "--prompt-ids", "i"};
+  EXPECT_EQ(problem_of(logits), "--output: is not given");
+  EXPECT_EQ(problem_of(logits, {"GEMRING_OUTPUT=o"}), "no error");
+  EXPECT_EQ(problem_of({"plan", "--probe"}), "no error");
+  EXPECT_EQ(problem_of({"inspect", "--model="}), "--model: is not given");
 }
 
 TEST(Reference, TheTablesOfTheReadmeAreOfToday) {

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "engine/base/error.h"
-#include "launch/output/json_text.h"
+#include "launch/output/json_line_text.h"
 
 namespace gemring {
 namespace {
@@ -90,13 +90,13 @@ TEST(JsonLines, AnAnswerIsOutBeforeTheNextLineIsWaitedFor) {
 }
 
 TEST(JsonLines, TextsAndIdsAreWrittenAsJson) {
-  EXPECT_EQ(json_text("a\"\\\n\u00e9\x01"), "\"a\\\"\\\\\\n\u00e9\\u0001\"");
+  EXPECT_EQ(json_line_text("a\"\\\n\u00e9\x01"), "\"a\\\"\\\\\\n\u00e9\\u0001\"");
   EXPECT_EQ(json_ids(std::vector<TokenId>{TokenId(3), TokenId(0)}), "[3,0]");
   EXPECT_EQ(json_ids({}), "[]");
 }
 
 TEST(JsonLines, NothingInATextEndsALineForAnyReader) {
-  EXPECT_EQ(json_text("\u0085\u2028\u2029\u2027"), "\"\\u0085\\u2028\\u2029\u2027\"");
+  EXPECT_EQ(json_line_text("\u0085\u2028\u2029\u2027"), "\"\\u0085\\u2028\\u2029\u2027\"");
 }
 
 TEST(JsonLines, TheTextOfALineIsReadStrictly) {

@@ -72,6 +72,17 @@ TEST(PromptIds, AnArrayIsTakenAsItIs) {
   EXPECT_EQ(parse_ids("[3, 0, 9]", "ids.json", 10), (std::vector<TokenId>{TokenId(3), TokenId(0), TokenId(9)}));
 }
 
+TEST(PromptIds, ThoseOfARequestNeedNoTokenizerAndFitTheVocabulary) {
+  PromptOptions options;
+  options.ids = "[3,0]";
+  ModelConfig config;
+  config.vocab = 4;
+  EXPECT_EQ(load_prompt(options, nullptr, nullptr, config).ids, (std::vector<TokenId>{TokenId(3), TokenId(0)}));
+  options.ids = "[3,4]";
+  EXPECT_EQ(problem_of([&] { load_prompt(options, nullptr, nullptr, config); }),
+            "prompt_ids: entry 1 is 4, and the vocabulary has the ids 0..3");
+}
+
 TEST(PromptIds, AnIdBeyondTheVocabularyIsNamedWithItsIndex) {
   EXPECT_EQ(problem_of([] { parse_ids("[3, 10]", "ids.json", 10); }),
             "ids.json: entry 1 is 10, and the vocabulary has the ids 0..9");

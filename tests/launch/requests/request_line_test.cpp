@@ -8,14 +8,14 @@ namespace gemring {
 namespace {
 
 RequestLine read(const std::string& text, RequestLine line = {}) {
-  read_request_line(text, /*vocab=*/100, line);
+  read_request_line(text, line);
   return line;
 }
 
 /// What is wrong with the line: "where: problem".
 std::string problem(const std::string& text, RequestLine line = {}) {
   try {
-    read_request_line(text, 100, line);
+    read_request_line(text, line);
   } catch (const UsageError& error) {
     return error.what();
   }
@@ -58,7 +58,7 @@ TEST(RequestLine, EveryFieldIsRead) {
   EXPECT_EQ(more.generate.stop, (std::vector<std::string>{"\n\n", "Q:"}));
   EXPECT_EQ(read(R"({"prompt": "p", "stop": "END"})").generate.stop, std::vector<std::string>{"END"});
   EXPECT_EQ(read(R"({"prompt_file": "book.txt"})").prompt.file, "book.txt");
-  EXPECT_EQ(read(R"({"prompt_ids": [3, 99]})").prompt_ids, (std::vector<TokenId>{TokenId(3), TokenId(99)}));
+  EXPECT_EQ(read(R"({"prompt_ids": [3, 99]})").prompt.ids, "[3,99]");
   const RequestLine message = read(R"({"prompt": "p", "system": "s", "answer_prefix": "The"})", chat());
   EXPECT_EQ(message.prompt.chat.system, "s");
   EXPECT_EQ(message.prompt.chat.answer_prefix, "The");
@@ -85,13 +85,17 @@ TEST(RequestLine, ItsPromptStandsInForTheCommandLines) {
   const RequestLine own = read(R"({"prompt": "p"})", defaults);
   EXPECT_EQ(own.prompt.text, "p");
   EXPECT_FALSE(own.prompt.file);
+  defaults.prompt = {};
+  defaults.prompt.ids_file = "ids.json";
+  const RequestLine ids = read(R"({"prompt_ids": [1]})", defaults);
+  EXPECT_EQ(ids.prompt.ids, "[1]");
+  EXPECT_FALSE(ids.prompt.ids_file);
 }
 
 TEST(RequestLine, ItNeedsOnePromptAndNotTwo) {
   EXPECT_EQ(problem(R"({"id": "a"})"), "prompt: is not there");
   EXPECT_EQ(problem(R"({"prompt": ""})"), "prompt: is empty");
   EXPECT_EQ(problem(R"({"prompt": "p", "prompt_ids": [1]})"), "prompt: is given more than once");
-  EXPECT_EQ(problem(R"({"prompt_ids": []})"), "prompt: the prompt is empty");
 }
 
 TEST(RequestLine, AQuestionAloneIsAMessage) {
@@ -121,6 +125,7 @@ TEST(RequestLine, AnUnknownFieldIsNamed) {
 
 TEST(RequestLine, AValueOfTheWrongTypeIsShown) {
   EXPECT_EQ(problem(R"({"id": 5, "prompt": "p"})"), "id: is 5");
+  EXPECT_EQ(problem(R"({"prompt_ids": "ids.json"})"), "prompt_ids: is \"ids.json\"");
   EXPECT_EQ(problem(R"({"prompt": null})"), "prompt: is null");
   EXPECT_EQ(problem(R"({"prompt": "p", "keep": 2.5})"), "keep: is 2.5");
   EXPECT_EQ(problem(R"({"prompt": "p", "keep": 4294967296})"), "keep: 4294967296 is too large");
@@ -137,7 +142,6 @@ TEST(RequestLine, AValueOutOfRangeIsAnError) {
   EXPECT_EQ(problem(R"({"prompt": "p", "max_new_tokens": 0})"), "max_new_tokens: 0 is too small");
   EXPECT_NE(problem(R"({"prompt": "p", "temperature": -1})"), "none");
   EXPECT_NE(problem(R"({"prompt": "p", "top_p": 1.5})"), "none");
-  EXPECT_EQ(problem(R"({"prompt_ids": [1, 100]})"), "prompt_ids: entry 1 is 100, and the vocabulary has the ids 0..99");
 }
 
 TEST(RequestLine, EveryNumberHasTheBoundsOfItsOption) {
@@ -159,8 +163,14 @@ TEST(RequestLine, EveryNumberHasTheBoundsOfItsOption) {
 
 TEST(RequestLine, FieldsThatMeanNothingHereAreErrors) {
   EXPECT_EQ(problem(R"({"prompt": "p", "system": "s"})"), "system: means nothing without --chat");
-  EXPECT_EQ(problem(R"({"prompt_ids": [1], "question": "q"})"), "prompt_ids: go with no question");
-  EXPECT_EQ(problem(R"({"prompt_ids": [1]})", chat()), "prompt_ids: go with no --chat");
+  EXPECT_EQ(problem(R"({"prompt_ids": [1], "question": "q"})"), "prompt_ids: goes with no --question");
+  EXPECT_EQ(problem(R"({"prompt_ids": [1]})", chat()), "prompt_ids: goes with no --chat");
+  RequestLine ids;
+  ids.prompt.ids_file = "ids.json";
+  EXPECT_EQ(problem(R"({"question": "q"})", ids), "question: goes with no --prompt-ids");
+  RequestLine question;
+  question.prompt.question = "q";
+  EXPECT_EQ(problem(R"({"prompt_ids": [1]})", question), "prompt_ids: goes with no --question");
   RequestLine full;
   full.filter.method = Method::full;
   EXPECT_EQ(problem(R"({"prompt": "p", "keep": 5})", full), "keep: means nothing with --method full");
@@ -195,7 +205,7 @@ TEST(RequestLine, WhatIsNoJsonObjectSaysWhere) {
 
 TEST(RequestLine, TheIdIsKnownEvenWhereTheRestIsBad) {
   RequestLine line;
-  EXPECT_THROW(read_request_line(R"({"keep": "x", "id": "a", "prompt": "p"})", 100, line), UsageError);
+  EXPECT_THROW(read_request_line(R"({"keep": "x", "id": "a", "prompt": "p"})", line), UsageError);
   EXPECT_EQ(line.id, "a");
 }
 

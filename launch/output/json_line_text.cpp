@@ -1,4 +1,4 @@
-#include "launch/output/json_text.h"
+#include "launch/output/json_line_text.h"
 
 #include <algorithm>
 #include <array>
@@ -7,7 +7,7 @@
 
 namespace gemring {
 
-std::string json_text(std::string_view value) {
+std::string json_line_text(std::string_view value) {
   using Replacement = std::pair<std::string_view, std::string_view>;
   static constexpr std::array<Replacement, 3> kLineEnds = {
       Replacement{"\xc2\x85", "\\u0085"}, {"\xe2\x80\xa8", "\\u2028"}, {"\xe2\x80\xa9", "\\u2029"}};
@@ -26,7 +26,7 @@ std::string json_text(std::string_view value) {
 }
 
 std::string valid_utf8(std::string_view value) {
-  return nlohmann::json::parse(json_text(value)).get<std::string>();
+  return nlohmann::json::parse(json_line_text(value)).get<std::string>();
 }
 
 }  // namespace gemring
