@@ -43,7 +43,7 @@ struct PromptOptions {
   std::optional<std::string> file;
   std::optional<std::string> ids_file;             // JSON array of token ids: nothing is added, no tokenizer needed
   std::optional<std::string> question;             // put behind the prompt; its tokens are kept whatever their score
-  InvalidUtf8 invalid_utf8 = InvalidUtf8::refuse;  // in prompts, questions and messages
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::refuse;  // in any text that is given
   ChatOptions chat;
 };
 

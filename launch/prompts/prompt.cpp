@@ -87,15 +87,14 @@ std::string text_of(const PromptOptions& options) {
   const auto of_file = [&](const std::string& path, const char* option) {
     return checked_text(read_given_text(path, option), fmt::format("{} {}", option, path), invalid);
   };
-  if (options.text) return checked_text(*options.text, "--prompt", invalid);
+  if (options.text) return *options.text;  // looked at by check_texts()
   if (options.file) return of_file(*options.file, "--prompt-file");
   if (options.chat.user_file) return of_file(*options.chat.user_file, "--user-file");
   return checked_text(read_standard_input(), "standard input", invalid);
 }
 
 PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat) {
-  std::optional<std::string> question = options.question;
-  if (question) question = checked_text(*std::move(question), "--question", options.invalid_utf8);
+  const std::optional<std::string>& question = options.question;
   if (chat != nullptr && (options.chat.messages || options.chat.messages_file)) {
     return messages_prompt(*chat, options, question);
   }

@@ -79,6 +79,16 @@ class Texts(EndToEnd):
         self.assertEqual(run.code, 8)
         self.assertIn("line 2", json.loads(run.stdout)["error"]["message"])
 
+    def test_every_text_of_the_command_line_is_named_or_replaced(self):
+        words = ["generate", *MODEL, "--prompt", "hi", "--chat", "--max-new-tokens", 2]
+        for option in ("--system", "--answer-prefix", "--stop", "--question"):
+            bad = [*words, option, "h\udcff"]  # the byte FF, as Python has it
+            with self.subTest(option):
+                self.assert_fails(Run(command(bad, 0)), USAGE, f"{option}: line 1: byte 1 (0xFF)")
+                replaced = self.succeed([*bad, "--invalid-utf8", "replace"])
+                self.assertIn(f"{option}: 1 place that is no UTF-8 became U+FFFD", replaced.stderr)
+                self.assertEqual(replaced.stdout, self.succeed([*words, option, "h\ufffd"]).stdout)
+
     def test_marks_and_zero_bytes_are_warned_of(self):
         for name, data, word in (("bom", b"\xef\xbb\xbfAlice", "byte order mark"), ("zero", b"Al\0ice", "1 zero byte")):
             run = self.succeed(["generate", *MODEL, "--prompt-file", self.path(name, data), "--max-new-tokens", 1])

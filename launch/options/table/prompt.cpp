@@ -100,7 +100,8 @@ void add_prompt_options(OptionTable& table) {
   table.push_back(
       {.name = "--invalid-utf8",
        .group = "Prompt",
-       .help = "of prompts, questions and messages that are no UTF-8: refuse them, or replace what is none by U+FFFD",
+       .help =
+           "of texts that are no UTF-8, given as options or in files: refuse them, or replace what is none by U+FFFD",
        .commands = {generate, launch},
        .value = choice([](auto& options) -> auto& { return options.prompt.invalid_utf8; },
                        {{"refuse", InvalidUtf8::refuse}, {"replace", InvalidUtf8::replace}}),
