@@ -26,20 +26,6 @@ std::string rest_of(std::istream& in) {
   return std::move(text).str();
 }
 
-std::string repaired(const std::string& text, std::string_view where, const Warn& warn) {
-  std::string repaired;
-  append_lossy_utf8(text, repaired);
-  std::size_t replaced = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    const Utf8Sequence sequence = utf8_sequence(rest);
-    if (sequence.state != Utf8State::whole) ++replaced;
-    rest.remove_prefix(sequence.length);
-  }
-  warn(fmt::format("{}: {} place{} that {} no UTF-8 became U+FFFD", where, grouped(replaced), replaced == 1 ? "" : "s",
-                   replaced == 1 ? "is" : "are"));
-  return repaired;
-}
-
 [[noreturn]] void refuse(const std::string& text, std::size_t bad, std::string_view where) {
   const auto begin = static_cast<std::ptrdiff_t>(bad);
   const auto lines = 1 + std::count(text.begin(), text.begin() + begin, '\n');
@@ -80,6 +66,20 @@ void warn_in_log(const std::string& warning) {
   log_warn("{}", warning);
 }
 
+std::string replaced_utf8(const std::string& text, std::string_view where, const Warn& warn) {
+  std::string valid;
+  append_lossy_utf8(text, valid);
+  std::size_t replaced = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    const Utf8Sequence sequence = utf8_sequence(rest);
+    if (sequence.state != Utf8State::whole) ++replaced;
+    rest.remove_prefix(sequence.length);
+  }
+  warn(fmt::format("{}: {} place{} that {} no UTF-8 became U+FFFD", where, grouped(replaced), replaced == 1 ? "" : "s",
+                   replaced == 1 ? "is" : "are"));
+  return valid;
+}
+
 std::string checked_text(std::string text, std::string_view where, InvalidUtf8 invalid, const Warn& warn) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) {
@@ -93,7 +93,7 @@ std::string checked_text(std::string text, std::string_view where, InvalidUtf8 i
   const std::optional<std::size_t> bad = first_invalid_utf8(text);
   if (!bad) return text;
   if (invalid == InvalidUtf8::refuse) refuse(text, *bad, where);
-  return repaired(text, where, warn);
+  return replaced_utf8(text, where, warn);
 }
 
 void check_texts(const OptionDescription& option, const std::string& where, Options& options, const Warn& warn) {

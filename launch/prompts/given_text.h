@@ -24,8 +24,11 @@ void warn_in_log(const std::string& warning);
 /// of a byte order mark at the beginning and of zero bytes, which a model reads like any other token.
 std::string checked_text(std::string text, std::string_view where, InvalidUtf8 invalid, const Warn& warn = warn_in_log);
 
-/// Does that with the texts themselves that the command line gives: --prompt, --question, --system, --answer-prefix,
-/// --stop. Files are looked at when they are read.
+/// `text` with U+FFFD in place of what is no UTF-8, of which it warns.
+std::string replaced_utf8(const std::string& text, std::string_view where, const Warn& warn);
+
+/// What checked_text() does, with the texts themselves that the command line gives: --prompt, --question, --system,
+/// --answer-prefix, --stop. Files are looked at when they are read.
 void check_texts(const OptionTable& table, Options& options);
 
 /// Of one of them, which errors and warnings call `where`. Nothing where the value of `option` is no such text.

@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
+#include "engine/text/unicode/utf8.h"
 #include "engine/weights/json_text.h"
 #include "launch/options/suggestion.h"
+#include "launch/prompts/given_text.h"
 #include "launch/prompts/prompt.h"
 
 namespace gemring {
@@ -113,6 +115,21 @@ json parse(std::string_view line) {
   throw UsageError({"request", "is no JSON object", kExample});
 }
 
+/// The same of a line that may be no UTF-8, where it or the command line says what to do then.
+json parse(std::string_view line, InvalidUtf8 invalid, const Warn& warn) {
+  const std::optional<std::size_t> bad = first_invalid_utf8(line);
+  if (!bad) return parse(line);
+  json object = parse(replaced_utf8(std::string(line), "the line", [](const std::string& /*warning*/) {}));
+  const json said = object.value("invalid_utf8", json(nullptr));
+  if (said.is_null() ? invalid == InvalidUtf8::refuse : said != "replace") {
+    throw UsageError({"request",
+                      fmt::format("byte {} (0x{:02X}) is no valid UTF-8", *bad, static_cast<unsigned char>(line[*bad])),
+                      "write it in UTF-8, or give --invalid-utf8 replace"});
+  }
+  replaced_utf8(std::string(line), "the line", warn);
+  return object;
+}
+
 /// "prompt, prompt_file and prompt_ids".
 std::string one_of(const std::vector<std::string>& names) {
   std::string text = names.at(0);
@@ -169,6 +186,13 @@ std::vector<std::string> check_needs(const json& object, const Fields& fields, c
   return warnings;
 }
 
+/// Of texts that the line itself gives: those of the command line were looked at before.
+void check_fields(const json& object, const Fields& fields, Options& options, const Warn& warn) {
+  for (const OptionDescription* option : fields.options()) {
+    if (object.contains(option->request_field)) check_texts(*option, option->request_field, options, warn);
+  }
+}
+
 void check(const RequestLine& line) {
   const PromptOptions& prompt = line.prompt;
   if ((line.prompt_ids || prompt.ids_file) && (prompt.question || prompt.chat.on)) {
@@ -183,7 +207,8 @@ void check(const RequestLine& line) {
 }  // namespace
 
 void read_request_line(std::string_view text_of_line, std::int32_t vocab, RequestLine& line, const OptionTable& table) {
-  const json object = parse(text_of_line);
+  const Warn warn = [&](const std::string& warning) { line.warnings.push_back(warning); };
+  const json object = parse(text_of_line, line.prompt.invalid_utf8, warn);
   if (const auto id = object.find("id"); id != object.end()) line.id = text(*id, "id");
   const Fields fields(table);
   for (const auto& [name, value] : object.items()) {
@@ -209,7 +234,8 @@ void read_request_line(std::string_view text_of_line, std::int32_t vocab, Reques
     options.prompt.chat.messages = messages_of(*messages, options.prompt.chat);
   }
   draw_seeds(options);
-  line.warnings = check_needs(object, fields, options);
+  for (const std::string& warning : check_needs(object, fields, options)) warn(warning);
+  check_fields(object, fields, options, warn);
   line.prompt = options.prompt;
   line.filter = options.filter;
   line.generate = options.generate;

@@ -89,6 +89,19 @@ class Texts(EndToEnd):
                 self.assertIn(f"{option}: 1 place that is no UTF-8 became U+FFFD", replaced.stderr)
                 self.assertEqual(replaced.stdout, self.succeed([*words, option, "h\ufffd"]).stdout)
 
+    def test_a_line_that_is_no_utf_8_is_refused_or_replaced(self):
+        words = ["generate", *MODEL, "--requests", "-", "--max-new-tokens", 3]
+        bad = b'{"prompt": "h\xffi"}\n'
+        refused = Run(command(words, 0), stdin=bad).finish()
+        self.assertEqual(refused.code, 8)
+        self.assertIn("--invalid-utf8 replace", json.loads(refused.stdout)["error"]["advice"])
+        replaced = self.succeed([*words, "--invalid-utf8", "replace"], stdin=bad)
+        self.assertIn("standard input line 1: the line: 1 place that is no UTF-8 became U+FFFD", replaced.stderr)
+        good = self.one_line({"prompt": "h\ufffdi"}, ["--max-new-tokens", 3])
+        self.assertEqual(json.loads(replaced.stdout)["generated_ids"], good["generated_ids"])
+        zero = self.succeed(words, stdin=json.dumps({"prompt": "a\0b"}) + "\n")
+        self.assertIn("standard input line 1: prompt holds 1 zero byte", zero.stderr)
+
     def test_marks_and_zero_bytes_are_warned_of(self):
         for name, data, word in (("bom", b"\xef\xbb\xbfAlice", "byte order mark"), ("zero", b"Al\0ice", "1 zero byte")):
             run = self.succeed(["generate", *MODEL, "--prompt-file", self.path(name, data), "--max-new-tokens", 1])

@@ -193,6 +193,32 @@ TEST(RequestLine, WhatIsNoJsonObjectSaysWhere) {
   EXPECT_EQ(problem("{\"prompt\": " + std::string(64, '[')), "request: is nested deeper than 64 levels");
 }
 
+TEST(RequestLine, WhatIsNoUtf8IsAnErrorOrReplacedAsTheCommandLineOrTheLineSays) {
+  const std::string bad = "{\"prompt\": \"h\xffi\"}", good = "h\xef\xbf\xbdi";
+  EXPECT_EQ(problem(bad), "request: byte 13 (0xFF) is no valid UTF-8");
+  RequestLine replace;
+  replace.prompt.invalid_utf8 = InvalidUtf8::replace;
+  const RequestLine line = read(bad, replace);
+  EXPECT_EQ(line.prompt.text, good);
+  EXPECT_EQ(line.warnings, std::vector<std::string>{"the line: 1 place that is no UTF-8 became U+FFFD"});
+  EXPECT_EQ(read("{\"prompt\": \"h\xffi\", \"invalid_utf8\": \"replace\"}").prompt.text, good);
+  EXPECT_EQ(problem("{\"prompt\": \"h\xffi\", \"invalid_utf8\": \"refuse\"}", replace),
+            "request: byte 13 (0xFF) is no valid UTF-8");
+  EXPECT_TRUE(problem("{\"prompt\": h\xffi\"}", replace).starts_with("request: is not valid JSON: column 12"));
+  EXPECT_EQ(problem("[\"\xff\"]", replace), "request: is no JSON object");
+}
+
+TEST(RequestLine, AWarningOfATextNamesItsField) {
+  const RequestLine line = read(R"({"prompt": "a\u0000b", "system": "\ufeff", "stop": ["\u0000"]})", chat());
+  ASSERT_EQ(line.warnings.size(), 3u);
+  EXPECT_EQ(line.warnings[0], "prompt holds 1 zero byte: is it a text in UTF-8?");
+  EXPECT_TRUE(line.warnings[1].starts_with("system begins with a byte order mark"));
+  EXPECT_EQ(line.warnings[2], "stop holds 1 zero byte: is it a text in UTF-8?");
+  RequestLine given;  // what the command line gives was warned of there
+  given.prompt.text = std::string("a\0b", 3);
+  EXPECT_EQ(read("{}", given).warnings, std::vector<std::string>{});
+}
+
 TEST(RequestLine, TheIdIsKnownEvenWhereTheRestIsBad) {
   RequestLine line;
   EXPECT_THROW(read_request_line(R"({"keep": "x", "id": "a", "prompt": "p"})", 100, line), UsageError);
