@@ -40,7 +40,7 @@ struct OptionValue {
 /// refused, for standard input is there once.
 enum class FileUse : int { none, input, output, every_rank };
 
-/// What must hold for an option to mean something.
+/// What must hold for an option to mean something. A field of a request that misses it is treated as the option is.
 struct Need {
   enum class Otherwise : int { warning, error };
   std::function<bool(const Options& options)> holds = {};

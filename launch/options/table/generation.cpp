@@ -16,14 +16,16 @@ std::vector<Need> a_filter() {
                        .problem = "means nothing with --method full",
                        .advice = "leave it out",
                        .request_advice = "leave it out",
-                       .on_command_line = Need::Otherwise::warning};
+                       .on_command_line = Need::Otherwise::warning,
+                       .in_request = Need::Otherwise::warning};
   const Need benchmark = {.holds =
                               [](const Options& options) {
                                 return options.command != bench || options.bench.benchmark == Benchmark::gemfilter;
                               },
                           .problem = "means nothing but for bench gemfilter",
                           .advice = "leave it out",
-                          .on_command_line = Need::Otherwise::warning};
+                          .on_command_line = Need::Otherwise::warning,
+                          .in_request = Need::Otherwise::warning};
   return {method, benchmark};
 }
 

@@ -267,6 +267,13 @@ TEST(OptionTable, WhatMeansNothingIsWarnedOf) {
   EXPECT_EQ(parse_with({"generate", "--model", "m", "--requests", "r", "--top-p", "0.9"}).warnings, Words{});
 }
 
+TEST(OptionTable, AFieldThatMeansNothingIsTreatedAsItsOption) {
+  for (const OptionDescription& option : option_table()) {
+    if (option.request_field.empty()) continue;
+    for (const Need& need : option.needs) EXPECT_EQ(need.on_command_line, need.in_request) << option.name;
+  }
+}
+
 TEST(OptionTable, ASeedIsDrawnOnceAndTold) {
   const ParsedCommandLine line = parse_with(generate({"--temperature", "1", "--seed", "-1"}));
   EXPECT_FALSE(line.options.generate.draw_seed);

@@ -161,9 +161,13 @@ TEST(RequestLine, FieldsThatMeanNothingHereAreErrors) {
   EXPECT_EQ(problem(R"({"prompt": "p", "system": "s"})"), "system: means nothing without --chat");
   EXPECT_EQ(problem(R"({"prompt_ids": [1], "question": "q"})"), "prompt_ids: go with no question");
   EXPECT_EQ(problem(R"({"prompt_ids": [1]})", chat()), "prompt_ids: go with no --chat");
+}
+
+TEST(RequestLine, FieldsOfTheFilterThatMeanNothingAreWarnedOf) {
   RequestLine full;
   full.filter.method = Method::full;
-  EXPECT_EQ(problem(R"({"prompt": "p", "keep": 5})", full), "keep: means nothing with --method full");
+  EXPECT_EQ(read(R"({"prompt": "p", "keep": 5})", full).warnings,
+            std::vector<std::string>{"keep: means nothing with --method full"});
 }
 
 TEST(RequestLine, FieldsOfSamplingThatMeanNothingAreWarnedOf) {
