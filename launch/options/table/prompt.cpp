@@ -14,6 +14,16 @@ Need chat_is_on() {
           .request_advice = "start gemring with --chat, or leave it out"};
 }
 
+/// Of what is done with texts.
+Need there_is_a_text() {
+  return {.holds = [](const Options& o) { return !o.prompt.ids_file || !o.generate.stop.empty(); },
+          .problem = "means nothing with --prompt-ids",
+          .advice = "leave it out",
+          .request_advice = "leave it out",
+          .on_command_line = Need::Otherwise::warning,
+          .in_request = Need::Otherwise::warning};
+}
+
 }  // namespace
 
 void add_model_options(OptionTable& table) {
@@ -105,7 +115,8 @@ void add_prompt_options(OptionTable& table) {
        .commands = {generate, launch},
        .value = choice([](auto& options) -> auto& { return options.prompt.invalid_utf8; },
                        {{"refuse", InvalidUtf8::refuse}, {"replace", InvalidUtf8::replace}}),
-       .request_field = "invalid_utf8"});
+       .request_field = "invalid_utf8",
+       .needs = {there_is_a_text()}});
 }
 
 void add_chat_options(OptionTable& table) {
