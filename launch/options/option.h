@@ -51,7 +51,8 @@ struct Need {
   Otherwise in_request = Otherwise::error;
 };
 
-inline constexpr const char* kOneOfPrompts = "prompt";  // where the prompt comes from
+inline constexpr const char* kOneOfPrompts = "prompt";       // where the prompt comes from; two are refused
+inline constexpr const char* kOneOfLogLevels = "log level";  // the last one counts, as of an option given twice
 
 struct OptionDescription {
   std::string name = {};                  // "--max-new-tokens"; one without dashes stands by its place
@@ -64,7 +65,7 @@ struct OptionDescription {
   FileUse file = FileUse::none;
   std::string request_field = {};  // of a line of --requests; empty: not per request
   std::vector<Need> needs = {};
-  std::string one_of = {};  // options of one such word stand in for each other: kOneOfPrompts
+  std::string one_of = {};  // options of one such word stand in for each other: see above
   bool secret = false;      // its value is in no job file, no report, no log
   bool required = false;    // only those that stand by their place
   bool value_may_be_left_out = false;
