@@ -11,6 +11,7 @@
 
 #include "engine/base/error.h"
 #include "launch/cluster/machines_file.h"
+#include "launch/options/option.h"
 #include "proto/cluster.pb.h"
 
 namespace gemring {
@@ -48,7 +49,8 @@ void require_not_negative(std::int32_t value, const char* field, const std::stri
 
 }  // namespace
 
-ClusterSpec parse_cluster(const std::string& json, const std::string& name) {
+ClusterSpec parse_cluster(const std::string& json, const std::string& file) {
+  const std::string name = input_name(file);
   proto::Cluster cluster;
   const auto status = google::protobuf::util::JsonStringToMessage(json, &cluster);
   if (!status.ok()) {
@@ -79,7 +81,7 @@ std::string read_cluster_file(const std::string& path) {
   if (in) text << in.rdbuf();  // an empty file sets failbit of `text` only
   if (!in) {
     throw ConfigError(
-        {path, fmt::format("cannot be read: {}", std::strerror(errno)), "give --cluster a readable file"});
+        {input_name(path), fmt::format("cannot be read: {}", std::strerror(errno)), "give --cluster a readable file"});
   }
   return std::move(text).str();
 }

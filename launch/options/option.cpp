@@ -4,6 +4,10 @@
 
 namespace gemring {
 
+std::string input_name(const std::string& file) {
+  return file == "-" ? "standard input" : file;
+}
+
 bool OptionDescription::belongs_to(Command command) const {
   return std::find(commands.begin(), commands.end(), command) != commands.end();
 }

@@ -40,6 +40,9 @@ struct OptionValue {
 /// refused, for standard input is there once.
 enum class FileUse : int { none, input, output, every_rank };
 
+/// What messages call an input: its name, or "standard input" for "-".
+std::string input_name(const std::string& file);
+
 /// What must hold for an option to mean something. A field of a request that misses it is treated as the option is.
 struct Need {
   enum class Otherwise : int { warning, error };

@@ -111,8 +111,8 @@ PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat) {
 Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
                    const ModelConfig& config) {
   if (options.ids_file) {
-    return {parse_ids(read_given_text(*options.ids_file, "--prompt-ids"), *options.ids_file, config.vocab),
-            std::nullopt};
+    const std::string json = read_given_text(*options.ids_file, "--prompt-ids");
+    return {parse_ids(json, input_name(*options.ids_file), config.vocab), std::nullopt};
   }
   if (tokenizer == nullptr) {
     throw UsageError({"--model", "the directory has no tokenizer.json, so text cannot be read",

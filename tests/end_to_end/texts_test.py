@@ -111,6 +111,19 @@ class Texts(EndToEnd):
         run = Run(command(["generate", *MODEL, "--prompt-file", self.directory], 0))
         self.assert_fails(run, USAGE, "--prompt-file", self.directory, "Is a directory")
 
+    def test_what_is_wrong_with_standard_input_is_said_of_standard_input(self):
+        shape = ["--random-weights", gemring_run.DEMO_MODEL + "/config.json"]
+        for words, text in ((["generate", *MODEL, "--chat", "--prompt", "p", "--chat-template", "-"], "{{ unknown }}"),
+                            (["render", *MODEL, "--chat-template", "-"], "{{ unknown }}"),
+                            (["generate", *MODEL, "--prompt-ids", "-"], "[]"),
+                            (["generate", *MODEL, "--prompt-ids", "-"], "{}"),
+                            (["plan", *shape, "--ranks", 2, "--cluster", "-"], "[]"),
+                            (["simulate", *shape, "--cluster", "-"], "{}")):
+            with self.subTest(words=words[-2:], text=text):
+                run = Run(command(words, 0), stdin=text).finish()
+                self.assertIn(run.code, (2, 3), run.describe())
+                self.assertIn("gemring: standard input: ", run.stderr)
+
     def test_inspect_says_in_json_what_it_says_to_people(self):
         found = json.loads(self.succeed(["inspect", *MODEL, "--json"]).stdout)
         people = self.succeed(["inspect", *MODEL]).stdout

@@ -71,6 +71,11 @@ TEST(ClusterFile, NegativeNumbersAreRefused) {
   EXPECT_EQ(refusal(R"({"stages": [{"group": {"symbol": "all"}, "cut": -1}]})"), "c.json: cut is -1");
 }
 
+TEST(ClusterFile, StandardInputIsCalledSo) {
+  EXPECT_EQ(parse_cluster("{}", "-").name, "standard input");
+  EXPECT_EQ(parse_cluster("{}", "./-").name, "./-");
+}
+
 TEST(ClusterFile, AMissingFileIsAConfigError) {
   EXPECT_THROW(read_cluster_file("/nowhere/c.json"), ConfigError);
 }
