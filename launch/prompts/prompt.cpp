@@ -75,7 +75,7 @@ std::vector<TokenId> ids_of_json(const std::string& json, const std::string& nam
 
 std::vector<TokenId> parse_ids(const std::string& json, const std::string& name, std::int32_t vocab) {
   std::vector<TokenId> ids = ids_of_json(json, name, vocab);
-  require_not_empty(ids.size());
+  if (ids.empty()) throw UsageError({name, "has no token ids, so the prompt is empty", "write some, as [1, 2, 3]"});
   return ids;
 }
 

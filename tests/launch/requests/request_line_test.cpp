@@ -91,7 +91,7 @@ TEST(RequestLine, ItNeedsOnePromptAndNotTwo) {
   EXPECT_EQ(problem(R"({"id": "a"})"), "prompt: is not there");
   EXPECT_EQ(problem(R"({"prompt": ""})"), "prompt: is empty");
   EXPECT_EQ(problem(R"({"prompt": "p", "prompt_ids": [1]})"), "prompt: is given more than once");
-  EXPECT_EQ(problem(R"({"prompt_ids": []})"), "prompt: the prompt is empty");
+  EXPECT_EQ(problem(R"({"prompt_ids": []})"), "prompt_ids: has no token ids, so the prompt is empty");
 }
 
 TEST(RequestLine, AQuestionAloneIsAMessage) {
