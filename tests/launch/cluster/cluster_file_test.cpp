@@ -52,7 +52,18 @@ TEST(ClusterFile, AnUnknownFieldIsNamedWithTheFile) {
 }
 
 TEST(ClusterFile, TextThatIsNoJsonIsRefused) {
-  EXPECT_TRUE(refusal("filter: all").starts_with("c.json: is no cluster"));
+  for (const char* text : {"filter: all", "[]", "", " \n3"}) {
+    EXPECT_EQ(refusal(text), "c.json: is no cluster file: it is no JSON object") << text;
+  }
+  EXPECT_TRUE(refusal("{").starts_with("c.json: is no cluster"));
+}
+
+TEST(ClusterFile, TextThatIsNestedTooDeepIsRefusedAsThat) {
+  for (const char* level : {"[", "{\"filter\": "}) {
+    std::string text;
+    for (int i = 0; i < 100'000; ++i) text += level;
+    EXPECT_EQ(refusal(text), "c.json: is no cluster file: it is nested deeper than 64 levels");
+  }
 }
 
 TEST(ClusterFile, AnUnknownSymbolIsNamed) {
