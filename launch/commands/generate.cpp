@@ -166,6 +166,7 @@ int answer_all(const Job& job, const Options& options, const Opened& opened, con
     progress.clear();
     failed = static_cast<std::int32_t>(run->totals().failed);
     log_info("{}", totals_text(run->totals()));
+    run->warn_of_unused();
     log_phases(report);
     write_report(options, run->report(report));
   });
