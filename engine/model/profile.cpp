@@ -8,6 +8,7 @@
 #include "engine/model/config.h"
 #include "engine/weights/file.h"
 #include "engine/weights/gguf/gguf.h"
+#include "engine/weights/json_text.h"
 #include "proto/profile.pb.h"
 
 namespace gemring {
@@ -18,11 +19,17 @@ std::optional<LayerIndex> load_profile_filter_layer(const std::string& model) {
   const std::string path = path_in(directory.empty() ? "." : directory, "gemring.json");
   if (!file_exists(path)) return std::nullopt;
 
+  constexpr const char* kAdvice = R"(write {"filter_layer": LAYER}, or remove the file and give --filter-layer)";
+  const std::string text = read_text_file(path);
+  try {
+    require_json_object(text);
+  } catch (const JsonTextError& error) {
+    throw ConfigError({path, fmt::format("is no profile: it {}", error.what()), kAdvice});
+  }
   proto::Profile profile;
-  const auto status = google::protobuf::util::JsonStringToMessage(read_text_file(path), &profile);
+  const auto status = google::protobuf::util::JsonStringToMessage(text, &profile);
   if (!status.ok()) {
-    throw ConfigError({path, fmt::format("is no profile: {}", status.message().ToString()),
-                       R"(write {"filter_layer": LAYER}, or remove the file and give --filter-layer)"});
+    throw ConfigError({path, fmt::format("is no profile: {}", status.message().ToString()), kAdvice});
   }
   if (!profile.has_filter_layer()) return std::nullopt;
   if (profile.filter_layer() < 0) {

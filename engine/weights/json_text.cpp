@@ -34,6 +34,11 @@ std::string problem_of(std::string_view what, bool one_line) {
   return std::string(what.substr(0, what.find("; last read")));
 }
 
+void require_not_deep(std::string_view text) {
+  if (json_depth(text) <= kDeepestJson) return;
+  throw JsonTextError(fmt::format("is nested deeper than {} levels", kDeepestJson));
+}
+
 }  // namespace
 
 int json_depth(std::string_view text) {
@@ -60,12 +65,18 @@ int json_depth(std::string_view text) {
   return deepest;
 }
 
+void require_json_object(std::string_view text) {
+  require_not_deep(text);
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // parsers skip a byte order mark
+  const auto begin = text.find_first_not_of(" \t\r\n");
+  if (begin == std::string_view::npos || text[begin] != '{') throw JsonTextError("is no JSON object");
+}
+
 json parse_json(std::string_view text, DuplicateKeys duplicates) {
   if (const auto zero = text.find('\0'); zero != std::string_view::npos) {
     throw JsonTextError(fmt::format("holds a zero byte at byte {}", zero));
   }
-  if (json_depth(text) > kDeepestJson)
-    throw JsonTextError(fmt::format("is nested deeper than {} levels", kDeepestJson));
+  require_not_deep(text);
   try {
     return duplicates == DuplicateKeys::refuse ? parse_without_duplicates(text) : json::parse(text);
   } catch (const json::exception& error) {

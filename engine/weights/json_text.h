@@ -35,6 +35,10 @@ class DuplicateKeyError : public JsonTextError {
 /// parser follows it.
 int json_depth(std::string_view text);
 
+/// For texts that another parser reads, and whose messages do not say so: throws JsonTextError where they are nested too
+/// deep or are plainly no object, "is no JSON object".
+void require_json_object(std::string_view text);
+
 /// Throws JsonTextError: no JSON, nested too deep, a zero byte (nlohmann takes it for the end); DuplicateKeyError where
 /// that is refused. Where text of several lines is no JSON its line is named, else the column alone: a text of one line
 /// may be any line of its file.

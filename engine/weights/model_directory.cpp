@@ -56,6 +56,23 @@ std::string listed(const std::vector<std::string>& names) {
   refuse(path, "is neither a directory nor a GGUF file (it does not begin with \"GGUF\")", kWhatToGive);
 }
 
+/// `snapshots`: the folder of the hub's cache with a model's revisions.
+[[noreturn]] void name_snapshots(const std::string& path, const std::string& snapshots) {
+  const auto revisions = entries(snapshots, is_folder);
+  refuse(path,
+         fmt::format("is a folder of the hub's cache; its snapshots are {}",
+                     revisions.empty() ? "none" : listed(revisions)),
+         revisions.empty() ? "download the model again" : fmt::format("give {}", revisions.back()));
+}
+
+/// Of models--ORG--NAME/snapshots, however it is written.
+bool is_snapshots(const std::string& path) {
+  std::error_code error;
+  fs::path folder = fs::absolute(path, error).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();
+  return folder.filename() == "snapshots" && folder.parent_path().filename().string().starts_with("models--");
+}
+
 /// A folder that is no checkpoint by itself.
 void look_inside(const std::string& path) {
   const auto ggufs = entries(path, [](const fs::path& file) { return file.extension() == ".gguf"; });
@@ -64,13 +81,8 @@ void look_inside(const std::string& path) {
     refuse(path, fmt::format("holds GGUF files and no config.json: {}", listed(ggufs)),
            one ? fmt::format("give {}", ggufs.front()) : "give one of them; of a split model the first part");
   }
-  if (is_folder(fs::path(path) / "snapshots")) {
-    const auto snapshots = entries(path_in(path, "snapshots"), is_folder);
-    refuse(path,
-           fmt::format("is a folder of the hub's cache; its snapshots are {}",
-                       snapshots.empty() ? "none" : listed(snapshots)),
-           snapshots.empty() ? "download the model again" : fmt::format("give {}", snapshots.back()));
-  }
+  if (is_folder(fs::path(path) / "snapshots")) name_snapshots(path, path_in(path, "snapshots"));
+  if (is_snapshots(path)) name_snapshots(path, path);
   const auto models = entries(path, [](const fs::path& folder) {
     return is_folder(folder) && folder.filename().string().starts_with("models--");
   });

@@ -10,7 +10,9 @@
 #include <sstream>
 
 #include "engine/base/error.h"
+#include "engine/weights/json_text.h"
 #include "launch/cluster/machines_file.h"
+#include "launch/options/option.h"
 #include "proto/cluster.pb.h"
 
 namespace gemring {
@@ -48,12 +50,18 @@ void require_not_negative(std::int32_t value, const char* field, const std::stri
 
 }  // namespace
 
-ClusterSpec parse_cluster(const std::string& json, const std::string& name) {
+ClusterSpec parse_cluster(const std::string& json, const std::string& file) {
+  const std::string name = input_name(file);
+  constexpr const char* kAdvice = "proto/cluster.proto lists the fields, cluster-configs/ has files to start from";
+  try {
+    require_json_object(json);
+  } catch (const JsonTextError& error) {
+    throw ConfigError({name, fmt::format("is no cluster file: it {}", error.what()), kAdvice});
+  }
   proto::Cluster cluster;
   const auto status = google::protobuf::util::JsonStringToMessage(json, &cluster);
   if (!status.ok()) {
-    throw ConfigError({name, fmt::format("is no cluster file: {}", std::string(status.message())),
-                       "proto/cluster.proto lists the fields, cluster-configs/ has files to start from"});
+    throw ConfigError({name, fmt::format("is no cluster file: {}", std::string(status.message())), kAdvice});
   }
   require_not_negative(cluster.chunk_length(), "chunk_length", name);
 
@@ -79,7 +87,7 @@ std::string read_cluster_file(const std::string& path) {
   if (in) text << in.rdbuf();  // an empty file sets failbit of `text` only
   if (!in) {
     throw ConfigError(
-        {path, fmt::format("cannot be read: {}", std::strerror(errno)), "give --cluster a readable file"});
+        {input_name(path), fmt::format("cannot be read: {}", std::strerror(errno)), "give --cluster a readable file"});
   }
   return std::move(text).str();
 }

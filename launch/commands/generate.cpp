@@ -15,6 +15,7 @@
 #include "launch/output/report.h"
 #include "launch/output/trace_file.h"
 #include "launch/prompts/chat.h"
+#include "launch/prompts/given_text.h"
 #include "launch/prompts/model.h"
 #include "launch/requests/answer_run.h"
 #include "launch/requests/request_maker.h"
@@ -165,6 +166,7 @@ int answer_all(const Job& job, const Options& options, const Opened& opened, con
     progress.clear();
     failed = static_cast<std::int32_t>(run->totals().failed);
     log_info("{}", totals_text(run->totals()));
+    run->warn_of_unused();
     log_phases(report);
     write_report(options, run->report(report));
   });
@@ -175,9 +177,11 @@ int answer_all(const Job& job, const Options& options, const Opened& opened, con
 
 }  // namespace
 
-int run_generate(const Job& job, const Options& options) {
+int run_generate(const Job& job, const Options& given) {
+  Options options = given;
   std::optional<RequestInput> input;
   agreed_on_first(job, [&] {
+    check_texts(option_table(), options);  // the other ranks' are never looked at
     if (options.output.json_file) require_writable(*options.output.json_file, "--json");
     if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
     if (options.requests.file) input.emplace(*options.requests.file);

@@ -43,8 +43,9 @@ int run_simulate(const Job& job, const Options& options) {
   const std::optional<ClusterSpec> spec = agree_on_cluster(job, options.run);
   agreed_on_first(job, [&] {
     if (!spec->machines) {
-      throw ConfigError({spec->name, "describes no machines, so there are no seconds to simulate",
-                         fmt::format("add them: gemring plan --probe --cluster {} --output FILE", spec->name)});
+      throw ConfigError(
+          {spec->name, "describes no machines, so there are no seconds to simulate",
+           fmt::format("add them: gemring plan --probe --cluster {} --output FILE", *options.run.cluster_file)});
     }
     const RankRange range = parse_rank_range(options.simulate.ranks);
     const std::int32_t tokens = planned_tokens(options, model.config);

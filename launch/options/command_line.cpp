@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "launch/options/environment.h"
+#include "launch/options/option_value.h"
 #include "launch/options/suggestion.h"
 
 namespace gemring {
@@ -91,6 +92,18 @@ CLI::Option* add_to(CLI::App& app, const OptionDescription& option, Command comm
   return added;
 }
 
+/// --verbose=false stands in for nothing.
+bool is_off(const OptionDescription& option, const CLI::Option& added) {
+  return option.value.kind == ValueKind::flag && !read_truth(added.results().back(), option.name);
+}
+
+/// Whether `option` is the last of those of one word that stand on the line.
+bool is_last_of(const std::vector<const OptionDescription*>& on_line, const OptionDescription& option) {
+  const auto last = std::find_if(on_line.rbegin(), on_line.rend(),
+                                 [&](const OptionDescription* other) { return other->one_of == option.one_of; });
+  return last == on_line.rend() || *last == &option;
+}
+
 [[noreturn]] void refuse_word(std::string word, const CommandWords& words, const OptionTable& table) {
   word.resize(std::min(word.size(), word.find('=')));
   const auto* const foreign =
@@ -123,6 +136,17 @@ struct CommandLine::State {
   const OptionTable& table;
   const CommandWords& words;
   std::vector<std::pair<const OptionDescription*, CLI::Option*>> options;
+
+  /// What was given, in its order, as often as it was; without flags that are off.
+  std::vector<const OptionDescription*> on_line() const {
+    std::vector<const OptionDescription*> given;
+    for (const CLI::Option* parsed : app.parse_order()) {
+      for (const auto& [option, added] : options) {
+        if (added == parsed && !is_off(*option, *added)) given.push_back(option);
+      }
+    }
+    return given;
+  }
 };
 
 CommandLine::CommandLine(const OptionTable& table, const CommandWords& words)
@@ -155,15 +179,16 @@ std::optional<std::vector<GivenOption>> CommandLine::parse(const std::vector<std
     throw UsageError({"command line", error.what(),
                       fmt::format("gemring {} --help lists the options with their units", words.name)});
   }
+  const std::vector<const OptionDescription*> on_line = state_->on_line();
   const auto replaced = [&](const OptionDescription& option) {
-    return !option.one_of.empty() &&
-           std::any_of(state_->options.begin(), state_->options.end(), [&](const auto& other) {
-             return other.first->one_of == option.one_of && other.second->count() > 0;
-           });
+    return !option.one_of.empty() && std::any_of(on_line.begin(), on_line.end(), [&](const OptionDescription* other) {
+      return other->one_of == option.one_of;
+    });
   };
   std::vector<GivenOption> given;
   for (const auto& [option, added] : state_->options) {
     if (added->count() > 0) {
+      if (option->one_of == kOneOfLogLevels && !is_last_of(on_line, *option)) continue;
       const std::vector<std::string> texts = added->results();
       const bool is_list = option->value.kind == ValueKind::list;
       given.push_back({option, is_list ? texts : std::vector{texts.back()}, false});

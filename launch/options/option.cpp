@@ -15,6 +15,10 @@ bool Need::concerns(Command command) const {
   return commands.empty() || is_one_of(commands, command);
 }
 
+std::string input_name(const std::string& file) {
+  return file == "-" ? "standard input" : file;
+}
+
 bool OptionDescription::belongs_to(Command command) const {
   return is_one_of(commands, command);
 }

@@ -40,7 +40,10 @@ struct OptionValue {
 /// refused, for standard input is there once.
 enum class FileUse : int { none, input, output, every_rank };
 
-/// What must hold for an option to mean something.
+/// What messages call an input: its name, or "standard input" for "-".
+std::string input_name(const std::string& file);
+
+/// What must hold for an option to mean something. A field of a request that misses it is treated as the option is.
 struct Need {
   enum class Otherwise : int { warning, error };
   std::function<bool(const Options& options)> holds = {};
@@ -55,7 +58,8 @@ struct Need {
   bool is_met(const Options& options) const { return !concerns(options.command) || holds(options); }
 };
 
-inline constexpr const char* kOneOfPrompts = "prompt";  // where the prompt comes from
+inline constexpr const char* kOneOfPrompts = "prompt";       // where the prompt comes from; two are refused
+inline constexpr const char* kOneOfLogLevels = "log level";  // the last one counts, as of an option given twice
 
 struct OptionDescription {
   std::string name = {};                  // "--max-new-tokens"; one without dashes stands by its place
@@ -71,7 +75,7 @@ struct OptionDescription {
   std::optional<OptionValue> content = {};
   std::vector<Need> needs = {};
   std::vector<Command> required_by = {};
-  std::string one_of = {};  // options of one such word stand in for each other: kOneOfPrompts
+  std::string one_of = {};  // options of one such word stand in for each other: see above
   bool secret = false;      // its value is in no job file, no report, no log
   bool value_may_be_left_out = false;
   bool derived = false;  // no option: what follows from others or from the environment, and travels with them

@@ -44,7 +44,7 @@ struct PromptOptions {
   std::optional<std::string> ids;                  // JSON array of token ids: nothing is added, no tokenizer needed
   std::optional<std::string> ids_file;             // the file with it
   std::optional<std::string> question;             // put behind the prompt; its tokens are kept whatever their score
-  InvalidUtf8 invalid_utf8 = InvalidUtf8::refuse;  // in prompts, questions and messages
+  InvalidUtf8 invalid_utf8 = InvalidUtf8::refuse;  // in any text that is given
   ChatOptions chat;
 };
 

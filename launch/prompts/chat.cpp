@@ -14,7 +14,7 @@ namespace gemring {
 ChatTemplate open_chat_template(const std::string& model, const ChatOptions& options) {
   ChatTemplateSource source = read_chat_template(model);
   if (options.template_file) {
-    source.where = *options.template_file;
+    source.where = input_name(*options.template_file);
     source.text = read_given_text(*options.template_file, "--chat-template");
   }
   return ChatTemplate(std::move(source));

@@ -26,20 +26,6 @@ std::string rest_of(std::istream& in) {
   return std::move(text).str();
 }
 
-std::string repaired(const std::string& text, std::string_view where) {
-  std::string repaired;
-  append_lossy_utf8(text, repaired);
-  std::size_t replaced = 0;
-  for (std::string_view rest = text; !rest.empty();) {
-    const Utf8Sequence sequence = utf8_sequence(rest);
-    if (sequence.state != Utf8State::whole) ++replaced;
-    rest.remove_prefix(sequence.length);
-  }
-  log_warn("{}: {} place{} that {} no UTF-8 became U+FFFD", where, grouped(replaced), replaced == 1 ? "" : "s",
-           replaced == 1 ? "is" : "are");
-  return repaired;
-}
-
 [[noreturn]] void refuse(const std::string& text, std::size_t bad, std::string_view where) {
   const auto begin = static_cast<std::ptrdiff_t>(bad);
   const auto lines = 1 + std::count(text.begin(), text.begin() + begin, '\n');
@@ -48,6 +34,12 @@ std::string repaired(const std::string& text, std::string_view where) {
                     fmt::format("line {}: byte {} (0x{:02X}) is no valid UTF-8", lines, bad - line_begin,
                                 static_cast<unsigned char>(text[bad])),
                     "convert the text to UTF-8, for example with iconv, or give --invalid-utf8 replace"});
+}
+
+/// Whether the value becomes tokens or is looked for among them, not a file's name nor a word.
+bool is_text(const OptionDescription& option) {
+  const bool text = option.value.kind == ValueKind::text || option.value.kind == ValueKind::list;
+  return text && option.file == FileUse::none && !option.request_field.empty();
 }
 
 }  // namespace
@@ -70,19 +62,52 @@ std::string read_standard_input() {
   return rest_of(std::cin);
 }
 
-std::string checked_text(std::string text, std::string_view where, InvalidUtf8 invalid) {
+void warn_in_log(const std::string& warning) {
+  log_warn("{}", warning);
+}
+
+std::string replaced_utf8(const std::string& text, std::string_view where, const Warn& warn) {
+  std::string valid;
+  append_lossy_utf8(text, valid);
+  std::size_t replaced = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    const Utf8Sequence sequence = utf8_sequence(rest);
+    if (sequence.state != Utf8State::whole) ++replaced;
+    rest.remove_prefix(sequence.length);
+  }
+  warn(fmt::format("{}: {} place{} that {} no UTF-8 became U+FFFD", where, grouped(replaced), replaced == 1 ? "" : "s",
+                   replaced == 1 ? "is" : "are"));
+  return valid;
+}
+
+std::string checked_text(std::string text, std::string_view where, InvalidUtf8 invalid, const Warn& warn) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (text.starts_with(kByteOrderMark)) {
-    log_warn("{} begins with a byte order mark (U+FEFF), which the model reads as a token: save it without one", where);
+    warn(fmt::format("{} begins with a byte order mark (U+FEFF), which the model reads as a token: save it without one",
+                     where));
   }
   const auto zeros = static_cast<std::size_t>(std::count(text.begin(), text.end(), '\0'));
   if (zeros > 0) {
-    log_warn("{} holds {} zero byte{}: is it a text in UTF-8?", where, grouped(zeros), zeros == 1 ? "" : "s");
+    warn(fmt::format("{} holds {} zero byte{}: is it a text in UTF-8?", where, grouped(zeros), zeros == 1 ? "" : "s"));
   }
   const std::optional<std::size_t> bad = first_invalid_utf8(text);
   if (!bad) return text;
   if (invalid == InvalidUtf8::refuse) refuse(text, *bad, where);
-  return repaired(text, where);
+  return replaced_utf8(text, where, warn);
+}
+
+void check_texts(const OptionDescription& option, const std::string& where, Options& options, const Warn& warn) {
+  if (!is_text(option)) return;
+  std::vector<std::string> texts = option.value.texts(options);
+  if (texts.empty()) return;
+  for (std::string& text : texts) text = checked_text(std::move(text), where, options.prompt.invalid_utf8, warn);
+  option.value.read(options, texts, where);
+}
+
+void check_texts(const OptionTable& table, Options& options) {
+  for (const OptionDescription& option : table) {
+    if (option.belongs_to(options.command)) check_texts(option, option.name, options, warn_in_log);
+  }
 }
 
 }  // namespace gemring

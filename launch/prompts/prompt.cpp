@@ -75,7 +75,7 @@ std::vector<TokenId> ids_of_json(const std::string& json, const std::string& nam
 
 std::vector<TokenId> parse_ids(const std::string& json, const std::string& name, std::int32_t vocab) {
   std::vector<TokenId> ids = ids_of_json(json, name, vocab);
-  require_not_empty(ids.size());
+  if (ids.empty()) throw UsageError({name, "has no token ids, so the prompt is empty", "write some, as [1, 2, 3]"});
   return ids;
 }
 
@@ -87,15 +87,14 @@ std::string text_of(const PromptOptions& options) {
   const auto of_file = [&](const std::string& path, const char* option) {
     return checked_text(read_given_text(path, option), fmt::format("{} {}", option, path), invalid);
   };
-  if (options.text) return checked_text(*options.text, "--prompt", invalid);
+  if (options.text) return *options.text;  // looked at by check_texts()
   if (options.file) return of_file(*options.file, "--prompt-file");
   if (options.chat.user_file) return of_file(*options.chat.user_file, "--user-file");
   return checked_text(read_standard_input(), "standard input", invalid);
 }
 
 PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat) {
-  std::optional<std::string> question = options.question;
-  if (question) question = checked_text(*std::move(question), "--question", options.invalid_utf8);
+  const std::optional<std::string>& question = options.question;
   if (chat != nullptr && (options.chat.messages || options.chat.messages_file)) {
     return messages_prompt(*chat, options, question);
   }
@@ -113,8 +112,8 @@ Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, con
                    const ModelConfig& config) {
   if (options.ids) return {parse_ids(*options.ids, "prompt_ids", config.vocab), std::nullopt};
   if (options.ids_file) {
-    return {parse_ids(read_given_text(*options.ids_file, "--prompt-ids"), *options.ids_file, config.vocab),
-            std::nullopt};
+    const std::string json = read_given_text(*options.ids_file, "--prompt-ids");
+    return {parse_ids(json, input_name(*options.ids_file), config.vocab), std::nullopt};
   }
   if (tokenizer == nullptr) {
     throw UsageError({"--model", "the directory has no tokenizer.json, so text cannot be read",

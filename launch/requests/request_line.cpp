@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/text/unicode/utf8.h"
 #include "engine/weights/json_text.h"
 #include "launch/options/suggestion.h"
+#include "launch/prompts/given_text.h"
 
 namespace gemring {
 namespace {
@@ -114,6 +116,21 @@ json parse(std::string_view line) {
   throw UsageError({"request", "is no JSON object", kExample});
 }
 
+/// The same of a line that may be no UTF-8, where it or the command line says what to do then.
+json parse(std::string_view line, InvalidUtf8 invalid, const Warn& warn) {
+  const std::optional<std::size_t> bad = first_invalid_utf8(line);
+  if (!bad) return parse(line);
+  json object = parse(replaced_utf8(std::string(line), "the line", [](const std::string& /*warning*/) {}));
+  const json said = object.value("invalid_utf8", json(nullptr));
+  if (said.is_null() ? invalid == InvalidUtf8::refuse : said != "replace") {
+    throw UsageError({"request",
+                      fmt::format("byte {} (0x{:02X}) is no valid UTF-8", *bad, static_cast<unsigned char>(line[*bad])),
+                      "write it in UTF-8, or give --invalid-utf8 replace"});
+  }
+  replaced_utf8(std::string(line), "the line", warn);
+  return object;
+}
+
 /// "prompt, prompt_file and prompt_ids".
 std::string one_of(const std::vector<std::string>& names) {
   std::string text = names.at(0);
@@ -160,6 +177,13 @@ std::vector<std::string> check_needs(const json& object, const Fields& fields, c
   return warnings;
 }
 
+/// Of texts that the line itself gives: those of the command line were looked at before.
+void check_fields(const json& object, const Fields& fields, Options& options, const Warn& warn) {
+  for (const OptionDescription* option : fields.options()) {
+    if (object.contains(option->request_field)) check_texts(*option, option->request_field, options, warn);
+  }
+}
+
 void check(const PromptOptions& prompt) {
   if (prompt.text && prompt.text->empty() && !(prompt.chat.on && !prompt.question.value_or("").empty())) {
     throw UsageError({"prompt", "is empty", "give it some text"});
@@ -169,7 +193,8 @@ void check(const PromptOptions& prompt) {
 }  // namespace
 
 void read_request_line(std::string_view text_of_line, RequestLine& line, const OptionTable& table) {
-  const json object = parse(text_of_line);
+  const Warn warn = [&](const std::string& warning) { line.warnings.push_back(warning); };
+  const json object = parse(text_of_line, line.prompt.invalid_utf8, warn);
   if (const auto id = object.find(kId); id != object.end()) line.id = text(*id, kId);
   const Fields fields(table);
   for (const auto& [name, value] : object.items()) {
@@ -189,7 +214,8 @@ void read_request_line(std::string_view text_of_line, RequestLine& line, const O
     option->field_value().read(options, texts_of(*value, *option), option->request_field);
   }
   draw_seeds(options);
-  line.warnings = check_needs(object, fields, options);
+  for (const std::string& warning : check_needs(object, fields, options)) warn(warning);
+  check_fields(object, fields, options, warn);
   check(options.prompt);
   line.prompt = std::move(options.prompt);
   line.filter = options.filter;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "engine/base/affinity.h"
+#include "launch/options/option.h"
 #include "launch/prompts/line_reader.h"
 #include "launch/start/failure.h"
 
@@ -27,7 +28,7 @@ bool is_blank(std::string_view line) {
 
 }  // namespace
 
-RequestInput::RequestInput(const std::string& path) : name_(path == "-" ? "standard input" : path) {
+RequestInput::RequestInput(const std::string& path) : name_(input_name(path)) {
   descriptor_ = path == "-" ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
   struct stat status {};
   int problem = descriptor_ < 0 || fstat(descriptor_, &status) != 0 ? errno : 0;

@@ -13,6 +13,7 @@ RequestRun::RequestRun(Setting setting)
       all_(setting_.input.count_lines().value_or(0)),
       begin_(steady_seconds()),
       results_([this](const std::string& line) { setting_.progress.make_way([&] { write_result(line); }); }),
+      shared_prompt_(setting_.maker.defaults().prompt),
       reader_(setting_.input,
               {.make = [this](std::string_view text, RequestPlace& place) { return make(text, place); },
                .accept = [this](const RequestPlace& place, GenerationRequest& request) { accept(place, request); }}) {}
@@ -29,6 +30,11 @@ RequestTotals RequestRun::totals() const {
 
 std::string RequestRun::report(const JobReport& job) const {
   return requests_report(totals(), job);
+}
+
+void RequestRun::warn_of_unused() const {
+  const std::optional<std::string> unused = shared_prompt_.unused();
+  if (unused) log_warn("{}: was not used, for every line of {} has its own prompt", *unused, setting_.input.name());
 }
 
 std::string RequestRun::interrupted_report() const {
@@ -52,6 +58,7 @@ GenerationRequest RequestRun::make(std::string_view text, RequestPlace& place) {
     throw;
   }
   place.id = line.id;
+  shared_prompt_.look_at(line.prompt);
   for (const std::string& warning : line.warnings) warn(place, warning);
   GenerationRequest request = setting_.maker.make(line);
   check_memory(setting_.planned, request);

@@ -12,6 +12,7 @@
 #include "launch/requests/request_maker.h"
 #include "launch/requests/request_reader.h"
 #include "launch/requests/requests_report.h"
+#include "launch/requests/shared_prompt.h"
 
 namespace gemring {
 
@@ -37,6 +38,7 @@ class RequestRun {
   /// Behind the end of the run.
   RequestTotals totals() const;
   std::string report(const JobReport& job) const;
+  void warn_of_unused() const;  // a prompt of the command line that no line was without
 
   /// Of a run that ends here: the JSON of what was done so far.
   std::string interrupted_report() const;
@@ -64,6 +66,7 @@ class RequestRun {
   RequestTotals totals_ GEMRING_GUARDED_BY(mutex_);
 
   std::set<std::string> warned_;  // of the reader's thread
+  SharedPrompt shared_prompt_;    // the same
 
   RequestReader reader_;  // last: its thread begins at once
 };

@@ -127,6 +127,13 @@ class Requests(EndToEnd):
                                   3, "--question", question])
             self.assertEqual(one["generated_ids"], report["generated_ids"])
 
+    def test_a_prompt_of_the_command_line_that_no_line_wants_is_warned_of(self):
+        words = ["generate", *MODEL, *QUIET, "--max-new-tokens", 1, "--prompt", "Alice", "--requests", "-"]
+        with_own, without = {"prompt": "Who?"}, {"max_new_tokens": 2}
+        warning = "--prompt: was not used, for every line of standard input has its own prompt"
+        self.assertIn(warning, self.succeed(words, stdin=lines_of(with_own, with_own)).stderr)
+        self.assertNotIn(warning, self.succeed(words, stdin=lines_of(with_own, without)).stderr)
+
     def test_no_requests_are_no_results(self):
         for content in ("", "\n \n"):
             run = self.succeed(["generate", *MODEL, *QUIET, "--requests", self.path("empty.jsonl", content)])

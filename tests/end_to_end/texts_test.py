@@ -79,6 +79,29 @@ class Texts(EndToEnd):
         self.assertEqual(run.code, 8)
         self.assertIn("line 2", json.loads(run.stdout)["error"]["message"])
 
+    def test_every_text_of_the_command_line_is_named_or_replaced(self):
+        words = ["generate", *MODEL, "--prompt", "hi", "--chat", "--max-new-tokens", 2]
+        for option in ("--system", "--answer-prefix", "--stop", "--question"):
+            bad = [*words, option, "h\udcff"]  # the byte FF, as Python has it
+            with self.subTest(option):
+                self.assert_fails(Run(command(bad, 0)), USAGE, f"{option}: line 1: byte 1 (0xFF)")
+                replaced = self.succeed([*bad, "--invalid-utf8", "replace"])
+                self.assertIn(f"{option}: 1 place that is no UTF-8 became U+FFFD", replaced.stderr)
+                self.assertEqual(replaced.stdout, self.succeed([*words, option, "h\ufffd"]).stdout)
+
+    def test_a_line_that_is_no_utf_8_is_refused_or_replaced(self):
+        words = ["generate", *MODEL, "--requests", "-", "--max-new-tokens", 3]
+        bad = b'{"prompt": "h\xffi"}\n'
+        refused = Run(command(words, 0), stdin=bad).finish()
+        self.assertEqual(refused.code, 8)
+        self.assertIn("--invalid-utf8 replace", json.loads(refused.stdout)["error"]["advice"])
+        replaced = self.succeed([*words, "--invalid-utf8", "replace"], stdin=bad)
+        self.assertIn("standard input line 1: the line: 1 place that is no UTF-8 became U+FFFD", replaced.stderr)
+        good = self.one_line({"prompt": "h\ufffdi"}, ["--max-new-tokens", 3])
+        self.assertEqual(json.loads(replaced.stdout)["generated_ids"], good["generated_ids"])
+        zero = self.succeed(words, stdin=json.dumps({"prompt": "a\0b"}) + "\n")
+        self.assertIn("standard input line 1: prompt holds 1 zero byte", zero.stderr)
+
     def test_marks_and_zero_bytes_are_warned_of(self):
         for name, data, word in (("bom", b"\xef\xbb\xbfAlice", "byte order mark"), ("zero", b"Al\0ice", "1 zero byte")):
             run = self.succeed(["generate", *MODEL, "--prompt-file", self.path(name, data), "--max-new-tokens", 1])
@@ -87,6 +110,19 @@ class Texts(EndToEnd):
     def test_a_directory_is_no_prompt(self):
         run = Run(command(["generate", *MODEL, "--prompt-file", self.directory], 0))
         self.assert_fails(run, USAGE, "--prompt-file", self.directory, "Is a directory")
+
+    def test_what_is_wrong_with_standard_input_is_said_of_standard_input(self):
+        shape = ["--random-weights", gemring_run.DEMO_MODEL + "/config.json"]
+        for words, text in ((["generate", *MODEL, "--chat", "--prompt", "p", "--chat-template", "-"], "{{ unknown }}"),
+                            (["render", *MODEL, "--chat-template", "-"], "{{ unknown }}"),
+                            (["generate", *MODEL, "--prompt-ids", "-"], "[]"),
+                            (["generate", *MODEL, "--prompt-ids", "-"], "{}"),
+                            (["plan", *shape, "--ranks", 2, "--cluster", "-"], "[]"),
+                            (["simulate", *shape, "--cluster", "-"], "{}")):
+            with self.subTest(words=words[-2:], text=text):
+                run = Run(command(words, 0), stdin=text).finish()
+                self.assertIn(run.code, (2, 3), run.describe())
+                self.assertIn("gemring: standard input: ", run.stderr)
 
     def test_inspect_says_in_json_what_it_says_to_people(self):
         found = json.loads(self.succeed(["inspect", *MODEL, "--json"]).stdout)

@@ -17,14 +17,28 @@ std::vector<Need> a_filter() {
                        .advice = "leave it out",
                        .request_advice = "leave it out",
                        .on_command_line = Need::Otherwise::warning,
+                       .in_request = Need::Otherwise::warning,
                        .commands = {generate, plan, simulate, launch}};
   const Need benchmark = {
       .holds = [](const Options& options) { return options.bench.benchmark == Benchmark::gemfilter; },
       .problem = "means nothing but for bench gemfilter",
       .advice = "leave it out",
       .on_command_line = Need::Otherwise::warning,
+      .in_request = Need::Otherwise::warning,
       .commands = {bench}};
   return {method, benchmark};
+}
+
+/// What options of tokens that are kept whatever their score need.
+std::vector<Need> a_filter_with_forced_tokens() {
+  std::vector<Need> needs = a_filter();
+  needs.push_back({.holds = [](const Options& o) { return o.filter.selection.policy != SelectionPolicy::paper; },
+                   .problem = "means nothing with --selection paper",
+                   .advice = "leave it out",
+                   .request_advice = "leave it out",
+                   .on_command_line = Need::Otherwise::warning,
+                   .in_request = Need::Otherwise::warning});
+  return needs;
 }
 
 Need tokens_are_drawn() {
@@ -49,6 +63,15 @@ Need something_is_penalised() {
           .in_request = Need::Otherwise::warning};
 }
 
+Need penalties_look_back() {
+  return {.holds = [](const Options& options) { return options.generate.sampling.penalties.last_n != 0; },
+          .problem = "means nothing with --repeat-last-n 0",
+          .advice = "give --repeat-last-n 64, or leave it out",
+          .request_advice = "give a repeat_last_n, or leave it out",
+          .on_command_line = Need::Otherwise::warning,
+          .in_request = Need::Otherwise::warning};
+}
+
 void add_penalties(OptionTable& table) {
   table.push_back(
       {.name = "--repeat-penalty",
@@ -58,7 +81,8 @@ void add_penalties(OptionTable& table) {
        .commands = {generate, launch},
        .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.repeat; },
                        {.least = 0.01, .most = 100}),
-       .request_field = "repeat_penalty"});
+       .request_field = "repeat_penalty",
+       .needs = {penalties_look_back()}});
   table.push_back({.name = "--presence-penalty",
                    .group = "Generation",
                    .type = "X",
@@ -66,7 +90,8 @@ void add_penalties(OptionTable& table) {
                    .commands = {generate, launch},
                    .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.presence; },
                                    {.least = -100, .most = 100}),
-                   .request_field = "presence_penalty"});
+                   .request_field = "presence_penalty",
+                   .needs = {penalties_look_back()}});
   table.push_back({.name = "--frequency-penalty",
                    .group = "Generation",
                    .type = "X",
@@ -74,7 +99,8 @@ void add_penalties(OptionTable& table) {
                    .commands = {generate, launch},
                    .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.frequency; },
                                    {.least = -100, .most = 100}),
-                   .request_field = "frequency_penalty"});
+                   .request_field = "frequency_penalty",
+                   .needs = {penalties_look_back()}});
   table.push_back({.name = "--repeat-last-n",
                    .group = "Generation",
                    .type = "TOKENS",
@@ -130,7 +156,7 @@ void add_filter_options(OptionTable& table) {
                    .value = number([](auto& options) -> auto& { return options.filter.selection.keep_first; },
                                    {.least = 0, .most = kMostTokens}),
                    .request_field = "keep_first",
-                   .needs = a_filter()});
+                   .needs = a_filter_with_forced_tokens()});
   table.push_back({.name = "--keep-last",
                    .group = "Filter",
                    .type = "TOKENS",
@@ -139,7 +165,7 @@ void add_filter_options(OptionTable& table) {
                    .value = number([](auto& options) -> auto& { return options.filter.selection.keep_last; },
                                    {.least = 0, .most = kMostTokens}),
                    .request_field = "keep_last",
-                   .needs = a_filter()});
+                   .needs = a_filter_with_forced_tokens()});
   table.push_back({.name = "--selection",
                    .group = "Filter",
                    .help = "paper: nothing is kept but by its score (arXiv 2409.17422)",

@@ -41,6 +41,16 @@ Need is_no_chat() {
           .commands = {generate, launch}};
 }
 
+/// Of what is done with texts.
+Need there_is_a_text() {
+  return {.holds = [](const Options& o) { return !o.prompt.ids_file || !o.generate.stop.empty(); },
+          .problem = "means nothing with --prompt-ids",
+          .advice = "leave it out",
+          .request_advice = "leave it out",
+          .on_command_line = Need::Otherwise::warning,
+          .in_request = Need::Otherwise::warning};
+}
+
 }  // namespace
 
 void add_model_options(OptionTable& table) {
@@ -137,11 +147,13 @@ void add_prompt_options(OptionTable& table) {
   table.push_back(
       {.name = "--invalid-utf8",
        .group = "Prompt",
-       .help = "of prompts, questions and messages that are no UTF-8: refuse them, or replace what is none by U+FFFD",
+       .help =
+           "of texts that are no UTF-8, given as options or in files: refuse them, or replace what is none by U+FFFD",
        .commands = {generate, launch},
        .value = choice([](auto& options) -> auto& { return options.prompt.invalid_utf8; },
                        {{"refuse", InvalidUtf8::refuse}, {"replace", InvalidUtf8::replace}}),
-       .request_field = "invalid_utf8"});
+       .request_field = "invalid_utf8",
+       .needs = {there_is_a_text()}});
 }
 
 void add_chat_options(OptionTable& table) {

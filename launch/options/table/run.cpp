@@ -177,13 +177,15 @@ void add_output_options(OptionTable& table) {
                                     {"info", LogLevel::info},
                                     {"warn", LogLevel::warn},
                                     {"error", LogLevel::error},
-                                    {"off", LogLevel::off}})});
+                                    {"off", LogLevel::off}}),
+                   .one_of = kOneOfLogLevels});
   table.push_back({.name = "--verbose",
                    .aliases = {"-v"},
                    .group = "Output",
-                   .help = "as --log-level info: what is loaded, planned and done",
+                   .help = "as --log-level info: what is loaded, planned and done. The last of the two counts",
                    .commands = kAll,
-                   .value = flag([](auto& options) -> auto& { return options.output.verbose; })});
+                   .value = flag([](auto& options) -> auto& { return options.output.verbose; }),
+                   .one_of = kOneOfLogLevels});
   table.push_back({.name = "--log-format",
                    .group = "Output",
                    .help = "json: one object a line",

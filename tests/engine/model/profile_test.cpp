@@ -25,7 +25,11 @@ TEST(Profile, LayerZeroIsNotTheSameAsNone) {
 
 TEST(Profile, WhatIsNoProfileIsRefusedWithItsReason) {
   const TemporaryDirectory directory;
-  const std::pair<const char*, const char*> table[] = {
+  const std::string deep(100'000, '[');
+  const std::pair<std::string, const char*> table[] = {
+      {deep, "is no profile: it is nested deeper than 64 levels"},
+      {R"({"filter_layer": )" + deep + std::string(100'000, ']') + "}", "it is nested deeper than 64 levels"},
+      {"[3]", "is no profile: it is no JSON object"},
       {R"({"filter_layer": 3, "filer_layer": 4})", "filer_layer"},
       {R"({"filter_layer": "three"})", "is no profile"},
       {R"({"filter_layer": 3000000000})", "is no profile"},

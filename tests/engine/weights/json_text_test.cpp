@@ -25,6 +25,23 @@ std::string nested(int levels, char open, char close) {
   return std::string(static_cast<std::size_t>(levels), open) + std::string(static_cast<std::size_t>(levels), close);
 }
 
+TEST(JsonText, WhatIsPlainlyNoObjectIsRefusedForOtherParsers) {
+  const auto refusal = [](std::string_view text) -> std::string {
+    try {
+      require_json_object(text);
+    } catch (const JsonTextError& error) {
+      return error.what();
+    }
+    return "no problem";
+  };
+  for (const char* text : {"{}", " \r\n\t{", "\xef\xbb\xbf{}"}) EXPECT_EQ(refusal(text), "no problem") << text;
+  for (const char* text : {"", " ", "[]", "3", "null", "\xef\xbb\xbf"}) {
+    EXPECT_EQ(refusal(text), "is no JSON object") << text;
+  }
+  EXPECT_EQ(refusal("{" + nested(64, '[', ']') + "}"), "is nested deeper than 64 levels");
+  EXPECT_EQ(refusal(nested(65, '[', ']')), "is nested deeper than 64 levels");
+}
+
 TEST(JsonText, DepthCountsBracketsOutsideOfStrings) {
   EXPECT_EQ(json_depth(""), 0);
   EXPECT_EQ(json_depth("1"), 0);

@@ -55,6 +55,10 @@ TEST(ModelDirectory, AFolderOfTheHubsCacheNamesItsSnapshots) {
   EXPECT_TRUE(
       contains(refusal(model), "is a folder of the hub's cache; its snapshots are " + model + "/snapshots/abc123"));
   EXPECT_TRUE(contains(refusal(model), "| give " + model + "/snapshots/abc123"));
+  for (const char* end : {"/snapshots", "/snapshots/", "/snapshots/.", "/blobs/../snapshots"}) {
+    EXPECT_TRUE(contains(refusal(model + end), "is a folder of the hub's cache; its snapshots are " + model)) << end;
+    EXPECT_TRUE(contains(refusal(model + end), "abc123")) << end;
+  }
   EXPECT_TRUE(contains(refusal(cache.path()), "is the hub's cache; it holds " + model));
   std::filesystem::remove(model + "/snapshots/abc123");
   EXPECT_TRUE(contains(refusal(model), "its snapshots are none"));

@@ -52,7 +52,18 @@ TEST(ClusterFile, AnUnknownFieldIsNamedWithTheFile) {
 }
 
 TEST(ClusterFile, TextThatIsNoJsonIsRefused) {
-  EXPECT_TRUE(refusal("filter: all").starts_with("c.json: is no cluster"));
+  for (const char* text : {"filter: all", "[]", "", " \n3"}) {
+    EXPECT_EQ(refusal(text), "c.json: is no cluster file: it is no JSON object") << text;
+  }
+  EXPECT_TRUE(refusal("{").starts_with("c.json: is no cluster"));
+}
+
+TEST(ClusterFile, TextThatIsNestedTooDeepIsRefusedAsThat) {
+  for (const char* level : {"[", "{\"filter\": "}) {
+    std::string text;
+    for (int i = 0; i < 100'000; ++i) text += level;
+    EXPECT_EQ(refusal(text), "c.json: is no cluster file: it is nested deeper than 64 levels");
+  }
 }
 
 TEST(ClusterFile, AnUnknownSymbolIsNamed) {
@@ -69,6 +80,11 @@ TEST(ClusterFile, NegativeNumbersAreRefused) {
   EXPECT_EQ(refusal(R"({"filter": {"ranks": [0, -1]}})"), "c.json: filter: rank -1 is negative");
   EXPECT_EQ(refusal(R"({"chunk_length": -5})"), "c.json: chunk_length is -5");
   EXPECT_EQ(refusal(R"({"stages": [{"group": {"symbol": "all"}, "cut": -1}]})"), "c.json: cut is -1");
+}
+
+TEST(ClusterFile, StandardInputIsCalledSo) {
+  EXPECT_EQ(parse_cluster("{}", "-").name, "standard input");
+  EXPECT_EQ(parse_cluster("{}", "./-").name, "./-");
 }
 
 TEST(ClusterFile, AMissingFileIsAConfigError) {

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "launch/options/options.h"
+#include "launch/options/option.h"
+#include "launch/options/parse.h"
 
 namespace gemring {
 namespace {
@@ -37,6 +38,30 @@ TEST(Environment, OmpNumThreadsIsItsFirstNumber) {
   EXPECT_EQ(omp_num_threads({"OMP_NUM_THREADS=-3"}), 0);
   EXPECT_EQ(omp_num_threads({"OMP_NUM_THREADS_X=5"}), 0);
   EXPECT_EQ(omp_num_threads({}), 0);
+}
+
+TEST(Environment, OfLogLevelAndVerboseTheLastCounts) {
+  const auto with = [](const Names& more, const Names& environment) {
+    Names words = {"generate", "--model", "m", "--prompt", "p"};
+    words.insert(words.end(), more.begin(), more.end());
+    return parse_command_line(option_table(), words, environment).options;
+  };
+  const auto level = [&](const Names& more, const Names& environment = {}) {
+    return with(more, environment).output.log.level;
+  };
+  EXPECT_EQ(level({"--log-level", "warn", "-v"}), LogLevel::info);
+  EXPECT_EQ(level({"-v", "--log-level", "warn"}), LogLevel::warn);
+  EXPECT_EQ(level({"-v", "--log-level", "warn", "--verbose"}), LogLevel::info);
+  EXPECT_EQ(level({"--log-level", "debug", "-v"}), LogLevel::info);
+  EXPECT_EQ(level({"-v", "--log-level", "debug"}), LogLevel::debug);
+  EXPECT_EQ(level({"-v"}, {"GEMRING_LOG_LEVEL=error"}), LogLevel::info);  // the command line wins
+  EXPECT_EQ(level({"--log-level", "error"}, {"GEMRING_VERBOSE=1"}), LogLevel::error);
+  EXPECT_EQ(level({}, {"GEMRING_LOG_LEVEL=error", "GEMRING_VERBOSE=1"}), LogLevel::info);
+  EXPECT_EQ(level({"--log-level", "debug", "--verbose=false"}), LogLevel::debug);
+  EXPECT_EQ(level({"--verbose=false"}, {"GEMRING_LOG_LEVEL=error"}), LogLevel::error);
+  const Names launch = {"launch", "slurm", "--model", "m", "--prompt", "p", "-v", "--log-level", "warn"};
+  const Options job = parse_command_line(option_table(), launch, {}).options;
+  EXPECT_EQ(job.job.generate_words, (Names{"--prompt", "p", "--log-level", "warn"}));
 }
 
 }  // namespace

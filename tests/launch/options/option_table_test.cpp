@@ -265,7 +265,27 @@ TEST(OptionTable, WhatMeansNothingIsWarnedOf) {
             Words{"--keep: means nothing with --method full"});
   EXPECT_EQ(parse_with(generate({"--repeat-last-n", "9"})).warnings,
             Words{"--repeat-last-n: means nothing without a penalty"});
+  for (const char* option : {"--keep-first", "--keep-last"}) {
+    EXPECT_EQ(parse_with(generate({"--selection", "paper", option, "3"})).warnings,
+              Words{std::string(option) + ": means nothing with --selection paper"});
+  }
+  for (const char* option : {"--repeat-penalty", "--presence-penalty", "--frequency-penalty"}) {
+    EXPECT_EQ(parse_with(generate({option, "1.2", "--repeat-last-n", "0"})).warnings,
+              Words{std::string(option) + ": means nothing with --repeat-last-n 0"});
+  }
+  const Words ids = {"generate", "--model", "m", "--prompt-ids", "i", "--invalid-utf8", "replace"};
+  EXPECT_EQ(parse_with(ids).warnings, Words{"--invalid-utf8: means nothing with --prompt-ids"});
+  Words stopped = ids;
+  stopped.insert(stopped.end(), {"--stop", "END"});
+  EXPECT_EQ(parse_with(stopped).warnings, Words{});
   EXPECT_EQ(parse_with({"generate", "--model", "m", "--requests", "r", "--top-p", "0.9"}).warnings, Words{});
+}
+
+TEST(OptionTable, AFieldThatMeansNothingIsTreatedAsItsOption) {
+  for (const OptionDescription& option : option_table()) {
+    if (option.request_field.empty()) continue;
+    for (const Need& need : option.needs) EXPECT_EQ(need.on_command_line, need.in_request) << option.name;
+  }
 }
 
 TEST(OptionTable, ASeedIsDrawnOnceAndTold) {

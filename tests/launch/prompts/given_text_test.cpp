@@ -35,6 +35,42 @@ TEST(GivenText, OrIsRepaired) {
             "caf\xef\xbf\xbd au\nlait\xef\xbf\xbd");
 }
 
+TEST(GivenText, EveryTextOfTheCommandLineIsLookedAt) {
+  const auto with = [](const OptionDescription& option, InvalidUtf8 invalid) {
+    Options options;
+    options.prompt.invalid_utf8 = invalid;
+    option.value.read(options, {"a\nh\xff"}, option.name);
+    return options;
+  };
+  std::vector<std::string> looked_at;
+  for (const OptionDescription& option : option_table()) {
+    const ValueKind kind = option.value.kind;
+    if ((kind != ValueKind::text && kind != ValueKind::list) || !option.belongs_to(Command::generate)) continue;
+    Options refused = with(option, InvalidUtf8::refuse), replaced = with(option, InvalidUtf8::replace);
+    if (option.request_field.empty() || option.file != FileUse::none) {
+      check_texts(option_table(), refused);
+      continue;
+    }
+    looked_at.push_back(option.name);
+    EXPECT_TRUE(contains(error_of<UsageError>([&] { check_texts(option_table(), refused); }),
+                         option.name + ": line 2: byte 1 (0xFF) is no valid UTF-8"));
+    check_texts(option_table(), replaced);
+    EXPECT_EQ(option.value.texts(replaced), std::vector<std::string>{"a\nh\xef\xbf\xbd"}) << option.name;
+  }
+  EXPECT_EQ(looked_at, (std::vector<std::string>{"--prompt", "--question", "--system", "--answer-prefix", "--stop"}));
+}
+
+TEST(GivenText, AWarningNamesTheTextAndGoesWhereItIsSent) {
+  std::vector<std::string> heard;
+  const Warn hear = [&](const std::string& warning) { heard.push_back(warning); };
+  checked_text({"a\0b", 3}, "prompt", InvalidUtf8::refuse, hear);
+  checked_text("\xef\xbb\xbf\xff", "system", InvalidUtf8::replace, hear);
+  ASSERT_EQ(heard.size(), 3u);
+  EXPECT_EQ(heard[0], "prompt holds 1 zero byte: is it a text in UTF-8?");
+  EXPECT_TRUE(heard[1].starts_with("system begins with a byte order mark"));
+  EXPECT_EQ(heard[2], "system: 1 place that is no UTF-8 became U+FFFD");
+}
+
 TEST(GivenText, ADirectoryIsNoText) {
   const TemporaryDirectory directory;
   const std::string error = error_of<UsageError>([&] { read_given_text(directory.path(), "--prompt-file"); });

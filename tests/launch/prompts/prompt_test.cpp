@@ -59,7 +59,7 @@ TEST(Prompt, AnEmptyPromptIsAUsageErrorEvenWithAQuestion) {
   options.question = "who?";
   EXPECT_THROW(load_prompt(options, &demo_tokenizer(), nullptr, {}), UsageError);
   EXPECT_THROW(tokenize({"", std::nullopt}, demo_tokenizer()), UsageError);
-  EXPECT_THROW(parse_ids("[]", "ids.json", 10), UsageError);
+  EXPECT_EQ(problem_of([] { parse_ids("[]", "ids.json", 10); }), "ids.json: has no token ids, so the prompt is empty");
 }
 
 TEST(Prompt, TextNeedsATokenizer) {

@@ -171,9 +171,17 @@ TEST(RequestLine, FieldsThatMeanNothingHereAreErrors) {
   RequestLine question;
   question.prompt.question = "q";
   EXPECT_EQ(problem(R"({"prompt_ids": [1]})", question), "prompt_ids: goes with no --question");
+}
+
+TEST(RequestLine, FieldsOfTheFilterThatMeanNothingAreWarnedOf) {
   RequestLine full;
   full.filter.method = Method::full;
-  EXPECT_EQ(problem(R"({"prompt": "p", "keep": 5})", full), "keep: means nothing with --method full");
+  EXPECT_EQ(read(R"({"prompt": "p", "keep": 5})", full).warnings,
+            std::vector<std::string>{"keep: means nothing with --method full"});
+  EXPECT_EQ(read(R"({"prompt": "p", "keep_first": 3, "selection": "paper"})").warnings,
+            std::vector<std::string>{"keep_first: means nothing with --selection paper"});
+  EXPECT_EQ(read(R"({"prompt": "p", "repeat_penalty": 1.2, "repeat_last_n": 0})").warnings,
+            std::vector<std::string>{"repeat_penalty: means nothing with --repeat-last-n 0"});
 }
 
 TEST(RequestLine, FieldsOfSamplingThatMeanNothingAreWarnedOf) {
@@ -201,6 +209,32 @@ TEST(RequestLine, WhatIsNoJsonObjectSaysWhere) {
   EXPECT_EQ(problem("{\"prompt\": \"\xff\"}").find('\xff'), std::string::npos);
   EXPECT_EQ(problem(std::string("{\"prompt\": \"p\"}\0", 16)), "request: holds a zero byte at byte 15");
   EXPECT_EQ(problem("{\"prompt\": " + std::string(64, '[')), "request: is nested deeper than 64 levels");
+}
+
+TEST(RequestLine, WhatIsNoUtf8IsAnErrorOrReplacedAsTheCommandLineOrTheLineSays) {
+  const std::string bad = "{\"prompt\": \"h\xffi\"}", good = "h\xef\xbf\xbdi";
+  EXPECT_EQ(problem(bad), "request: byte 13 (0xFF) is no valid UTF-8");
+  RequestLine replace;
+  replace.prompt.invalid_utf8 = InvalidUtf8::replace;
+  const RequestLine line = read(bad, replace);
+  EXPECT_EQ(line.prompt.text, good);
+  EXPECT_EQ(line.warnings, std::vector<std::string>{"the line: 1 place that is no UTF-8 became U+FFFD"});
+  EXPECT_EQ(read("{\"prompt\": \"h\xffi\", \"invalid_utf8\": \"replace\"}").prompt.text, good);
+  EXPECT_EQ(problem("{\"prompt\": \"h\xffi\", \"invalid_utf8\": \"refuse\"}", replace),
+            "request: byte 13 (0xFF) is no valid UTF-8");
+  EXPECT_TRUE(problem("{\"prompt\": h\xffi\"}", replace).starts_with("request: is not valid JSON: column 12"));
+  EXPECT_EQ(problem("[\"\xff\"]", replace), "request: is no JSON object");
+}
+
+TEST(RequestLine, AWarningOfATextNamesItsField) {
+  const RequestLine line = read(R"({"prompt": "a\u0000b", "system": "\ufeff", "stop": ["\u0000"]})", chat());
+  ASSERT_EQ(line.warnings.size(), 3u);
+  EXPECT_EQ(line.warnings[0], "prompt holds 1 zero byte: is it a text in UTF-8?");
+  EXPECT_TRUE(line.warnings[1].starts_with("system begins with a byte order mark"));
+  EXPECT_EQ(line.warnings[2], "stop holds 1 zero byte: is it a text in UTF-8?");
+  RequestLine given;  // what the command line gives was warned of there
+  given.prompt.text = std::string("a\0b", 3);
+  EXPECT_EQ(read("{}", given).warnings, std::vector<std::string>{});
 }
 
 TEST(RequestLine, TheIdIsKnownEvenWhereTheRestIsBad) {
