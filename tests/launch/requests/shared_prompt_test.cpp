@@ -13,7 +13,7 @@ std::optional<std::string> unused_after(const PromptOptions& prompt, const std::
   for (const std::string& text : lines) {
     RequestLine line;
     line.prompt = prompt;
-    read_request_line(text, /*vocab=*/100, line);
+    read_request_line(text, line);
     shared.look_at(line.prompt);
   }
   return shared.unused();
