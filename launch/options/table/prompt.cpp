@@ -43,7 +43,7 @@ Need is_no_chat() {
 
 /// Of what is done with texts.
 Need there_is_a_text() {
-  return {.holds = [](const Options& o) { return !o.prompt.ids_file || !o.generate.stop.empty(); },
+  return {.holds = [](const Options& o) { return (!o.prompt.ids && !o.prompt.ids_file) || !o.generate.stop.empty(); },
           .problem = "means nothing with --prompt-ids",
           .advice = "leave it out",
           .request_advice = "leave it out",

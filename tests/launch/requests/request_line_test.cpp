@@ -180,6 +180,8 @@ TEST(RequestLine, FieldsOfTheFilterThatMeanNothingAreWarnedOf) {
             std::vector<std::string>{"keep: means nothing with --method full"});
   EXPECT_EQ(read(R"({"prompt": "p", "keep_first": 3, "selection": "paper"})").warnings,
             std::vector<std::string>{"keep_first: means nothing with --selection paper"});
+  EXPECT_EQ(read(R"({"prompt_ids": [1], "invalid_utf8": "replace"})").warnings,
+            std::vector<std::string>{"invalid_utf8: means nothing with --prompt-ids"});
   EXPECT_EQ(read(R"({"prompt": "p", "repeat_penalty": 1.2, "repeat_last_n": 0})").warnings,
             std::vector<std::string>{"repeat_penalty: means nothing with --repeat-last-n 0"});
 }
