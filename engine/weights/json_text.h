@@ -35,8 +35,8 @@ class DuplicateKeyError : public JsonTextError {
 /// parser follows it.
 int json_depth(std::string_view text);
 
-/// For texts that another parser reads, whose messages do not say so: throws JsonTextError where they are nested too deep
-/// or are plainly no object, "is no JSON object".
+/// For texts that another parser reads, whose messages do not say so: throws JsonTextError where they are nested too
+/// deep or are plainly no object, "is no JSON object".
 void require_json_object(std::string_view text);
 
 /// Throws JsonTextError: no JSON, nested too deep, a zero byte (nlohmann takes it for the end); DuplicateKeyError where

@@ -116,8 +116,8 @@ void check_planning(const Options& options) {
   if (!options.model_directory.empty() && options.bench.random_weights) require_model_or_shape(options, "plan");
 }
 
-/// What no row of the table can say, since it is about several: that one of two options must be there and not both, that
-/// two values differ, that a job has what a run would read from standard input.
+/// What no row of the table can say, since it is about several: that one of two options must be there and not both,
+/// that two values differ, that a job has what a run would read from standard input.
 void check_combinations(const Options& options, const std::vector<GivenOption>& given) {
   if (options.output.trace_file && options.output.trace_file == options.output.json_file) {
     throw UsageError({"--trace", "names the file of --json", "give each a file of its own"});
