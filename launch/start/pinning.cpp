@@ -46,11 +46,21 @@ std::vector<int> named_processors(const std::vector<std::string>& environment, c
   return found;
 }
 
+/// What the user's variables let OpenMP's library make: it makes fewer threads than it is asked for, and says nothing.
+void bound_threads(RankCores& rank) {
+  rank.most_threads = omp_get_thread_limit();
+  rank.most_threads_from = "OMP_THREAD_LIMIT";
+  if (omp_get_max_active_levels() > 0) return;
+  rank.most_threads = 1;
+  rank.most_threads_from = "OMP_MAX_ACTIVE_LEVELS";
+}
+
 }  // namespace
 
 RankCores look_at_cores(const std::vector<std::string>& environment) {
   const CgroupLimits limits = cgroup_limits();
   RankCores found{host_name(), CoreSource::node, {}, limits.processors, limits.processors_group};
+  bound_threads(found);
   const Topology machine = Topology::of_this_machine();
   if (!machine.knows_cores()) log_warn("the system does not tell which processors share a core: each counts as one");
   const std::vector<int> own = allowed_cores();
@@ -78,12 +88,18 @@ void apply(const Placement& placement) {
   omp_set_dynamic(0);
   omp_set_num_threads(placement.threads);
   std::atomic<int> failures = set_whole_share(placement.share) ? 0 : 1;
+  int given = 0;
 #pragma omp parallel num_threads(placement.threads)
   {
+#pragma omp single nowait
+    given = omp_get_num_threads();
     const auto thread = static_cast<std::size_t>(omp_get_thread_num());
     if (!run_on(placement.pinned ? std::vector<int>{placement.cores[thread]} : placement.cores)) ++failures;
   }
   if (failures > 0) log_warn("{} of {} threads could not be placed on their cores", failures.load(), placement.threads);
+  if (given == placement.threads) return;
+  omp_set_num_threads(given);  // what reports and plans count
+  log_warn("OpenMP's library gives {} of the {} threads that this rank asks for", given, placement.threads);
 }
 
 void step_back() {

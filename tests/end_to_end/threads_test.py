@@ -1,6 +1,7 @@
 """Where the threads of a process run: all of its share, whatever OpenMP's library bound its first thread to; only those that compute
 are bound to one core each; and what the process is called."""
 
+import json
 import os
 import re
 import subprocess
@@ -75,6 +76,18 @@ class Threads(EndToEnd):
                 wanted = 2 if "{" in places else self.said(self.short())  # all there are
                 self.assertEqual(self.said(run), wanted, run.describe())
                 self.assertIn("the places of this rank's threads", run.stderr)
+
+    @unittest.skipIf(len(PROCESSORS) < 2, "one processor: there is one thread anyway")
+    def test_a_bound_of_openmps_library_is_said_and_reported(self):
+        for variable, value in (("OMP_THREAD_LIMIT", "1"), ("OMP_MAX_ACTIVE_LEVELS", "0")):
+            for wish in ([], ["--threads", 2]) if self.said(self.short()) > 1 else ():
+                with self.subTest(variable=variable, wish=wish):
+                    path = self.path("report.json")
+                    run = self.short("--json", path, *wish, env={variable: value})
+                    self.assertIn(f"{variable} allows 1 thread where", run.stderr)
+                    self.assertIn(f"1 thread ({variable}) pinned to core", run.stderr)
+                    with open(path, encoding="utf-8") as file:
+                        self.assertEqual([rank["threads"] for rank in json.load(file)["ranks"]], [1])
 
     @unittest.skipIf(len(PROCESSORS) < 2, "one processor: the ranks share it anyway")
     def test_a_rank_whose_places_are_refused_keeps_what_it_was_given(self):
