@@ -99,6 +99,17 @@ class Threads(EndToEnd):
         self.assertRegex(run.stderr, rf"rank 0 on \S+: 1 thread pinned to core {one}; it may use core {one}\n")
         self.assertRegex(run.stderr, rf"rank 1 on \S+: 1 thread pinned to core {other}; it may use core {other}\n")
 
+    def test_places_that_the_machine_does_not_have_are_done_without(self):
+        beyond = os.cpu_count() + 5
+        for env in ({"GOMP_CPU_AFFINITY": f"{beyond}"}, {"OMP_PLACES": f"{{{beyond}}}"},
+                    {"OMP_PLACES": f"{{{beyond}}}", "GOMP_CPU_AFFINITY": f"{beyond}-{beyond + 3}:2"}):
+            with self.subTest(**env):
+                run = self.short(env=env)
+                self.assertIn("leaves no place that this rank may use", run.stderr)
+                self.assertEqual(self.said(run), self.said(self.short()), run.describe())
+        run = self.short(env={"GOMP_CPU_AFFINITY": f"{PROCESSORS[0]} {beyond}"})
+        self.assertIn(f"1 thread pinned to core {PROCESSORS[0]};", run.stderr)
+
     @unittest.skipIf(len(PROCESSORS) < 2, "one processor: threads can be nowhere else")
     def test_only_threads_that_compute_are_bound_to_one_core(self):
         run = self.start()
