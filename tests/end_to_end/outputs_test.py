@@ -5,6 +5,7 @@ devices, open descriptors, directories. What is no regular file is written and s
 import json
 import os
 import shutil
+import signal
 import stat
 import struct
 import subprocess
@@ -128,6 +129,26 @@ class Outputs(EndToEnd):
             self.assertTrue(right(got[0]))
             self.assertTrue(stat.S_ISFIFO(os.stat(pipe).st_mode))
             self.assertEqual(os.listdir(directory), ["pipe"])
+
+    def test_a_pipe_that_nobody_reads_is_said_and_waited_for(self):
+        for words, right, directory in self.each(self.quick):
+            pipe = os.path.join(directory, "pipe")
+            os.mkfifo(pipe)
+            run = Run(command([*words, pipe], 0))
+            run.wait_until(lambda: f"{pipe} is a FIFO that nobody reads" in run.stderr)
+            self.assertTrue(right(self.read(pipe)))
+            self.assertEqual(run.finish().code, 0, run.describe())
+            self.assertEqual(run.stderr.count("nobody reads"), 1, run.describe())
+
+    def test_an_interrupt_ends_the_wait_for_a_reader(self):
+        long_answer = ["--max-new-tokens", 100000, "--ignore-eos", "--allow-extrapolation"]
+        for more, has_come in ((SHORT[2:], lambda run: "nobody reads" in run.stderr), (long_answer, lambda run: len(run.out) > 20)):
+            pipe = os.path.join(self.fresh(), "pipe")
+            os.mkfifo(pipe)
+            run = Run(command(["generate", *MODEL, *SHORT[:2], *more, "--json", pipe], 0))
+            run.wait_until(lambda: has_come(run))
+            run.process.send_signal(signal.SIGINT)
+            self.assertIn(run.finish(20).code, (-signal.SIGINT, 128 + signal.SIGINT), run.describe())
 
     def test_an_output_that_is_an_input_is_refused_before_anything_runs(self):
         text = self.path("clash.txt", "Alice was")
