@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "engine/base/error.h"
+#include "engine/base/log.h"
 #include "engine/base/place.h"
 
 namespace gemring {
@@ -137,6 +138,32 @@ int make_temporary(const std::string& target, std::string& name) {
   return descriptor;
 }
 
+int open_to_write(const std::string& path, int more) {
+  int descriptor = -1;
+  do {
+    descriptor = open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | more);
+  } while (descriptor < 0 && errno == EINTR);
+  return descriptor;
+}
+
+/// A FIFO that nobody reads holds up whoever opens it to write; said, since it looks like a program that hangs.
+int open_fifo(const std::string& path, NoReader no_reader) {
+  const int descriptor = open_to_write(path, O_NONBLOCK);
+  if (descriptor >= 0) {
+    fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) & ~O_NONBLOCK);
+    return descriptor;
+  }
+  if (errno != ENXIO || no_reader == NoReader::fails) return -1;
+  log_warn("{} is a FIFO that nobody reads: waiting for a reader", path);
+  return open_to_write(path, 0);
+}
+
+int open_straight(const std::string& path, NoReader no_reader) {
+  struct stat status {};
+  const bool fifo = stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+  return fifo ? open_fifo(path, no_reader) : open_to_write(path, 0);
+}
+
 bool is_for_want_of_room(int error) {
   return error == ENOSPC || error == EDQUOT || error == EFBIG || error == EIO;
 }
@@ -166,7 +193,7 @@ void require_writable(const std::string& path, const char* option) {
   throw UsageError({option, fmt::format("{} cannot be written: {}", path, std::strerror(problem)), advice});
 }
 
-OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+OutputFile::OutputFile(std::string path, NoReader no_reader) : path_(std::move(path)) {
   const OutsideMark outside;  // a pipe's reader may come late
   const Destination destination = destination_of(path_);
   switch (destination.kind) {
@@ -179,9 +206,7 @@ OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
       if (descriptor_ >= 0) keep_permissions();
       break;
     case Destination::Kind::straight:
-      do {
-        descriptor_ = open(destination.path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
-      } while (descriptor_ < 0 && errno == EINTR);
+      descriptor_ = open_straight(destination.path, no_reader);
       break;
     case Destination::Kind::descriptor:
       std::fflush(stdout);  // what was said before stands before
@@ -253,8 +278,8 @@ void OutputFile::commit() {
   require_good();
 }
 
-void write_file(const std::string& path, std::string_view contents) {
-  OutputFile file(path);
+void write_file(const std::string& path, std::string_view contents, NoReader no_reader) {
+  OutputFile file(path, no_reader);
   file.write(contents);
   file.commit();
 }

@@ -14,6 +14,12 @@ bool is_standard_output(std::string_view path);
 /// behind, opens no pipe and touches no file that is there.
 void require_writable(const std::string& path, const char* option);
 
+/// Of a FIFO that nobody has open to read.
+enum class NoReader : int {
+  is_awaited,  // after a warning that says so
+  fails,       // ENXIO
+};
+
 /// One file, written piece by piece. Until commit() a regular file's contents are in a temporary file of a name that
 /// nobody can guess, in the same directory: other jobs may write the same path, and the last one to end wins. Of a
 /// symbolic link the target is replaced and the link stays; a file that is replaced keeps its permissions.
@@ -21,8 +27,7 @@ void require_writable(const std::string& path, const char* option);
 /// No call but require_good() and commit() throws, so that a writer may go on with what other ranks wait for.
 class OutputFile {
  public:
-  /// Opens. A pipe without a reader makes it wait for one.
-  explicit OutputFile(std::string path);
+  explicit OutputFile(std::string path, NoReader no_reader = NoReader::is_awaited);
   ~OutputFile();  // removes what was not committed
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -49,6 +54,6 @@ class OutputFile {
 };
 
 /// The whole of it. Throws as OutputFile::require_good().
-void write_file(const std::string& path, std::string_view contents);
+void write_file(const std::string& path, std::string_view contents, NoReader no_reader = NoReader::is_awaited);
 
 }  // namespace gemring

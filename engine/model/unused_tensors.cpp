@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <unordered_set>
@@ -69,6 +70,35 @@ bool brings_next_token_layers(const TensorSource& source) {
   });
 }
 
+bool is_second_output(std::string_view name, const ModelConfig& config) {
+  return name == "lm_head.weight" && config.tied_embeddings;
+}
+
+/// Whether two matrices are the same to the last bit. Reads them piece by piece.
+bool are_equal(const TensorSource& source, const TensorInfo& one, const TensorInfo& other) {
+  if (one.type != other.type || one.shape != other.shape) return false;
+  const auto rows = static_cast<std::size_t>(one.shape.front());
+  constexpr std::size_t kPiece = std::size_t{1} << 24;  // bytes
+  const std::size_t step = std::max<std::size_t>(kPiece * rows / std::max<std::size_t>(one.bytes, 1), 1);
+  for (std::size_t row = 0; row < rows; row += step) {
+    const std::size_t count = std::min(step, rows - row);
+    const auto left = source.load_rows(one, row, count), right = source.load_rows(other, row, count);
+    if (std::memcmp(left->bytes().data(), right->bytes().data(), left->bytes().size()) != 0) return false;
+  }
+  return true;
+}
+
+/// transformers puts the embedding in the place of a stored output matrix where the config ties them, and so do we.
+void check_second_output(const TensorSource& source, const TensorInfo& output, const ModelConfig& config) {
+  const TensorInfo* const embedding =
+      source.find(tensor_name(config.naming, TensorRole::embedding, LayerIndex(0)));  // it is there: looked at before
+  if (embedding != nullptr && are_equal(source, output, *embedding)) return;
+  log_warn(
+      "{}: tensor {} is not the embedding's and is not used: the config has tie_word_embeddings, so the embedding is "
+      "the output matrix too; set it to false in config.json where this tensor is meant",
+      source.location(output.name), output.name);
+}
+
 std::string why(std::string_view name, const ModelConfig& config) {
   const auto layer = layer_of(name, config.naming);
   if (layer && *layer >= config.layer_count()) {
@@ -83,7 +113,7 @@ std::string why(std::string_view name, const ModelConfig& config) {
 UnusedTensor kind_of_unused(std::string_view name, const ModelConfig& config, bool has_next_token_layers) {
   if (is_adapter(name)) return UnusedTensor::decisive;
   if (ends_with_any(name, kHarmless)) return UnusedTensor::harmless;
-  if (name == "lm_head.weight" && config.tied_embeddings) return UnusedTensor::harmless;  // stored twice
+  if (is_second_output(name, config)) return UnusedTensor::harmless;
   if (ends_with_any(name, kScalesOfOthers)) return UnusedTensor::beside;
   if (const auto layer = layer_of(name, config.naming); layer && *layer >= config.layer_count()) {
     return has_next_token_layers ? UnusedTensor::beside : UnusedTensor::decisive;
@@ -99,6 +129,7 @@ void check_unused_tensors(const TensorSource& source, const ModelConfig& config)
   std::vector<std::string> decisive, beside;
   for (const TensorInfo& info : source.tensors()) {
     if (used.contains(info.name)) continue;
+    if (is_second_output(info.name, config)) check_second_output(source, info, config);
     const UnusedTensor kind = kind_of_unused(info.name, config, next_token);
     if (kind == UnusedTensor::decisive) decisive.push_back(info.name);
     if (kind == UnusedTensor::beside) beside.push_back(info.name);

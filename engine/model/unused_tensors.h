@@ -19,7 +19,7 @@ enum class UnusedTensor {
 UnusedTensor kind_of_unused(std::string_view name, const ModelConfig& config, bool has_next_token_layers);
 
 /// Throws ModelFileError naming a decisive tensor (a norm, a bias, an adapter, a layer beyond the config's number,
-/// ...); warns of those that lie beside.
+/// ...); warns of those that lie beside, and of an output matrix that is not the embedding it is tied to.
 void check_unused_tensors(const TensorSource& source, const ModelConfig& config);
 
 }  // namespace gemring

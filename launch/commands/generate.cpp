@@ -86,7 +86,9 @@ JobReport run_all(const Options& options, Session& session, Run* run, std::int32
     // mpirun leaves its ranks little time: the report does not wait for a reader of the answer that may be slow, but
     // stands behind the answer where both go to one place that takes them.
     run->cut_off(std::chrono::milliseconds(20));
-    if (options.output.json_file) write_file(*options.output.json_file, run->interrupted_report());
+    if (options.output.json_file) {
+      write_file(*options.output.json_file, run->interrupted_report(), NoReader::fails);
+    }
     run->cut_off(std::chrono::milliseconds(300));
   });
   return session.generate(run->source(), sequences);

@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 #include "engine/text/chat/chat_date.h"
 #include "launch/options/environment.h"
+#include "launch/options/file_clashes.h"
 
 namespace gemring {
 namespace {
@@ -74,12 +75,15 @@ bool is_standard_stream(const GivenOption& given) {
   return given.option->file != FileUse::none && (file == "-" || (file.empty() && given.option->value_may_be_left_out));
 }
 
+bool reads_prompt_from_standard_input(const Options& options, const std::vector<GivenOption>& given) {
+  return options.command == Command::generate && !options.requests.file &&
+         std::none_of(given.begin(), given.end(), is_prompt);
+}
+
 /// Standard input and standard output are there once.
 void check_standard_streams(const Options& options, const std::vector<GivenOption>& all) {
   std::string reader, writer;
-  const bool prompt_is_read =
-      options.command == Command::generate && !options.requests.file && std::none_of(all.begin(), all.end(), is_prompt);
-  if (prompt_is_read) reader = "the prompt, which no option gives";
+  if (reads_prompt_from_standard_input(options, all)) reader = "the prompt, which no option gives";
   for (const GivenOption& given : all) {
     refuse_standard_input(given);
     if (!is_standard_stream(given)) continue;
@@ -139,6 +143,7 @@ std::vector<std::string> check_options(const OptionTable& table, const Options& 
   check_prompts(table, options, given);
   check_standard_streams(options, given);
   check_combinations(options, given);
+  refuse_clashing_files(given, reads_prompt_from_standard_input(options, given));
   return warnings;
 }
 

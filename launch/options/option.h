@@ -36,8 +36,8 @@ struct OptionValue {
   std::function<void(Options& options)> reset = {};  // to the default
 };
 
-/// Of input and output: "-" is standard input or output. every_rank: an input that each rank opens itself; "-" is
-/// refused, for standard input is there once.
+/// Of input and output: "-" is standard input or output. every_rank: an input, a file or a directory, that each rank
+/// opens itself; "-" is refused, for standard input is there once.
 enum class FileUse : int { none, input, output, every_rank };
 
 /// What messages call an input: its name, or "standard input" for "-".

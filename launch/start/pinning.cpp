@@ -17,53 +17,89 @@
 namespace gemring {
 namespace {
 
-/// A processor of each place that the user named, in their order; empty where none were named. OpenMP's library
-/// has read the variables.
-std::vector<int> named_places(const std::vector<std::string>& environment) {
+bool names_places(const std::vector<std::string>& environment) {
+  return !variable(environment, "OMP_PLACES").empty() || !variable(environment, "GOMP_CPU_AFFINITY").empty();
+}
+
+/// Whether they are named as what the machine has (sockets, cores), not by the numbers of processors.
+bool names_objects(const std::vector<std::string>& environment) {
+  const std::string places = variable(environment, "OMP_PLACES");
+  return !places.empty() && places.find('{') == std::string::npos;
+}
+
+/// Processors of the places that the user named, place by place; empty where OpenMP's library, which has read the
+/// variables, made none of them that this rank may use. Of a socket one processor for each physical core; a processor
+/// that is named by its number counts, whatever it shares.
+std::vector<int> named_processors(const std::vector<std::string>& environment, const Topology& machine) {
   std::vector<int> found;
-  if (variable(environment, "OMP_PLACES").empty() && variable(environment, "GOMP_CPU_AFFINITY").empty()) return found;
   const std::vector<int> allowed = allowed_cores();
   for (int place = 0; place < omp_get_num_places(); ++place) {
     std::vector<int> processors(static_cast<std::size_t>(omp_get_place_num_procs(place)));
     omp_get_place_proc_ids(place, processors.data());
-    for (const int processor : processors) {
-      if (std::find(allowed.begin(), allowed.end(), processor) == allowed.end()) continue;
-      if (std::find(found.begin(), found.end(), processor) != found.end()) continue;
-      found.push_back(processor);
-      break;
-    }
+    std::erase_if(processors, [&](int processor) {
+      return std::find(allowed.begin(), allowed.end(), processor) == allowed.end() ||
+             std::find(found.begin(), found.end(), processor) != found.end();
+    });
+    if (names_objects(environment)) processors = machine.physical_cores(processors);
+    found.insert(found.end(), processors.begin(), processors.end());
   }
   return found;
+}
+
+/// What the user's variables let OpenMP's library make: it makes fewer threads than it is asked for, and says nothing.
+void bound_threads(RankCores& rank) {
+  rank.most_threads = omp_get_thread_limit();
+  rank.most_threads_from = "OMP_THREAD_LIMIT";
+  if (omp_get_max_active_levels() > 0) return;
+  rank.most_threads = 1;
+  rank.most_threads_from = "OMP_MAX_ACTIVE_LEVELS";
 }
 
 }  // namespace
 
 RankCores look_at_cores(const std::vector<std::string>& environment) {
   const CgroupLimits limits = cgroup_limits();
-  if (const std::vector<int> places = named_places(environment); !places.empty()) {
-    log_info("OMP_PLACES or GOMP_CPU_AFFINITY names the places of this rank's threads: processors {}",
-             core_list(places));
-    return {host_name(), CoreSource::own_mask, places, limits.processors, limits.processors_group};
-  }
-  const std::vector<int> own = allowed_cores();
-  const std::vector<int> node = node_cores();
-  const CoreSource source = core_source(environment, own.size() < node.size());
+  RankCores found{host_name(), CoreSource::node, {}, limits.processors, limits.processors_group};
+  bound_threads(found);
   const Topology machine = Topology::of_this_machine();
   if (!machine.knows_cores()) log_warn("the system does not tell which processors share a core: each counts as one");
-  return {host_name(), source, machine.physical_cores(source == CoreSource::node ? node : own), limits.processors,
-          limits.processors_group};
+  const std::vector<int> own = allowed_cores();
+  const std::vector<int> node = node_cores();
+  if (names_places(environment)) {
+    found.source = CoreSource::own_mask;  // a user who names places shares nothing else of the node
+    found.cores = named_processors(environment, machine);
+    if (!found.cores.empty()) {
+      log_info("OMP_PLACES or GOMP_CPU_AFFINITY names the places of this rank's threads: processors {}",
+               core_list(found.cores));
+      return found;
+    }
+    log_warn(
+        "OMP_PLACES or GOMP_CPU_AFFINITY leaves no place that this rank may use: its threads stay on processors {}, "
+        "where it was started",
+        core_list(own));
+  } else {
+    found.source = core_source(environment, own.size() < node.size());
+  }
+  found.cores = machine.physical_cores(found.source == CoreSource::node ? node : own);
+  return found;
 }
 
 void apply(const Placement& placement) {
   omp_set_dynamic(0);
   omp_set_num_threads(placement.threads);
   std::atomic<int> failures = set_whole_share(placement.share) ? 0 : 1;
+  int given = 0;
 #pragma omp parallel num_threads(placement.threads)
   {
+#pragma omp single nowait
+    given = omp_get_num_threads();
     const auto thread = static_cast<std::size_t>(omp_get_thread_num());
     if (!run_on(placement.pinned ? std::vector<int>{placement.cores[thread]} : placement.cores)) ++failures;
   }
   if (failures > 0) log_warn("{} of {} threads could not be placed on their cores", failures.load(), placement.threads);
+  if (given == placement.threads) return;
+  omp_set_num_threads(given);  // what reports and plans count
+  log_warn("OpenMP's library gives {} of the {} threads that this rank asks for", given, placement.threads);
 }
 
 void step_back() {

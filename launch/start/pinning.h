@@ -9,7 +9,8 @@
 namespace gemring {
 
 /// Looks at the process's mask, its node, its control groups and `environment` ("NAME=value", as it stood before MPI
-/// started). Places that a user names (OMP_PLACES, GOMP_CPU_AFFINITY) count as a mask of theirs: a processor of each.
+/// started). Places that a user names (OMP_PLACES, GOMP_CPU_AFFINITY) count as a mask of theirs, with all their
+/// processors; where they leave none of this process's, its own mask counts, and a warning says so.
 RankCores look_at_cores(const std::vector<std::string>& environment);
 
 /// Sets the number of OpenMP threads and where they run; all other threads may use the rank's whole share. Call before

@@ -48,9 +48,11 @@ std::string quota_words(double quota) {
 
 /// "3 threads pinned to cores 2-4; the node's cores 0-7 are shared by 3 ranks".
 std::string reason(const Placement& placement, const ThreadWishes& wishes, int share, const std::vector<int>& cores,
-                   std::size_t ranks, CoreSource source, double quota) {
+                   std::size_t ranks, const RankCores& rank, double quota, bool limited) {
+  const CoreSource source = rank.source;
   const bool fewer = placement.threads < share;
-  const std::string why = wishes.threads                                       ? " (--threads)"
+  const std::string why = limited                                              ? " (" + rank.most_threads_from + ")"
+                          : wishes.threads                                     ? " (--threads)"
                           : fewer && placement.threads == quota_threads(quota) ? quota_words(quota)
                           : fewer && wishes.hint                               ? " (OMP_NUM_THREADS)"
                                                                                : "";
@@ -64,8 +66,8 @@ std::string reason(const Placement& placement, const ThreadWishes& wishes, int s
                      core_list(placement.cores), given);
 }
 
-/// Rank `member` of the `ranks` ranks that stand on `cores`.
-Placement place_one(const std::vector<int>& cores, std::size_t member, std::size_t ranks, CoreSource source,
+/// Rank `member` of the `ranks` ranks that stand on `cores`, each with `quota` processors' time.
+Placement place_one(const std::vector<int>& cores, std::size_t member, std::size_t ranks, const RankCores& rank,
                     double quota, const ThreadWishes& wishes) {
   const std::size_t count = cores.size();
   const bool crowded = ranks > count;
@@ -77,12 +79,14 @@ Placement place_one(const std::vector<int>& cores, std::size_t member, std::size
   }
   const int share = crowded ? 1 : static_cast<int>(placement.cores.size());
   placement.share = placement.cores;
-  placement.threads = wishes.threads.value_or(std::min({share, wishes.hint.value_or(share), quota_threads(quota)}));
+  const int wanted = wishes.threads.value_or(std::min({share, wishes.hint.value_or(share), quota_threads(quota)}));
+  placement.threads = std::min(wanted, rank.most_threads);
+  const bool limited = placement.threads < wanted;
   placement.crowded = crowded;
   placement.pinned = !crowded && placement.threads <= share;
   if (placement.pinned) placement.cores.resize(static_cast<std::size_t>(placement.threads));
 
-  placement.reason = reason(placement, wishes, share, cores, ranks, source, quota);
+  placement.reason = reason(placement, wishes, share, cores, ranks, rank, quota, limited);
   if (crowded) {
     placement.warning = fmt::format("{} ranks share {} core{}: they take turns; start fewer ranks per node", ranks,
                                     count, plural(count));
@@ -94,6 +98,11 @@ Placement place_one(const std::vector<int>& cores, std::size_t member, std::size
         "{} threads where a control group allows {:.4g} processors' time: all of them are stopped "
         "again and again; --threads {} fits",
         placement.threads, quota, quota_threads(quota));
+  }
+  if (limited) {
+    placement.warning +=
+        fmt::format("{}{} allows {} thread{} where {} would compute: unset it", placement.warning.empty() ? "" : "; ",
+                    rank.most_threads_from, placement.threads, placement.threads == 1 ? "" : "s", wanted);
   }
   return placement;
 }
@@ -118,7 +127,7 @@ std::vector<Placement> place(const std::vector<RankCores>& ranks, const ThreadWi
   for (std::size_t i = 0; i < ranks.size(); ++i) {
     const Site& site = sites[i];
     const double quota = ranks[i].quota / static_cast<double>(quota_sharers(ranks, ranks[i]));
-    placements.push_back(place_one(site.second, placed[site]++, crowd[site], ranks[i].source, quota, wishes));
+    placements.push_back(place_one(site.second, placed[site]++, crowd[site], ranks[i], quota, wishes));
   }
   return placements;
 }

@@ -21,6 +21,8 @@ struct RankCores {
   std::vector<int> cores;
   double quota = std::numeric_limits<double>::infinity();  // processors' time a second that a control group allows
   std::string quota_group = {};                            // ranks of one group share its quota
+  int most_threads = std::numeric_limits<int>::max();      // that OpenMP's library makes
+  std::string most_threads_from = {};                      // the variable that says so: "OMP_THREAD_LIMIT"
 };
 
 struct ThreadWishes {
@@ -42,7 +44,8 @@ struct Placement {
 /// One Placement per rank. Ranks of a host that stand on the same cores share them as consecutive pieces of
 /// floor(c j / g) .. floor(c (j + 1) / g). More ranks than cores: one thread each, not pinned, so that the system can
 /// run the ranks that do not wait. With --threads beyond a rank's share its threads are not pinned either. A quota of
-/// control groups bounds the threads of its ranks: more of them would be stopped in the middle of their work.
+/// control groups bounds the threads of its ranks: more of them would be stopped in the middle of their work. A bound
+/// of OpenMP's library holds whatever is wished.
 ///
 ///     host with cores 0-7, ranks 0, 1 and 2:  rank 0: 0 1   rank 1: 2 3 4   rank 2: 5 6 7
 std::vector<Placement> place(const std::vector<RankCores>& ranks, const ThreadWishes& wishes);

@@ -5,8 +5,11 @@
 #include <climits>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
+#include <string>
 
 #include "engine/base/process.h"
+#include "launch/start/places_of_affinity.h"
 
 namespace gemring {
 namespace {
@@ -26,6 +29,16 @@ bool set_default(const char* variable, const char* value) {
   return getenv(variable) == nullptr && setenv(variable, value, 0) == 0;
 }
 
+/// Whether GOMP_CPU_AFFINITY named processors that are not there, and OMP_PLACES now says the same.
+bool soften_affinity() {
+  const char* const affinity = getenv("GOMP_CPU_AFFINITY");
+  if (affinity == nullptr) return false;
+  const std::optional<std::string> places = places_of_affinity(affinity, node_cores());
+  if (!places || unsetenv("GOMP_CPU_AFFINITY") != 0) return false;
+  set_default("OMP_PLACES", places->c_str());
+  return true;
+}
+
 }  // namespace
 
 void prepare_process(char** argv) {
@@ -36,6 +49,7 @@ void prepare_process(char** argv) {
   }
   bool changed = set_default("OPENBLAS_NUM_THREADS", "1");
   if (has_skylake_vectors()) changed |= set_default("OPENBLAS_CORETYPE", "SKYLAKEX");
+  changed |= soften_affinity();
   if (!changed) return;
   allow_first_cores();
   // By its own name, which is what ps and top show; by the kernel's where the file was replaced meanwhile.

@@ -28,11 +28,14 @@ struct ComputeFacts {  // of one rank
   std::vector<int> cores;
   double quota = 0;
   std::string quota_group;
+  int most_threads = 0;
+  std::string most_threads_from;
   bool prefers_bf16 = false;
 
   template <class Archive>
   void serialize(Archive& archive, unsigned /*version*/) {
-    archive& isa& blas_core& host& core_source& cores& quota& quota_group& prefers_bf16;
+    archive& isa& blas_core& host& core_source& cores& quota& quota_group& most_threads& most_threads_from&
+        prefers_bf16;
   }
 };
 
@@ -174,17 +177,18 @@ Placement prepare_compute(const Job& job, const RunOptions& options) {
   make_blas_single_threaded();
   RankCores mine;
   agreed(job, [&] { mine = look_at_cores(job.environment); });
-  const std::vector<ComputeFacts> ranks =
-      all_gather_control(job.world, ComputeFacts{static_cast<int>(detected_isa()), blas_core_name(), mine.host,
-                                                 static_cast<int>(mine.source), mine.cores, mine.quota,
-                                                 mine.quota_group, prefers_bf16(options)});
+  const std::vector<ComputeFacts> ranks = all_gather_control(
+      job.world, ComputeFacts{static_cast<int>(detected_isa()), blas_core_name(), mine.host,
+                              static_cast<int>(mine.source), mine.cores, mine.quota, mine.quota_group,
+                              mine.most_threads, mine.most_threads_from, prefers_bf16(options)});
   std::vector<Isa> detected;
   std::vector<RankCores> cores;
   bool all_prefer_bf16 = true;
   for (const ComputeFacts& rank : ranks) {
     detected.push_back(static_cast<Isa>(rank.isa));
     all_prefer_bf16 = all_prefer_bf16 && rank.prefers_bf16;
-    cores.push_back({rank.host, static_cast<CoreSource>(rank.core_source), rank.cores, rank.quota, rank.quota_group});
+    cores.push_back({rank.host, static_cast<CoreSource>(rank.core_source), rank.cores, rank.quota, rank.quota_group,
+                     rank.most_threads, rank.most_threads_from});
   }
   agreed(job, [&] { use_kernels(detected, job.hosts, options, all_prefer_bf16); });
   const std::vector<Placement> placements = place(cores, {options.threads, options.omp_threads});

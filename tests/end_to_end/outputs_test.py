@@ -4,6 +4,8 @@ pipes, devices, open descriptors, directories. What is no regular file is writte
 
 import json
 import os
+import shutil
+import signal
 import stat
 import struct
 import subprocess
@@ -127,6 +129,58 @@ class Outputs(EndToEnd):
             self.assertTrue(right(got[0]))
             self.assertTrue(stat.S_ISFIFO(os.stat(pipe).st_mode))
             self.assertEqual(os.listdir(directory), ["pipe"])
+
+    def test_a_pipe_that_nobody_reads_is_said_and_waited_for(self):
+        for words, right, directory in self.each(self.quick):
+            pipe = os.path.join(directory, "pipe")
+            os.mkfifo(pipe)
+            run = Run(command([*words, pipe], 0))
+            run.wait_until(lambda: f"{pipe} is a FIFO that nobody reads" in run.stderr)
+            self.assertTrue(right(self.read(pipe)))
+            self.assertEqual(run.finish().code, 0, run.describe())
+            self.assertEqual(run.stderr.count("nobody reads"), 1, run.describe())
+
+    def test_an_interrupt_ends_the_wait_for_a_reader(self):
+        long_answer = ["--max-new-tokens", 100000, "--ignore-eos", "--allow-extrapolation"]
+        for more, has_come in ((SHORT[2:], lambda run: "nobody reads" in run.stderr), (long_answer, lambda run: len(run.out) > 20)):
+            pipe = os.path.join(self.fresh(), "pipe")
+            os.mkfifo(pipe)
+            run = Run(command(["generate", *MODEL, *SHORT[:2], *more, "--json", pipe], 0))
+            run.wait_until(lambda: has_come(run))
+            run.process.send_signal(signal.SIGINT)
+            self.assertIn(run.finish(20).code, (-signal.SIGINT, 128 + signal.SIGINT), run.describe())
+
+    def test_an_output_that_is_an_input_is_refused_before_anything_runs(self):
+        text = self.path("clash.txt", "Alice was")
+        ids = self.path("clash.json", [5, 6, 7])
+        requests = self.path("clash.jsonl", json.dumps({"prompt": "Alice", "max_new_tokens": 2}) + "\n")
+        model = os.path.join(self.fresh(), "model")
+        shutil.copytree(gemring_run.DEMO_MODEL, model)
+        config = os.path.join(model, "config.json")
+        link = os.path.join(self.fresh(), "link")
+        os.symlink(text, link)
+        for words, read, both in (
+                (["generate", *MODEL, "--prompt-file", text, "--json", text], text, ("--prompt-file", "--json")),
+                (["generate", *MODEL, "--prompt-file", text, "--trace", link], text, ("--prompt-file", "--trace")),
+                (["generate", "--model", model, *SHORT, "--json", config], config, ("--model", "--json")),
+                (["plan", "--model", model, "--tokens", 100, "--json", config], config, ("--model", "--json")),
+                (["generate", *MODEL, "--requests", requests, "--json", requests], requests, ("--requests", "--json")),
+                (["logits", *MODEL, "--prompt-ids", ids, "--output", ids], ids, ("--prompt-ids", "--output"))):
+            before = self.read(read)
+            run = Run(command(words, 0))
+            self.assert_fails(run, USAGE, *both)
+            self.assertEqual(run.stdout, "")
+            self.assertEqual(self.read(read), before)
+
+    def test_what_standard_input_is_redirected_from_is_an_input(self):
+        text = self.path("redirected.txt", "Alice was")
+        for more in ([], ["--prompt-file", "-"]):
+            with open(text, "rb") as file:
+                done = subprocess.run(command(["generate", *MODEL, *more, "--json", text], 0), stdin=file, check=False,
+                                      capture_output=True, env=gemring_run.environment())
+            self.assertEqual(done.returncode, USAGE, done.stderr)
+            self.assertIn(b"as standard input", done.stderr)
+            self.assertEqual(self.read(text), b"Alice was")
 
     @unittest.skipUnless(os.geteuid() == 0, "only root makes devices")
     def test_a_device_is_written_and_stays(self):

@@ -1,6 +1,7 @@
 """Where the threads of a process run: all of its share, whatever OpenMP's library bound its first thread to; only those
 that compute are bound to one core each; and what the process is called."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,8 @@ import gemring_run
 from gemring_run import EndToEnd, Run
 
 PROCESSORS = sorted(os.sched_getaffinity(0))
+SHORT = ["generate", "--model", gemring_run.DEMO_MODEL, "--prompt", "hi", "--max-new-tokens", 2]
+MPIRUN_BOUND = ["mpirun", "--oversubscribe"]  # its default: one core for each of two ranks
 
 
 def threads_of(pid):
@@ -35,6 +38,15 @@ class Threads(EndToEnd):
         run.wait_until(lambda: "requests from" in run.stderr)
         return run
 
+    def short(self, *options, env=None):
+        """A run of two tokens, which says what it does."""
+        return self.succeed([*SHORT, "--log-level", "info", *options], env=env)
+
+    @staticmethod
+    def said(run):
+        """Threads of the rank."""
+        return int(re.search(r"(\d+) threads?( \(.*\))? pinned to", run.stderr)[1])
+
     def gemrings(self, run):
         return [pid for pid in gemring_run.processes(run.tag)
                 if os.path.basename(os.readlink(f"/proc/{pid}/exe")) == os.path.basename(gemring_run.GEMRING)]
@@ -54,6 +66,49 @@ class Threads(EndToEnd):
                     self.assertIn("the places of this rank's threads", run.stderr)
                 run.close_stdin()
                 self.assertEqual(run.finish().code, 0, run.describe())
+
+    @unittest.skipIf(len(PROCESSORS) < 2, "one processor: threads can be nowhere else")
+    def test_all_processors_of_a_place_count(self):
+        one, other = PROCESSORS[:2]
+        for places in ("sockets", "numa_domains", f"{{{one},{other}}}", f"{{{one}:2}}" if other == one + 1 else "threads"):
+            with self.subTest(places=places):
+                run = self.short(env={"OMP_PLACES": places})
+                wanted = 2 if "{" in places else self.said(self.short())  # all there are
+                self.assertEqual(self.said(run), wanted, run.describe())
+                self.assertIn("the places of this rank's threads", run.stderr)
+
+    @unittest.skipIf(len(PROCESSORS) < 2, "one processor: there is one thread anyway")
+    def test_a_bound_of_openmps_library_is_said_and_reported(self):
+        for variable, value in (("OMP_THREAD_LIMIT", "1"), ("OMP_MAX_ACTIVE_LEVELS", "0")):
+            for wish in ([], ["--threads", 2]) if self.said(self.short()) > 1 else ():
+                with self.subTest(variable=variable, wish=wish):
+                    path = self.path("report.json")
+                    run = self.short("--json", path, *wish, env={variable: value})
+                    self.assertIn(f"{variable} allows 1 thread where", run.stderr)
+                    self.assertIn(f"1 thread ({variable}) pinned to core", run.stderr)
+                    with open(path, encoding="utf-8") as file:
+                        self.assertEqual([rank["threads"] for rank in json.load(file)["ranks"]], [1])
+
+    @unittest.skipIf(len(PROCESSORS) < 2, "one processor: the ranks share it anyway")
+    def test_a_rank_whose_places_are_refused_keeps_what_it_was_given(self):
+        one, other = PROCESSORS[:2]
+        words = [*MPIRUN_BOUND, "-n", "2", *gemring_run.command([*SHORT, "--log-level", "info"], 0)]
+        run = Run(words, env={"OMP_PLACES": f"{{{one}}}"}).finish()
+        self.assertEqual(run.code, 0, run.describe())
+        self.assertIn(f"its threads stay on processors {other}", run.stderr)
+        self.assertRegex(run.stderr, rf"rank 0 on \S+: 1 thread pinned to core {one}; it may use core {one}\n")
+        self.assertRegex(run.stderr, rf"rank 1 on \S+: 1 thread pinned to core {other}; it may use core {other}\n")
+
+    def test_places_that_the_machine_does_not_have_are_done_without(self):
+        beyond = os.cpu_count() + 5
+        for env in ({"GOMP_CPU_AFFINITY": f"{beyond}"}, {"OMP_PLACES": f"{{{beyond}}}"},
+                    {"OMP_PLACES": f"{{{beyond}}}", "GOMP_CPU_AFFINITY": f"{beyond}-{beyond + 3}:2"}):
+            with self.subTest(**env):
+                run = self.short(env=env)
+                self.assertIn("leaves no place that this rank may use", run.stderr)
+                self.assertEqual(self.said(run), self.said(self.short()), run.describe())
+        run = self.short(env={"GOMP_CPU_AFFINITY": f"{PROCESSORS[0]} {beyond}"})
+        self.assertIn(f"1 thread pinned to core {PROCESSORS[0]};", run.stderr)
 
     @unittest.skipIf(len(PROCESSORS) < 2, "one processor: threads can be nowhere else")
     def test_only_threads_that_compute_are_bound_to_one_core(self):

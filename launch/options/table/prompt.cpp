@@ -63,6 +63,7 @@ void add_model_options(OptionTable& table) {
        .help = "directory with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file",
        .commands = {generate, logits, plan, simulate, inspect, bench, launch},
        .value = path,
+       .file = FileUse::every_rank,
        .needs = {measures_a_model()},
        .required_by = {generate, logits, inspect, launch}});
   table.push_back({.name = "--model",
@@ -72,6 +73,7 @@ void add_model_options(OptionTable& table) {
                    .help = "directory with tokenizer_config.json or chat_template.jinja; or a GGUF file",
                    .commands = {render},
                    .value = path,
+                   .file = FileUse::every_rank,
                    .required_by = {render}});
   table.push_back({.name = "--model",
                    .aliases = {"-m"},
@@ -80,6 +82,7 @@ void add_model_options(OptionTable& table) {
                    .help = "directory with tokenizer.json, that file itself, or a GGUF file",
                    .commands = {tokenize, detokenize},
                    .value = path,
+                   .file = FileUse::every_rank,
                    .required_by = {tokenize, detokenize}});
   const OptionValue shape = text([](auto& options) -> auto& { return options.bench.random_weights; });
   table.push_back({.name = "--random-weights",

@@ -100,6 +100,28 @@ TEST(UnusedTensors, WhatTheModelComputesItselfPasses) {
   EXPECT_EQ(kind_of_unused("lm_head.weight", tied, kNone), UnusedTensor::harmless);
 }
 
+TEST(UnusedTensors, AnOutputMatrixOfATiedModelIsWarnedOfUnlessItIsTheEmbedding) {
+  ModelConfig config = config_of(TensorNaming::hugging_face);
+  config.tied_embeddings = true;
+  const std::vector<std::int64_t> shape = {config.vocab, config.hidden};
+  const auto said = [&](const std::vector<std::int64_t>& stored_shape, DataType type,
+                        const std::vector<float>& values) {
+    MemoryTensors tensors(config, DataType::f32);
+    tensors.add("lm_head.weight", stored_shape, type, values);
+    testing::internal::CaptureStderr();
+    check_tensors(tensors, config);
+    return testing::internal::GetCapturedStderr();
+  };
+  const std::vector<float> embedding = MemoryTensors(config, DataType::f32).values("model.embed_tokens.weight");
+  EXPECT_EQ(said(shape, DataType::f32, embedding), "");
+  std::vector<float> other = embedding;
+  other.back() += 1;
+  for (const std::string& text : {said(shape, DataType::f32, other), said(shape, DataType::bf16, embedding),
+                                  said({config.hidden, config.vocab}, DataType::f32, embedding)}) {
+    EXPECT_TRUE(contains(text, "tensor lm_head.weight is not the embedding's and is not used")) << text;
+  }
+}
+
 TEST(UnusedTensors, WhatLiesBesideTheDecoderIsOnlyWarnedOf) {
   const ModelConfig plain = config_of(TensorNaming::hugging_face), gguf = config_of(TensorNaming::gguf);
   for (const char* name : {"vision_tower.blocks.0.norm1.bias", "visual.merger.ln_q.weight", "model.visual.norm.weight",

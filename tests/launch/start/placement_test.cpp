@@ -131,6 +131,20 @@ TEST(Placement, OmpNumThreadsLowersTheShareButDoesNotRaiseIt) {
   EXPECT_EQ(place({rank}, {std::nullopt, 64})[0].threads, 8);
 }
 
+TEST(Placement, ABoundOfOpenMPsLibraryHoldsWhateverIsWishedAndIsWarnedOf) {
+  RankCores rank = {"a", CoreSource::node, kEight};
+  rank.most_threads = 2;
+  rank.most_threads_from = "OMP_THREAD_LIMIT";
+  for (const ThreadWishes& wishes : {ThreadWishes{}, ThreadWishes{8, std::nullopt}}) {
+    const Placement placement = place({rank}, wishes)[0];
+    EXPECT_EQ(placement.threads, 2);
+    EXPECT_EQ(placement.cores, (Cores{0, 1}));
+    EXPECT_EQ(placement.reason, "2 threads (OMP_THREAD_LIMIT) pinned to cores 0-1; the node's cores 0-7 are its alone");
+    EXPECT_EQ(placement.warning, "OMP_THREAD_LIMIT allows 2 threads where 8 would compute: unset it");
+  }
+  EXPECT_EQ(place({rank}, {2, std::nullopt})[0].warning, "");
+}
+
 TEST(CoreSource, MpirunsOwnDefaultIsNoWishOfTheUser) {
   EXPECT_EQ(core_source({"OMPI_MCA_orte_launch=1", "OMPI_MCA_orte_bound_at_launch=1"}, true), CoreSource::node);
 }
