@@ -362,7 +362,7 @@ TEST(OptionTable, WhatACommandRequiresMayBeInTheEnvironment) {
   EXPECT_EQ(problem_of(logits), "--output: is not given");
   EXPECT_EQ(problem_of(logits, {"GEMRING_OUTPUT=o"}), "no error");
   EXPECT_EQ(problem_of({"plan", "--probe"}), "no error");
-  EXPECT_EQ(problem_of({"inspect", "--model="}), "--model: is not given");
+  EXPECT_EQ(problem_of({"inspect", "--model", ""}), "--model: is not given");
 }
 
 TEST(Reference, TheTablesOfTheReadmeAreOfToday) {
