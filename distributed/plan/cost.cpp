@@ -160,11 +160,13 @@ void Coster::filter() {
 
   cost_.filter_flop = layers * own * flop_.linear() +
                       flop_.pair * pairs(shards, member, LayerIndex(0), inputs_.filter_layer) +
-                      own * (flop_.keys + 2.0 * model_.query_width()) + (member == 0 ? flop_.query : 0);
-  if (member == 0) {  // the others' ids, and the last token's query
-    cost_.bytes_sent_filter += 4.0 * (inputs_.prompt_tokens - own) + 4.0 * model_.query_width() * (group - 1);
+                      own * flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads) +
+                      (member == 0 ? inputs_.scoring_layers * flop_.query : 0);
+  if (member == 0) {  // the others' ids, and the last token's queries
+    cost_.bytes_sent_filter +=
+        4.0 * (inputs_.prompt_tokens - own) + 4.0 * inputs_.scoring_layers * model_.query_width() * (group - 1);
   } else {  // scores
-    cost_.bytes_sent_filter += 4.0 * own;
+    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_heads * own;
   }
 }
 
@@ -176,7 +178,8 @@ PhaseMemory Coster::filter_memory(std::int32_t own, const RingChoice& choice) co
   memory.kv_cache_bytes = terms_.cache(LayerIndex(0), own);  // of one layer at a time, the largest
   for (LayerIndex layer(1); layer < inputs_.filter_layer; ++layer)
     memory.kv_cache_bytes = std::max(memory.kv_cache_bytes, terms_.cache(layer, own));
-  memory.activation_bytes = terms_.layers(own, queries) + terms_.rotations(own);
+  memory.activation_bytes =
+      terms_.layers(own, queries) + terms_.rotations(own) + MemoryTerms::matrix(own, inputs_.scoring_heads);
   if (group == 1) {
     memory.activation_bytes += terms_.local_attention(queries);
     return memory;
@@ -189,7 +192,7 @@ PhaseMemory Coster::filter_memory(std::int32_t own, const RingChoice& choice) co
 
 /// And between two layers while another pass goes first: what it carries from one to the other.
 std::uint64_t Coster::waiting_filter_memory(std::int32_t own) const {
-  return MemoryTerms::matrix(own, model_.hidden) + terms_.rotations(own);
+  return MemoryTerms::matrix(own, model_.hidden + inputs_.scoring_heads) + terms_.rotations(own);
 }
 
 void Coster::stage() {

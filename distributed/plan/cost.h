@@ -22,7 +22,9 @@ struct PlanInputs {
   std::int32_t prompt_tokens = 0;   // with max_new_tokens at most kMostTokens (limits.h)
   std::int32_t keep = 0;            // length of the compressed prompt; no matter with Method::full
   std::int32_t max_new_tokens = 0;
-  LayerIndex filter_layer;  // r
+  LayerIndex filter_layer;          // r
+  std::int32_t scoring_heads = 1;   // columns of scores that a filter pass gathers, one float a token each
+  std::int32_t scoring_layers = 1;  // layers that they belong to
   DataType kv_type = DataType::f32;
   DataType message_type = DataType::f32;         // of activations between stages, and of ring blocks (message_types.h)
   std::optional<RingVariant> ring_variant = {};  // unset: the cheapest of each group and chunk

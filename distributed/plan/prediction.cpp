@@ -174,17 +174,18 @@ void Predictor::filter() {
     const RankCost& cost = costs_[group[i].index()];
     const double own = clock(group[i]).touch(static_cast<double>(cost.filter.total()), threads) +
                        embedding(group[i], rows, threads) +
-                       linear(group[i], rows, flop_.keys + 2.0 * model_.query_width(), threads) +
-                       (i == 0 ? linear(group[i], 1, flop_.query, threads) : 0);
+                       linear(group[i], rows, flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads), threads) +
+                       (i == 0 ? linear(group[i], inputs_.scoring_layers, flop_.query, threads) : 0);
     around = std::max(around, own);
     of(group[i]).filter = compute[i] + own;
   }
   made_.filter.seconds += around;
   double messages = 0;  // ids to the members, their scores back to the first
   for (std::size_t i = 1; i < group.size(); ++i) {
-    const double bytes = 4.0 * shards.size(static_cast<int>(i));
-    messages = std::max(messages, 2 * transfer(bytes, link(group[0], group[i])) +
-                                      transfer(4.0 * model_.query_width(), link(group[0], group[i])));
+    const double column = 4.0 * shards.size(static_cast<int>(i));
+    const LinkSpeed between = link(group[0], group[i]);
+    messages = std::max(messages, transfer(column, between) + transfer(inputs_.scoring_heads * column, between) +
+                                      inputs_.scoring_layers * transfer(4.0 * model_.query_width(), between));
   }
   add(made_.filter, {messages, messages});
 }

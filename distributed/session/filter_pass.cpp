@@ -1,5 +1,6 @@
 #include "distributed/session/filter_pass.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "distributed/plan/work_terms.h"
@@ -29,22 +30,28 @@ std::vector<TokenId> scatter_ids(Communicator& group, const ZigzagShards& shards
   return ids.front();
 }
 
-/// Scores of all members' rows on the first one, in order of position.
-std::vector<float> gather_scores(Communicator& group, const ZigzagShards& shards, std::span<const float> own) {
+/// Scores of all members' rows on the first one, in order of position.   own: [columns, own rows]. Returns [columns, n]
+std::vector<float> gather_scores(Communicator& group, const ZigzagShards& shards, std::span<const float> own,
+                                 std::size_t columns) {
   if (group.member() != 0) {
     send(group, own, 0, MessageKind::scores).wait();
     return {};
   }
-  std::vector<float> scores(static_cast<std::size_t>(shards.range().size()));
-  std::vector<float> theirs(static_cast<std::size_t>(shards.largest()));
+  const auto all = static_cast<std::size_t>(shards.range().size());
+  std::vector<float> scores(columns * all);
+  std::vector<float> theirs(columns * static_cast<std::size_t>(shards.largest()));
   for (int member = 0; member < group.size(); ++member) {
     const auto positions = shards.positions(member);
     std::span<const float> values = own;
     if (member > 0) {
-      receive(group, std::span(theirs).first(positions.size()), member, MessageKind::scores).wait();
+      receive(group, std::span(theirs).first(columns * positions.size()), member, MessageKind::scores).wait();
       values = theirs;
     }
-    for (std::size_t i = 0; i < positions.size(); ++i) scores[positions[i].index()] = values[i];
+    for (std::size_t column = 0; column < columns; ++column) {
+      for (std::size_t i = 0; i < positions.size(); ++i) {
+        scores[column * all + positions[i].index()] = values[column * positions.size() + i];
+      }
+    }
   }
   return scores;
 }
@@ -59,15 +66,22 @@ std::unique_ptr<Attention> make_attention(Communicator& group, const std::vector
   return shared;
 }
 
-/// Raw scores of this rank's rows. The query belongs to the last token, which lives on the group's first rank.
-std::vector<float> score_rows(Communicator& group, const ModelConfig& config, const ScoringLayer& scoring,
-                              MatrixView<const float> x, const StepRows& rows, LayerWorkspace& work) {
-  std::vector<float> query(static_cast<std::size_t>(config.query_width()));
+/// The last token's query, as each of `heads` sees it: the other heads are zero.   Returns [heads, query_width]
+std::vector<float> queries_of(Communicator& group, const ModelConfig& config, const ScoringLayer& scoring,
+                              std::span<const ScoringHead> heads, MatrixView<const float> x, const StepRows& rows,
+                              LayerWorkspace& work) {
+  const auto width = static_cast<std::size_t>(config.query_width());
+  const auto head_dim = static_cast<std::size_t>(config.head_dim);
+  std::vector<float> query(width);  // the last token lives on the group's first rank
   if (group.member() == 0) scoring.query(x.rows(x.rows() - 1, x.rows()), rows.from(x.rows() - 1), query, work);
   group.broadcast(std::as_writable_bytes(std::span(query)), 0);
-  std::vector<float> scores(x.rows());
-  scoring.score(x, rows, query, scores, work);
-  return scores;
+  std::vector<float> queries(heads.size() * width, 0.0f);
+  for (std::size_t i = 0; i < heads.size(); ++i) {
+    const std::size_t begin = heads[i].head ? static_cast<std::size_t>(*heads[i].head) * head_dim : 0;
+    const std::size_t count = heads[i].head ? head_dim : width;
+    std::copy_n(query.data() + begin, count, queries.data() + i * width + begin);
+  }
+  return queries;
 }
 
 /// Of a layer's work over positions 0 .. all - 1, the share that is done when all keys and the first `queries` of the
@@ -111,6 +125,7 @@ FilterPass::FilterPass(Communicator& group, const ModelConfig& config, const Fil
     const TraceSpan span("set up filter", SpanKind::set_up, positions_.size());
     ropes_ = RopeTables(config, shards.range().size(), positions_);
     activations_ = Buffer<float>(positions_.size() * static_cast<std::size_t>(config.hidden));
+    scores_ = Buffer<float>(positions_.size() * parts.profile->heads.size());
     scratch();
   }
   parts_.embedding->gather(ids, x());
@@ -136,6 +151,7 @@ void FilterPass::run_layer(const Progress& progress) {
   Scratch& scratch = this->scratch();
   const StepRows rows{positions_, &ropes_, 0};
   const LayerIndex layer(next_layer_);
+  score_in(layer);
   scratch.cache.move_to(layer);
   parts_.layers[next_layer_].forward(x(), rows, positions_.size(), *scratch.attention, scratch.work,
                                      [&](std::size_t done) {
@@ -144,11 +160,26 @@ void FilterPass::run_layer(const Progress& progress) {
   ++next_layer_;
 }
 
+void FilterPass::score_in(LayerIndex layer) {
+  const std::vector<ScoringHead>& all = parts_.profile->heads;
+  const auto [begin, end] = std::equal_range(all.begin(), all.end(), ScoringHead{.layer = layer, .head = std::nullopt},
+                                             [](const auto& a, const auto& b) { return a.layer < b.layer; });
+  if (begin == end) return;
+  const auto scoring = std::find_if(parts_.scoring.begin(), parts_.scoring.end(),
+                                    [&](const ScoringLayer& each) { return each.layer() == layer; });
+  GEMRING_CHECK(scoring != parts_.scoring.end(), "layer {} was not loaded to score", layer.value());
+  const StepRows rows{positions_, &ropes_, 0};
+  const auto count = static_cast<std::size_t>(end - begin);
+  LayerWorkspace& work = scratch().work;
+  const std::vector<float> queries = queries_of(group_, config_, *scoring, {begin, end}, x(), rows, work);
+  float* const own = scores_.data() + static_cast<std::size_t>(begin - all.begin()) * positions_.size();
+  scoring->score(x(), rows, {queries.data(), count, queries.size() / count}, {own, count, positions_.size()}, work);
+}
+
 std::vector<float> FilterPass::score() {
   GEMRING_CHECK(next_layer_ == parts_.layers.size(), "behind layer {} of {}", next_layer_, parts_.layers.size());
-  const StepRows rows{positions_, &ropes_, 0};
-  const std::vector<float> own = score_rows(group_, config_, *parts_.scoring, x(), rows, scratch().work);
-  return gather_scores(group_, one_chunk_.front(), own);
+  score_in(LayerIndex(next_layer_));
+  return gather_scores(group_, one_chunk_.front(), {scores_.data(), scores_.size()}, parts_.profile->heads.size());
 }
 
 }  // namespace gemring

@@ -32,7 +32,7 @@ class LayerShelf {
 }  // namespace
 
 ModelParts load_parts(const TensorSource& weights, const ModelConfig& config, const ClusterPlan& plan, RankId rank,
-                      LayerIndex filter_layer) {
+                      const FilterProfile& filter) {
   ModelParts parts;
   LayerShelf shelf(weights, config);
   const auto stage = plan.stage_of(rank);
@@ -49,10 +49,13 @@ ModelParts load_parts(const TensorSource& weights, const ModelConfig& config, co
     }
   }
   if (plan.filters(rank)) {
-    for (LayerIndex layer(0); layer < filter_layer; ++layer) {
+    for (LayerIndex layer(0); layer < filter.filter_layer(); ++layer) {
       parts.filter_layers.emplace_back(config, layer, shelf.whole(layer));
     }
-    parts.scoring.emplace(config, filter_layer, shelf.scoring(filter_layer));
+    for (const ScoringHead& head : filter.heads) {
+      if (!parts.scoring.empty() && parts.scoring.back().layer() == head.layer) continue;
+      parts.scoring.emplace_back(config, head.layer, shelf.scoring(head.layer));
+    }
   }
   return parts;
 }

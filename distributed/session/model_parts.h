@@ -6,19 +6,20 @@
 
 #include "distributed/plan/cluster_plan.h"
 #include "engine/model/layer_stack.h"
+#include "engine/selection/filter_profile.h"
 
 namespace gemring {
 
 struct ModelParts {
   std::optional<Embedding> embedding;       // filter ranks, first stage
   std::vector<DecoderLayer> filter_layers;  // 0..r-1 of a filter rank
-  std::optional<ScoringLayer> scoring;      // layer r of a filter rank
+  std::vector<ScoringLayer> scoring;        // layers with scoring heads of a filter rank, ascending; the last is r
   std::optional<LayerStack> stage_layers;   // of a stage rank
   std::optional<OutputHead> head;           // last stage
 };
 
 /// Maps and checks the weights of `rank`. Throws ModelFileError.
 ModelParts load_parts(const TensorSource& weights, const ModelConfig& config, const ClusterPlan& plan, RankId rank,
-                      LayerIndex filter_layer);
+                      const FilterProfile& filter);
 
 }  // namespace gemring

@@ -58,6 +58,7 @@ struct Session::State {
   Communicator& world;
   ModelConfig config;
   ClusterPlan plan;
+  FilterProfile filter;
   ComputeOptions options;
   ModelParts parts;
   std::unique_ptr<Communicator> filter_group;  // nullptr on a rank that does not filter
@@ -70,12 +71,13 @@ struct Session::State {
 };
 
 Session::Session(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
-                 LayerIndex filter_layer, const ComputeOptions& options)
+                 const FilterProfile& filter, const ComputeOptions& options)
     : state_(new State{.world = world,
                        .config = config,
                        .plan = plan,
+                       .filter = filter,
                        .options = options,
-                       .parts = load_parts(weights, config, plan, RankId(world.member()), filter_layer),
+                       .parts = load_parts(weights, config, plan, RankId(world.member()), filter),
                        .filter_group = nullptr,
                        .stage_group = nullptr}) {
   if (!plan.filter_group.empty()) state_->filter_group = world.group(members_of(plan.filter_group));
@@ -115,7 +117,7 @@ void Session::State::run_first(RequestSource& source, const RunLimits& limits, c
 
 JobReport Session::State::run(RequestSource& source, const RunLimits& limits) {
   const DrivingThread drives(DrivingThread::Role::worker);
-  const RankParts rank{world, filter_group.get(), stage_group.get(), plan, config, parts, options};
+  const RankParts rank{world, filter_group.get(), stage_group.get(), plan, filter, config, parts, options};
   PhaseClock clock(world);
   if (world.member() == 0)
     run_first(source, limits, rank, clock);

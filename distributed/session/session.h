@@ -11,6 +11,7 @@
 #include "distributed/session/compute_options.h"
 #include "distributed/session/request.h"
 #include "engine/model/config.h"
+#include "engine/selection/filter_profile.h"
 #include "engine/weights/tensor_source.h"
 
 namespace gemring {
@@ -18,10 +19,10 @@ namespace gemring {
 /// Holds this rank's weights (only the layers the plan gives it) and runs requests. Collective: every rank makes one.
 class Session {
  public:
-  /// Maps and checks this rank's weights. The filter's layers are 0..filter_layer (where the plan has a filter group).
+  /// Maps and checks this rank's weights. The filter group's layers are 0..filter.filter_layer().
   /// Throws ModelFileError (missing tensor, wrong shape or type).
   Session(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
-          LayerIndex filter_layer, const ComputeOptions& options);
+          const FilterProfile& filter, const ComputeOptions& options);
   ~Session();
 
   /// Throws the request's error, where its logits or scores are no numbers.

@@ -10,15 +10,14 @@
 namespace gemring {
 namespace {
 
-FilterParts filter_parts(const ModelParts& model) {
-  if (!model.scoring) return {};
-  return {.embedding = &*model.embedding, .layers = model.filter_layers, .scoring = &*model.scoring};
+FilterParts filter_parts(const ModelParts& model, const FilterProfile& profile) {
+  return {.embedding = &*model.embedding, .layers = model.filter_layers, .scoring = model.scoring, .profile = &profile};
 }
 
 }  // namespace
 
 std::int32_t filter_steps(const ModelParts& model) {
-  return model.scoring ? FilterPass::steps(filter_parts(model)) : 0;
+  return model.scoring.empty() ? 0 : FilterPass::steps(model.filter_layers);
 }
 
 Worker::Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coordinator, EventQueue* events,
@@ -26,7 +25,7 @@ Worker::Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coord
     : rank_(rank), coordinator_(coordinator), events_(events), clock_(clock), filter_options_(rank.options) {
   if (coordinator == nullptr) receiver_.emplace(rank.world);
   if (rank.filter_group != nullptr) {
-    filter_parts_ = filter_parts(rank.model);
+    filter_parts_ = filter_parts(rank.model, rank.filter);
     filter_options_.ring = on_links(filter_options_.ring, rank.plan.group_links(rank.plan.filter_group));
   }
   const auto stage = rank.plan.stage_of(RankId(rank.world.member()));
@@ -101,16 +100,16 @@ void Worker::filter(const LocalStep& local) {
                             rank_.plan.filter_shards(step.prompt_tokens), prompt)
                .first;
   }
-  const std::int32_t layers = FilterPass::steps(filter_parts_) - 1;
+  const std::int32_t layers = FilterPass::steps(filter_parts_.layers) - 1;
   if (step.part < layers) {
     pass->second.run_layer([&](double share) { show(local, "filter", step.part + share, layers); });
     return report(local);
   }
-  std::vector<float> scores = pass->second.score();
+  const std::vector<float> columns = pass->second.score();
   passes_.erase(pass);
   if (request == nullptr) return;
   clock_.begin("select");
-  coordinator_->filtered(step.sequence, select(*request, std::move(scores)));
+  coordinator_->filtered(step.sequence, select(*request, combine_scores(columns, rank_.filter)));
   report(local);
 }
 

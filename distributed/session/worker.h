@@ -21,6 +21,7 @@ struct RankParts {
   Communicator* filter_group = nullptr;  // nullptr on a rank that does not filter
   Communicator* stage_group = nullptr;   // nullptr on a rank without a stage
   const ClusterPlan& plan;
+  const FilterProfile& filter;
   const ModelConfig& config;
   const ModelParts& model;
   const ComputeOptions& options;

@@ -145,7 +145,7 @@ void add_end_tokens(const JsonFields& fields, ModelConfig& model) {
 
 LayerIndex ModelConfig::rule_of_thumb_filter_layer() const {
   return LayerIndex(
-      std::clamp(static_cast<std::int32_t>(std::lround(0.45 * layer_count())), 0, std::max(0, layer_count() - 1)));
+      std::clamp(static_cast<std::int32_t>(std::lround(0.6 * layer_count())), 0, std::max(0, layer_count() - 1)));
 }
 
 ModelConfig load_model_config_file(const std::string& config_json) {

@@ -152,7 +152,7 @@ void DecoderLayer::add_gated_mlp(MatrixView<float> x, LayerWorkspace& work) cons
 }
 
 ScoringLayer::ScoringLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
-    : shape_(config.layer(layer)), epsilon_(config.norm_epsilon), weights_(std::move(weights)) {}
+    : shape_(config.layer(layer)), epsilon_(config.norm_epsilon), layer_(layer), weights_(std::move(weights)) {}
 
 void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::span<float> query,
                          LayerWorkspace& work) const {
@@ -164,13 +164,15 @@ void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::sp
   std::copy_n(heads.data(), heads.size(), query.data());
 }
 
-void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query,
-                         std::span<float> scores, LayerWorkspace& work) const {
+void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, MatrixView<const float> queries,
+                         MatrixView<float> scores, LayerWorkspace& work) const {
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto k = work.keys(end - begin);
     LinearInput normed = work.normed(x.rows(begin, end), weights_->input_norm, epsilon_);
     project_rotated("k", normed, weights_->k, weights_->k_norm, epsilon_, rows.rotations(shape_, begin, end), k, work);
-    score_keys(query, k, scores.subspan(begin, end - begin));
+    for (std::size_t column = 0; column < queries.rows(); ++column) {
+      score_keys({queries.row(column), queries.cols()}, k, {scores.row(column) + begin, end - begin});
+    }
   });
 }
 

@@ -117,7 +117,8 @@ class DecoderLayer {
   std::shared_ptr<const LayerWeights> weights_;
 };
 
-/// GemFilter's layer r: keys of every token and the query of the last one, both after RoPE, give one score per token.
+/// A layer that scores (GemFilter's layer r): keys of every token and the query of the last one, both after RoPE, give
+/// raw products, which are summed over all heads or over some.
 class ScoringLayer {
  public:
   ScoringLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights);
@@ -125,13 +126,17 @@ class ScoringLayer {
   /// Query heads of one row.   x: [1, hidden], query: [heads * head_dim]
   void query(MatrixView<const float> x, const StepRows& row, std::span<float> query, LayerWorkspace& work) const;
 
-  /// scores[t] = sum over query heads of query . key of row t (raw: no scaling, no softmax).   x: [rows, hidden]
-  void score(MatrixView<const float> x, const StepRows& rows, std::span<const float> query, std::span<float> scores,
+  /// scores[c][t] = sum over query heads of queries[c] . key of row t (raw: no scaling, no softmax). What is zero in a
+  /// query leaves its head out.   x: [rows, hidden], queries: [columns, heads * head_dim], scores: [columns, rows]
+  void score(MatrixView<const float> x, const StepRows& rows, MatrixView<const float> queries, MatrixView<float> scores,
              LayerWorkspace& work) const;
+
+  LayerIndex layer() const { return layer_; }
 
  private:
   LayerShape shape_;
   float epsilon_;
+  LayerIndex layer_;
   std::shared_ptr<const LayerWeights> weights_;  // LayerPart::scoring is enough
 };
 

@@ -10,6 +10,7 @@
 namespace gemring {
 
 struct ModelFiles {
+  std::string name;  // what its publisher calls it: general.name, _name_or_path, else the file's or directory's own
   ModelConfig config;
   std::unique_ptr<TensorSource> weights;
 };

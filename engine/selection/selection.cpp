@@ -15,9 +15,12 @@ namespace gemring {
 
 namespace {
 
-constexpr std::int32_t kLeastDefaultKeep = 1024;  // the smallest k of the paper
-constexpr std::int32_t kDefaultKeepShare = 16;    // of the prompt
-constexpr std::int32_t kDefaultKeepLast = 64;     // a question of ordinary length
+constexpr std::int32_t kLeastDefaultKeep = 512;
+constexpr std::int32_t kMostDefaultKeep = 4096;  // the largest k of the paper
+constexpr std::int32_t kDefaultKeepShare = 16;   // of the prompt
+constexpr std::int32_t kLeastChosen = 256;       // beside the forced tokens
+constexpr std::int32_t kDefaultPool = 5;         // the paper's
+constexpr std::int32_t kDefaultKeepLast = 64;    // a question of ordinary length
 
 void refuse_negative(std::int32_t value, const char* option) {
   if (value < 0) throw UsageError({option, fmt::format("{} is negative", value), "give 0 or more tokens"});
@@ -48,11 +51,20 @@ void append_best(std::span<const float> pooled, std::size_t begin, std::size_t e
 
 }  // namespace
 
+std::int32_t default_keep(std::int32_t prompt_tokens, std::int64_t forced, std::int32_t positions) {
+  const std::int32_t share = std::clamp(prompt_tokens / kDefaultKeepShare, kLeastDefaultKeep, kMostDefaultKeep);
+  const std::int64_t wanted = std::min(std::max<std::int64_t>(share, forced + kLeastChosen), std::int64_t{positions});
+  return static_cast<std::int32_t>(std::clamp<std::int64_t>(std::max(forced, wanted), 1, kAnyPositions));
+}
+
 ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_tokens,
-                          std::optional<std::int32_t> question_tokens) {
+                          std::optional<std::int32_t> question_tokens, std::int32_t positions) {
   ResolvedSelection resolved;
-  resolved.keep = options.keep.value_or(std::max(kLeastDefaultKeep, prompt_tokens / kDefaultKeepShare));
-  resolved.pool_width = options.pool_width;
+  const bool forces = options.policy == SelectionPolicy::forced;
+  const std::int32_t last = forces ? options.keep_last.value_or(question_tokens.value_or(kDefaultKeepLast)) : 0;
+  const std::int32_t first = forces ? options.keep_first : 0;
+  resolved.keep = options.keep ? *options.keep : default_keep(prompt_tokens, std::int64_t{first} + last, positions);
+  resolved.pool_width = options.pool_width.value_or(kDefaultPool);
   if (resolved.keep < 1) {
     throw UsageError({"--keep", fmt::format("{} tokens cannot be kept", resolved.keep), "keep at least 1"});
   }
@@ -66,10 +78,8 @@ ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_t
   }
   refuse_negative(options.keep_first, "--keep-first");
   refuse_negative(options.keep_last.value_or(0), "--keep-last");
-  if (options.policy == SelectionPolicy::paper) return resolved;
-
-  resolved.keep_first = options.keep_first;
-  resolved.keep_last = options.keep_last.value_or(question_tokens.value_or(kDefaultKeepLast));
+  resolved.keep_first = first;
+  resolved.keep_last = last;
   const std::int64_t forced = std::int64_t{resolved.keep_first} + resolved.keep_last;
   if (forced > resolved.keep && !resolved.keeps_everything(prompt_tokens)) {
     throw UsageError({"--keep",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -17,11 +18,13 @@ enum class SelectionPolicy {
 
 struct SelectionOptions {
   SelectionPolicy policy = SelectionPolicy::forced;
-  std::optional<std::int32_t> keep;  // tokens of the compressed prompt, forced ones included; unset: max(1024, n/16)
-  std::int32_t pool_width = 5;       // odd, up to kWidestPool; neighbours of a strong token come along; 1: no pooling
-  std::int32_t keep_first = 4;       // tokens kept at the beginning (attention sinks)
-  std::optional<std::int32_t> keep_last;  // tokens kept at the end; unset: the question's tokens where known, else 64
+  std::optional<std::int32_t> keep;  // tokens of the compressed prompt, forced ones included; unset: default_keep()
+  std::optional<std::int32_t> pool_width;  // odd, up to kWidestPool: neighbours of a strong token come along; unset: 5
+  std::int32_t keep_first = 4;             // tokens kept at the beginning (attention sinks)
+  std::optional<std::int32_t> keep_last;   // tokens kept at the end; unset: the question's tokens where known, else 64
 };
+
+inline constexpr std::int32_t kAnyPositions = std::numeric_limits<std::int32_t>::max();
 
 /// The options with every default resolved for a prompt of `prompt_tokens` tokens.
 struct ResolvedSelection {
@@ -32,11 +35,16 @@ struct ResolvedSelection {
   bool keeps_everything(std::int32_t prompt_tokens) const { return prompt_tokens <= keep; }
 };
 
-/// `question_tokens`: tokens of --question at the end of the prompt, where known. Throws UsageError: keep < 1,
+/// Where nothing is said: a sixteenth of the prompt, between 512 and 4,096 tokens, and 256 beside the forced ones;
+/// beyond those never more than `positions` of the model that answers.
+std::int32_t default_keep(std::int32_t prompt_tokens, std::int64_t forced, std::int32_t positions);
+
+/// `question_tokens`: tokens of --question at the end of the prompt, where known. `positions`: those of the answering
+/// model that new tokens leave, for the default of keep. Throws UsageError: keep < 1,
 /// pool_width even, < 1 or > kWidestPool, a negative number, keep_first + keep_last > keep. The last is no error where
 /// everything is kept anyway.
 ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_tokens,
-                          std::optional<std::int32_t> question_tokens);
+                          std::optional<std::int32_t> question_tokens, std::int32_t positions = kAnyPositions);
 
 /// The kept positions, ascending. scores: [n] before pooling, one per prompt token, in order of position. Ties go to
 /// the lower position; forced tokens first, then the best of the rest by pooled score. NaN scores throw InternalError.

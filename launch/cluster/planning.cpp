@@ -15,12 +15,15 @@ std::int32_t planned_tokens(const Options& options, const ModelConfig& config) {
   return options.plan.tokens.value_or(std::min(room, kUsualTokens));
 }
 
-Workload workload_of(const Options& options, const ModelConfig& config, LayerIndex filter_layer, std::int32_t tokens) {
+Workload workload_of(const Options& options, const ModelConfig& config, const FilterProfile& filter,
+                     std::int32_t tokens) {
   ResolvedSelection selection;
-  if (options.filter.method == Method::gemfilter) selection = resolve(options.filter.selection, tokens, std::nullopt);
   const std::int32_t new_tokens = options.generate.max_new_tokens;
+  if (options.filter.method == Method::gemfilter) {
+    selection = resolve(options.filter.selection, tokens, std::nullopt, config.max_positions - new_tokens);
+  }
   check_length(tokens, options.filter, selection, new_tokens, config.max_positions, options.run.allow_extrapolation);
-  Workload workload = workload_of(options.filter.method, filter_layer, tokens, selection, new_tokens);
+  Workload workload = workload_of(options.filter.method, filter, tokens, selection, new_tokens);
   workload.parallel = options.requests.parallel.value_or(0);
   return workload;
 }

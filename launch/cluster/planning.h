@@ -13,7 +13,8 @@ namespace gemring {
 
 /// The request the plan is for, of the given length; refuses what the model's positions cannot hold. Throws UsageError
 /// and ConfigError.
-Workload workload_of(const Options& options, const ModelConfig& config, LayerIndex filter_layer, std::int32_t tokens);
+Workload workload_of(const Options& options, const ModelConfig& config, const FilterProfile& filter,
+                     std::int32_t tokens);
 
 /// The length that is asked for; unset: the model's limit, at most 16384.
 std::int32_t planned_tokens(const Options& options, const ModelConfig& config);

@@ -30,11 +30,11 @@ void log_plan(const Job& job, const ClusterPlan& plan, const std::vector<RankCos
 
 }  // namespace
 
-Workload workload_of(Method method, LayerIndex filter_layer, std::int32_t prompt_tokens,
+Workload workload_of(Method method, const FilterProfile& filter, std::int32_t prompt_tokens,
                      const ResolvedSelection& selection, std::int32_t new_tokens) {
   Workload workload;
   workload.method = method;
-  workload.filter_layer = filter_layer;
+  workload.filter = filter;
   workload.prompt_tokens = prompt_tokens;
   workload.keep = method == Method::gemfilter ? selection.keep : 0;
   workload.new_tokens = new_tokens;
@@ -67,7 +67,9 @@ PlanInputs plan_inputs(const RunOptions& options, const OpenModel& model, const 
   inputs.prompt_tokens = workload.prompt_tokens;
   inputs.keep = workload.keep;
   inputs.max_new_tokens = workload.new_tokens;
-  inputs.filter_layer = workload.filter_layer;
+  inputs.filter_layer = workload.filter.filter_layer();
+  inputs.scoring_heads = static_cast<std::int32_t>(workload.filter.heads.size());
+  inputs.scoring_layers = workload.filter.scoring_layers();
   inputs.logit_rows = workload.logit_rows;
   inputs.requests = workload.requests;
   inputs.parallel = workload.parallel;
@@ -105,6 +107,7 @@ PlannedSession plan_session(const Job& job, const RunOptions& options, const Ope
   planned.plan = agree_on_plan(job, options, workload.method, model.config.layer_count(), job.world.size());
   const std::vector<std::int32_t> threads = all_gather_control(job.world, std::int32_t{omp_get_max_threads()});
   planned.inputs = plan_inputs(options, model, workload, *std::max_element(threads.begin(), threads.end()));
+  planned.filter = workload.filter;
   planned.memory = gather_memory(job);
   agreed(job, [&] {
     if (!planned.plan.links.hosts.empty())  // machines are described
@@ -123,7 +126,7 @@ PlannedSession plan_session(const Job& job, const RunOptions& options, const Ope
 }
 
 std::unique_ptr<Session> open_session(const Job& job, const OpenModel& model, const PlannedSession& planned) {
-  return std::make_unique<Session>(job.world, model.config, *model.weights, planned.plan, planned.inputs.filter_layer,
+  return std::make_unique<Session>(job.world, model.config, *model.weights, planned.plan, planned.filter,
                                    planned.compute);
 }
 

@@ -8,6 +8,7 @@
 
 #include "distributed/plan/cost.h"
 #include "distributed/session/session.h"
+#include "engine/selection/filter_profile.h"
 #include "engine/selection/selection.h"
 #include "launch/options/options.h"
 #include "launch/prompts/model.h"
@@ -18,7 +19,7 @@ namespace gemring {
 /// What is asked of the plan: the lengths that memory is counted for.
 struct Workload {
   Method method = Method::gemfilter;
-  LayerIndex filter_layer;  // Method::gemfilter only
+  FilterProfile filter = gemfilter_profile(LayerIndex(0));  // Method::gemfilter only
   std::int32_t prompt_tokens = 0;
   std::int32_t keep = 0;  // as in ResolvedSelection; Method::gemfilter only
   std::int32_t new_tokens = 0;
@@ -29,7 +30,7 @@ struct Workload {
 
 /// Of requests that read `prompt_tokens` tokens and generate `new_tokens`; with Method::full `selection` does not
 /// count.
-Workload workload_of(Method method, LayerIndex filter_layer, std::int32_t prompt_tokens,
+Workload workload_of(Method method, const FilterProfile& filter, std::int32_t prompt_tokens,
                      const ResolvedSelection& selection, std::int32_t new_tokens);
 
 /// What the cluster file says, read by rank 0, the same on every rank; nothing where none is named.
@@ -52,6 +53,7 @@ std::vector<HostMemory> gather_memory(const Job& job);
 struct PlannedSession {
   ClusterPlan plan;
   PlanInputs inputs;
+  FilterProfile filter;
   ComputeOptions compute;
   std::vector<HostMemory> memory;  // before weights are loaded
 };

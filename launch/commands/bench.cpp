@@ -13,6 +13,7 @@
 #include "launch/output/bench_output.h"
 #include "launch/output/progress.h"
 #include "launch/output/trace_file.h"
+#include "launch/prompts/filter_choice.h"
 #include "launch/prompts/model.h"
 #include "launch/prompts/prompt.h"
 #include "launch/start/start_up.h"
@@ -185,7 +186,7 @@ int run_bench(const Job& job, const Options& given) {
   const LimitsBefore before = limits_before(options.bench.benchmark == Benchmark::decode);
   set_log_phase("load");
   const OpenModel model = open_model(job, options);
-  const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
+  const FilterProfile filter = agree_on_filter(job, options, model);
   const std::int32_t tokens = prompt_tokens(options.bench);
   ResolvedSelection selection;
   GenerationRequest request;
@@ -196,7 +197,7 @@ int run_bench(const Job& job, const Options& given) {
                  options.run.allow_extrapolation);
   });
 
-  Workload workload = workload_of(options.filter.method, filter_layer, tokens, selection, request.stop.max_new_tokens);
+  Workload workload = workload_of(options.filter.method, filter, tokens, selection, request.stop.max_new_tokens);
   workload.requests = options.bench.warmup + options.bench.repetitions;
   const auto session = start_session(job, options.run, model, workload);
 
@@ -213,7 +214,7 @@ int run_bench(const Job& job, const Options& given) {
   set_against_limit(job, options, model, workload, before, result);
   result.message_type = options.run.message_type;
   result.kept_tokens = workload.method == Method::gemfilter ? std::min(selection.keep, tokens) : tokens;
-  if (workload.method == Method::gemfilter) result.filter_layer = filter_layer.value();
+  if (workload.method == Method::gemfilter) result.filter_layer = filter.filter_layer().value();
   if (options.bench.benchmark == Benchmark::decode) result.decode_tokens = options.bench.decode_tokens;
   result.machines = machines_of_job(job, placement);
   agreed_on_first(job, [&] {

@@ -15,6 +15,7 @@
 #include "launch/output/report.h"
 #include "launch/output/trace_file.h"
 #include "launch/prompts/chat.h"
+#include "launch/prompts/filter_choice.h"
 #include "launch/prompts/given_text.h"
 #include "launch/prompts/model.h"
 #include "launch/requests/answer_run.h"
@@ -31,19 +32,19 @@ namespace {
 /// What requests are made of, whatever they ask.
 struct Opened {
   OpenModel model;
-  LayerIndex filter_layer;
+  FilterProfile filter;
   std::optional<Tokenizer> tokenizer;  // rank 0
   std::optional<ChatTemplate> chat;    // rank 0, with --chat
 
   RequestSetting setting(const Options& options) const {
-    return {options, model, tokenizer ? &*tokenizer : nullptr, chat ? &*chat : nullptr};
+    return {options, model, filter, tokenizer ? &*tokenizer : nullptr, chat ? &*chat : nullptr};
   }
 };
 
 Opened open_all(const Job& job, const Options& options) {
   Opened opened;
   opened.model = open_model(job, options);
-  opened.filter_layer = agree_on_filter_layer(job, options, opened.model.config);
+  opened.filter = agree_on_filter(job, options, opened.model);
   const bool needs_text = options.requests.file || !options.prompt.ids_file;
   opened.tokenizer = open_tokenizer(job, opened.model.name, needs_text);
   agreed_on_first(job, [&] {
@@ -53,20 +54,20 @@ Opened open_all(const Job& job, const Options& options) {
 }
 
 /// What the other ranks must know of rank 0's request: its lengths.
-Workload agree_on_workload(const Job& job, const Options& options, LayerIndex filter_layer,
+Workload agree_on_workload(const Job& job, const Options& options, const FilterProfile& filter,
                            const GenerationRequest& request) {
   std::vector<std::int32_t> lengths = {static_cast<std::int32_t>(request.prompt.size()), request.selection.keep};
   broadcast_control(job.world, lengths, 0);
   ResolvedSelection selection;
   selection.keep = lengths.at(1);
-  return workload_of(options.filter.method, filter_layer, lengths.at(0), selection, options.generate.max_new_tokens);
+  return workload_of(options.filter.method, filter, lengths.at(0), selection, options.generate.max_new_tokens);
 }
 
 /// Memory is looked at request by request, for lengths are known only then; this is what all of them need.
 Workload least_workload(const Job& job, const Options& options, const Opened& opened) {
   ResolvedSelection least;
   least.keep = 1;
-  Workload workload = workload_of(options.filter.method, opened.filter_layer, 1, least, 1);
+  Workload workload = workload_of(options.filter.method, opened.filter, 1, least, 1);
   const ClusterPlan plan =
       agree_on_plan(job, options.run, options.filter.method, opened.model.config.layer_count(), job.world.size());
   workload.parallel = options.requests.parallel.value_or(static_cast<std::int32_t>(plan.stages.size()) + 1);
@@ -114,7 +115,7 @@ void write_report(const Options& options, const std::string& report) {
 
 /// The one request of the command line.
 int answer(const Job& job, const Options& options, const Opened& opened, GenerationRequest request) {
-  const Workload workload = agree_on_workload(job, options, opened.filter_layer, request);
+  const Workload workload = agree_on_workload(job, options, opened.filter, request);
   const auto session = start_session(job, options.run, opened.model, workload);
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
   std::unique_ptr<AnswerRun> run;

@@ -12,6 +12,7 @@
 #include "launch/output/json_line_text.h"
 #include "launch/output/proto_json.h"
 #include "launch/prompts/chat.h"
+#include "launch/prompts/filter_choice.h"
 #include "launch/prompts/model.h"
 #include "launch/start/version.h"
 #include "proto/inference.pb.h"
@@ -114,7 +115,7 @@ std::string for_people(const proto::Inspection& model) {
   text += fmt::format("end tokens     {}\n", tokens_text(model.end_tokens()));
   text += fmt::format("chat template  {}\n",
                       model.chat_template().empty() ? "none: " + model.chat_template_problem() : model.chat_template());
-  text += fmt::format("filter layer   {} ({})\n", model.filter_layer(), model.filter_layer_source());
+  text += fmt::format("filter         {} ({})\n", model.filter(), model.filter_layer_source());
   return text + fmt::format("fingerprint    {}\n", model.fingerprint());
 }
 
@@ -133,9 +134,9 @@ int run_inspect(const Job& job, const Options& options) {
     add_tensors(*model.weights, found);
     add_tokens(model.name, model.config, tokenizer ? &*tokenizer : nullptr, found);
     add_chat(options.model_directory, found);
-    const FilterLayer filter =
-        choose_filter_layer(std::nullopt, load_profile_filter_layer(options.model_directory), model.config);
-    found.set_filter_layer(filter.layer.value());
+    const FilterChoice filter = choose_filter({}, model);
+    found.set_filter_layer(filter.profile.filter_layer().value());
+    found.set_filter(describe(filter.profile));
     found.set_filter_layer_source(filter.source);
     output.add(for_people(found), json_line(found));
     output.finish();

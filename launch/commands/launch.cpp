@@ -11,6 +11,7 @@
 #include "launch/cluster/planning.h"
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
+#include "launch/prompts/filter_choice.h"
 #include "launch/prompts/model.h"
 #include "launch/start/placement.h"
 #include "launch/start/start_up.h"
@@ -52,11 +53,11 @@ std::string request_sentence(const Options& options, const Workload& workload) {
 
 int run_launch(const Job& job, const Options& options) {
   const OpenModel model = open_model(job, options);
-  const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
+  const FilterProfile filter = agree_on_filter(job, options, model);
   agreed_on_first(job, [&] {
     if (options.job.output_file) require_writable(*options.job.output_file, "--output");
     use_kernels({detected_isa()}, {job.host()}, options.run, prefers_bf16(options.run));
-    const Workload workload = workload_of(options, model.config, filter_layer, planned_tokens(options, model.config));
+    const Workload workload = workload_of(options, model.config, filter, planned_tokens(options, model.config));
     const std::optional<std::string>& cluster = options.run.cluster_file;
     const std::string file = cluster ? read_cluster_file(*cluster) : "";
     const auto plan_job = [&](std::int32_t ranks, std::int32_t threads) {

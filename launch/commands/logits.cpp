@@ -69,7 +69,7 @@ int run_logits(const Job& job, const Options& options) {
   std::int32_t tokens = static_cast<std::int32_t>(prompt.size());
   broadcast_control(job.world, tokens, 0);
 
-  Workload workload = workload_of(Method::full, LayerIndex(0), tokens, {}, 0);
+  Workload workload = workload_of(Method::full, gemfilter_profile(LayerIndex(0)), tokens, {}, 0);
   workload.logit_rows = options.logits.last;
   const PlannedSession planned = plan_session(job, options.run, model, workload);
   const auto session = open_session(job, model, planned);

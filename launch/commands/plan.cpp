@@ -10,6 +10,7 @@
 #include "launch/cluster/planning.h"
 #include "launch/commands/commands.h"
 #include "launch/output/bench_output.h"
+#include "launch/prompts/filter_choice.h"
 #include "launch/prompts/model.h"
 #include "launch/start/pinning.h"
 #include "launch/start/placement.h"
@@ -81,12 +82,12 @@ int run_plan(const Job& job, const Options& options) {
   BenchOutput output(options.output.json_file);
   agreed_on_first(job, [&] { output.require_writable(); });
   const OpenModel model = open_model(job, options);
-  const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
+  const FilterProfile filter = agree_on_filter(job, options, model);
   const int ranks = options.plan.ranks.value_or(job.world.size());
   const std::optional<ClusterSpec> spec = agree_on_cluster(job, options.run);
   const std::vector<HostMemory> gathered = gather_memory(job);
   agreed_on_first(job, [&] {
-    const Workload workload = workload_of(options, model.config, filter_layer, planned_tokens(options, model.config));
+    const Workload workload = workload_of(options, model.config, filter, planned_tokens(options, model.config));
     PlannedRun run = plan_here(job, options, model, workload, spec, ranks);
     const std::optional<SearchInputs> search = search_inputs(options, model, workload, spec);
     std::optional<PlannedRun> predicted, best;

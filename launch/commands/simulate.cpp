@@ -8,6 +8,7 @@
 #include "launch/cluster/planning.h"
 #include "launch/commands/commands.h"
 #include "launch/output/bench_output.h"
+#include "launch/prompts/filter_choice.h"
 #include "launch/prompts/model.h"
 
 namespace gemring {
@@ -39,7 +40,7 @@ int run_simulate(const Job& job, const Options& options) {
   BenchOutput output(options.output.json_file);
   agreed_on_first(job, [&] { output.require_writable(); });
   const OpenModel model = open_model(job, options);
-  const LayerIndex filter_layer = agree_on_filter_layer(job, options, model.config);
+  const FilterProfile filter = agree_on_filter(job, options, model);
   const std::optional<ClusterSpec> spec = agree_on_cluster(job, options.run);
   agreed_on_first(job, [&] {
     if (!spec->machines) {
@@ -67,7 +68,7 @@ int run_simulate(const Job& job, const Options& options) {
           log_warn("weak scaling ends before {} ranks: {} tokens are more than any plan is made for", ranks, length);
           break;
         }
-        const Workload workload = workload_of(options, model.config, filter_layer, static_cast<std::int32_t>(length));
+        const Workload workload = workload_of(options, model.config, filter, static_cast<std::int32_t>(length));
         const std::optional<SearchInputs> search = search_inputs(options, model, workload, spec);
         if (!warned) warn_of_gaps(*search, range.last, wishes_of(options));
         warned = true;

@@ -50,7 +50,8 @@ struct PromptOptions {
 
 struct FilterOptions {
   Method method = Method::gemfilter;
-  std::optional<std::int32_t> filter_layer;  // 0-based; unset: the model's gemring.json, else round(0.45 x layers)
+  std::optional<std::int32_t> filter_layer;   // 0-based; unset: see choose_filter()
+  std::optional<std::string> filter_profile;  // file; unset: see choose_filter()
   SelectionOptions selection;
 };
 

@@ -4,7 +4,6 @@
 
 #include "distributed/comm/control.h"
 #include "engine/base/error.h"
-#include "engine/model/filter_layers.h"
 #include "engine/model/model_files.h"
 #include "engine/model/tensors.h"
 #include "engine/model/weights.h"
@@ -45,6 +44,7 @@ OpenModel open_here(const Options& options) {
   } else {
     model.name = options.model_directory;
     ModelFiles files = open_model_files(model.name);
+    model.published_name = std::move(files.name);
     model.config = std::move(files.config);
     model.weights = std::move(files.weights);
   }
@@ -91,50 +91,6 @@ std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model
     }
   });
   return tokenizer;
-}
-
-FilterLayer choose_filter_layer(std::optional<std::int32_t> option, std::optional<LayerIndex> profile,
-                                const ModelConfig& config) {
-  const auto problem = [&](std::int32_t layer) {
-    return fmt::format("layer {} is outside 0..{}: the model has {} layers", layer, config.layer_count() - 1,
-                       config.layer_count());
-  };
-  const auto outside = [&](std::int32_t layer) { return layer < 0 || layer >= config.layer_count(); };
-  if (option) {
-    if (outside(*option)) throw UsageError({"--filter-layer", problem(*option), "layers count from 0"});
-    return {LayerIndex(*option), "--filter-layer"};
-  }
-  if (profile) {
-    if (outside(profile->value())) {
-      throw ConfigError({"gemring.json", problem(profile->value()), "correct filter_layer or give --filter-layer"});
-    }
-    return {*profile, "gemring.json"};
-  }
-  if (const auto published = published_filter_layer(config)) {
-    return {published->layer, fmt::format("{} of {}", published->model, published->source)};
-  }
-  return {config.rule_of_thumb_filter_layer(), "rule of thumb"};
-}
-
-LayerIndex agree_on_filter_layer(const Job& job, const Options& options, const ModelConfig& config) {
-  if (options.filter.method == Method::full) return LayerIndex(0);
-  FilterLayer choice;
-  agreed_on_first(job, [&] {
-    const auto profile =
-        options.model_directory.empty() ? std::nullopt : load_profile_filter_layer(options.model_directory);
-    choice = choose_filter_layer(options.filter.filter_layer, profile, config);
-    if (choice.source == "rule of thumb") {
-      log_warn(
-          "filter layer {} is only a rule of thumb (0.45 x {} layers): give --filter-layer, or put "
-          "{{\"filter_layer\": R}} into the model's gemring.json; a layer too early misses the answer",
-          choice.layer.value(), config.layer_count());
-    } else {
-      log_info("filter layer {} of {} ({})", choice.layer.value(), config.layer_count(), choice.source);
-    }
-  });
-  std::int32_t layer = choice.layer.value();
-  broadcast_control(job.world, layer, 0);
-  return LayerIndex(layer);
 }
 
 }  // namespace gemring

@@ -15,7 +15,8 @@
 namespace gemring {
 
 struct OpenModel {
-  std::string name;  // directory, GGUF file, or the config of random weights: for the log
+  std::string name;            // directory, GGUF file, or the config of random weights: for the log
+  std::string published_name;  // ModelFiles::name; empty with random weights
   ModelConfig config;
   std::unique_ptr<TensorSource> weights;
   bool from_files = true;  // false: random or converted weights, which every rank has for itself
@@ -28,19 +29,6 @@ OpenModel open_model(const Job& job, const Options& options);
 /// The tokenizer of the directory or GGUF file, on rank 0; nothing where a directory has no tokenizer.json. `needed`
 /// false: one that cannot be read is a warning only (the prompt is token ids).
 std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model, bool needed);
-
-struct FilterLayer {
-  LayerIndex layer;
-  std::string source;  // "--filter-layer", "gemring.json", a paper, "rule of thumb"
-};
-
-/// From the option, else the profile, else the published table, else 0.45 x layers. Throws UsageError or ConfigError
-/// outside 0..layers-1.
-FilterLayer choose_filter_layer(std::optional<std::int32_t> option, std::optional<LayerIndex> profile,
-                                const ModelConfig& config);
-
-/// Rank 0's choice, on every rank. Warns where it is the rule of thumb. With Method::full: layer 0, which nobody uses.
-LayerIndex agree_on_filter_layer(const Job& job, const Options& options, const ModelConfig& config);
 
 /// "0x0123456789abcdef".
 std::string fingerprint_text(std::uint64_t fingerprint);

@@ -50,7 +50,10 @@ GenerationRequest RequestMaker::make(const RequestLine& line) const {
   const auto tokens = static_cast<std::int32_t>(prompt.ids.size());
   GenerationRequest request;
   if (line.filter.method == Method::gemfilter) {
-    request.selection = resolve(line.filter.selection, tokens, prompt.question_tokens);
+    SelectionOptions selection = line.filter.selection;
+    if (!selection.pool_width) selection.pool_width = setting_.filter.pool_width;
+    const std::int32_t positions = setting_.model.config.max_positions - line.generate.max_new_tokens;
+    request.selection = resolve(selection, tokens, prompt.question_tokens, positions);
   }
   check_length(tokens, line.filter, request.selection, line.generate.max_new_tokens,
                setting_.model.config.max_positions, setting_.options.run.allow_extrapolation);

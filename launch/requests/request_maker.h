@@ -7,6 +7,7 @@
 #include "distributed/session/session.h"
 #include "engine/text/chat/chat_template.h"
 #include "engine/text/tokenizer/tokenizer.h"
+#include "engine/selection/filter_profile.h"
 #include "launch/cluster/workload.h"
 #include "launch/prompts/model.h"
 #include "launch/prompts/prompt.h"
@@ -18,6 +19,7 @@ namespace gemring {
 struct RequestSetting {
   const Options& options;
   const OpenModel& model;
+  const FilterProfile& filter;
   const Tokenizer* tokenizer = nullptr;  // nullptr: the model has none, so prompts are ids
   const ChatTemplate* chat = nullptr;    // with --chat
 };

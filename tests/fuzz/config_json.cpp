@@ -1,3 +1,4 @@
+#include "engine/selection/profile_file.h"
 #include "tests/fuzz/checks.h"
 #include "tests/fuzz/entries.h"
 #include "tests/fuzz/scratch.h"
@@ -11,7 +12,7 @@ void read_config_json(std::string_view bytes) {
   directory.put_or_remove("generation_config.json", generation);
   directory.put_or_remove("gemring.json", profile);
   Attempts attempt;
-  attempt([&] { load_profile_filter_layer(directory.path()); });
+  attempt([&] { find_profile(directory.path()); });
   attempt([&] { check_config(load_model_config(directory.path())); });
   attempt.rethrow();
 }

@@ -112,6 +112,30 @@ void add_penalties(OptionTable& table) {
                    .needs = {something_is_penalised()}});
 }
 
+/// Which layers and heads score the tokens.
+void add_scoring_options(OptionTable& table) {
+  table.push_back({.name = "--filter-layer",
+                   .group = "Filter",
+                   .type = "R",
+                   .help = "layers below R read the whole prompt (0-based); a layer too early misses the answer.\n"
+                           "Unset: as the model's filter profile says",
+                   .commands = kFiltering,
+                   .value = number([](auto& options) -> auto& { return options.filter.filter_layer; },
+                                   {.least = 0, .most = 65'536}),
+                   .needs = a_filter()});
+  table.push_back(
+      {.name = "--filter-profile",
+       .group = "Filter",
+       .type = "FILE",
+       .help = "which layers and heads choose the tokens, as JSON of profile.proto.\n"
+               "Unset: gemring.json of the model's directory or NAME.gemring.json beside a GGUF file, else what\n"
+               "is known of a published model, else layer 0.6 x layers, with a warning",
+       .commands = kFiltering,
+       .value = text([](auto& options) -> auto& { return options.filter.filter_profile; }),
+       .file = FileUse::input,
+       .needs = a_filter()});
+}
+
 }  // namespace
 
 void add_filter_options(OptionTable& table) {
@@ -121,19 +145,12 @@ void add_filter_options(OptionTable& table) {
                    .commands = {generate, plan, simulate, launch},
                    .value = choice([](auto& options) -> auto& { return options.filter.method; },
                                    {{"gemfilter", Method::gemfilter}, {"full", Method::full}})});
-  table.push_back({.name = "--filter-layer",
-                   .group = "Filter",
-                   .type = "R",
-                   .help = "layers below R read the whole prompt (0-based); a layer too early misses the answer.\n"
-                           "Unset: the model's gemring.json, else round(0.45 x layers)",
-                   .commands = kFiltering,
-                   .value = number([](auto& options) -> auto& { return options.filter.filter_layer; },
-                                   {.least = 0, .most = 65'536}),
-                   .needs = a_filter()});
+  add_scoring_options(table);
   table.push_back({.name = "--keep",
                    .group = "Filter",
                    .type = "TOKENS",
-                   .help = "length of the compressed prompt, forced tokens included. Unset: prompt/16, at least 1024",
+                   .help = "length of the compressed prompt, forced tokens included. Unset: prompt/16, at least 512\n"
+                           "and 256 beside the forced ones, at most 4096 and what the model's positions leave",
                    .commands = kFiltering,
                    .value = number([](auto& options) -> auto& { return options.filter.selection.keep; },
                                    {.least = 1, .most = kMostTokens}),

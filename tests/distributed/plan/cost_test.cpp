@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "distributed/plan/work_terms.h"
 #include "engine/kernels/attention.h"
 #include "tests/distributed/plan/small_model.h"
 #include "tests/distributed/plan/specs.h"
@@ -45,8 +46,9 @@ TEST(Cost, OneRankCountsWeightsOfBothRolesOnce) {
 TEST(Cost, OneRanksMemoryIsThatOfItsLargerPhase) {
   const RankCost cost = costs_of_default(1, small_inputs()).at(0);
   EXPECT_EQ(cost.filter.kv_cache_bytes, 704u);  // 2 x 11 x 8 x 4: one layer
-  EXPECT_EQ(cost.filter.activation_bytes,
-            352u + 704u + 176u + kScratch + 440u + attention_scratch());  // x, q, cos and sin, attention of 11 tokens
+  EXPECT_EQ(
+      cost.filter.activation_bytes,
+      352u + 704u + 176u + 44u + kScratch + 440u + attention_scratch());  // x, q, cos and sin, scores, attention of 11
   EXPECT_EQ(cost.filter.message_buffer_bytes, 0u);
   EXPECT_EQ(cost.stage.kv_cache_bytes, 1344u);  // 3 layers x 2 x (4 + 3) x 8 x 4
   EXPECT_EQ(cost.stage.activation_bytes, 128u + 256u + 112u + 80u + kScratchOf4 + 160u +
@@ -55,13 +57,14 @@ TEST(Cost, OneRanksMemoryIsThatOfItsLargerPhase) {
   EXPECT_EQ(cost.total_bytes, 8992u + kFixed + 1344u + 576u + kScratchOf4 + 160u + attention_scratch());
 }
 
-// The filter pass needs 3256 bytes and scratch, the prefill 2784 and scratch of 4 tokens.
+// The filter pass needs 3300 bytes and scratch, the prefill 2784 and scratch of 4 tokens.
 TEST(Cost, TheFilterPassOfOneRequestMeetsItsOwnWeightsOnly) {
   PlanInputs inputs = small_inputs();
-  const std::uint64_t filter = 704u + 1232u + kScratch + 440u + attention_scratch();
+  const std::uint64_t filter = 704u + 1232u + 44u + kScratch + 440u + attention_scratch();
   inputs.max_new_tokens = 0;
-  inputs.prompt_tokens = 1011;  // 1000 more: K and V, x, rotations, 8 of keys seen, 32 of maxima and sums; queries
-  const std::uint64_t longer = 1000u * (64 + 32 + 16 + 8 + 32 + 64);
+  inputs.prompt_tokens =
+      1011;  // 1000 more: K and V, x, rotations, scores, 8 of keys seen, 32 of maxima and sums; queries
+  const std::uint64_t longer = 1000u * (64 + 32 + 16 + 4 + 8 + 32 + 64);
   EXPECT_EQ(costs_of_default(1, inputs).at(0).total_bytes, 4000u + kFixed + filter + longer);
   inputs.requests = 2;
   EXPECT_EQ(costs_of_default(1, inputs).at(0).total_bytes, 8992u + kFixed + filter + longer);
@@ -139,13 +142,25 @@ TEST(Cost, ASharedFilterPassCountsTheRankOwnPositions) {
   EXPECT_EQ(costs[2].bytes_sent_filter, 512 + 16);        // not rank 0's 3
 }
 
+TEST(Cost, MoreHeadsThatScoreCostAColumnEachAndTheirLayersKeys) {
+  PlanInputs inputs = small_inputs();
+  const RankCost one = costs_of_shared(3, inputs).at(1);
+  inputs.scoring_heads = 5;
+  inputs.scoring_layers = 2;
+  const RankCost five = costs_of_shared(3, inputs).at(1);
+  EXPECT_EQ(five.filter.activation_bytes - one.filter.activation_bytes, 4u * 4 * 4);  // 4 more of 4 tokens
+  EXPECT_EQ(five.bytes_sent_filter - one.bytes_sent_filter, 4 * 4 * 4);
+  const LayerFlop flop(inputs.model);
+  EXPECT_DOUBLE_EQ(five.filter_flop - one.filter_flop, 4 * (flop.keys + 4 * 2.0 * inputs.model.query_width()));
+}
+
 TEST(Cost, ASharedFilterPassNeedsRingBuffers) {
   PlanInputs inputs = small_inputs();
   const RankCost same_type = costs_of_shared(3, inputs).at(1);
   EXPECT_EQ(same_type.filter.kv_cache_bytes, 256u);
   EXPECT_EQ(same_type.filter.activation_bytes,
-            128u + 256u + 64u + 32u + 384u + kScratchOf4 + attention_scratch());  // o, m, l: 4 x 4 x (4 + 2) x 4
-  EXPECT_EQ(same_type.filter.message_buffer_bytes, 512u);                         // 2 x (2 x 4 x 8 x 4)
+            128u + 256u + 64u + 16u + 32u + 384u + kScratchOf4 + attention_scratch());  // o, m, l: 4 x 4 x (4 + 2) x 4
+  EXPECT_EQ(same_type.filter.message_buffer_bytes, 512u);                               // 2 x (2 x 4 x 8 x 4)
   inputs.message_type = DataType::bf16;
   EXPECT_EQ(costs_of_shared(3, inputs).at(1).filter.message_buffer_bytes, 384u);  // 2 x 128, and the own 128 narrowed
 }

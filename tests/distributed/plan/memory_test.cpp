@@ -74,7 +74,8 @@ TEST(Memory, AFilterPassOnOneRankHoldsTheQueriesOfABlock) {
   const auto one = rank_costs(default_plan(1, Method::gemfilter, 3), inputs).at(0);
   inputs.prompt_tokens = 6000;
   const auto longer = rank_costs(default_plan(1, Method::gemfilter, 3), inputs).at(0);
-  EXPECT_EQ(longer.filter.activation_bytes - one.filter.activation_bytes, 1000u * (32 + 16));  // x, rotations
+  EXPECT_EQ(longer.filter.activation_bytes - one.filter.activation_bytes,
+            1000u * (32 + 16 + 4));  // x, rotations, scores
   EXPECT_EQ(longer.filter.kv_cache_bytes - one.filter.kv_cache_bytes, 1000u * 64);
 }
 
@@ -233,8 +234,8 @@ TEST(Memory, WithRequestsInFlightALongFilterPassMayWaitForAShortOne) {
     inputs.parallel = parallel;
     return rank_costs(default_plan(3, Method::gemfilter, 3), inputs).at(0).filter.total();
   };
-  // x and rotations of the long one, 32 + 16 bytes a token, and all of one half as long.
-  EXPECT_EQ(filter_of(40'000, 1), 40'000u * (32 + 16) + filter_of(20'000, 0));
+  // x, rotations and scores of the long one, 32 + 16 + 4 bytes a token, and all of one half as long.
+  EXPECT_EQ(filter_of(40'000, 1), 40'000u * (32 + 16 + 4) + filter_of(20'000, 0));
   EXPECT_GT(filter_of(40'000, 1), filter_of(40'000, 0));
   EXPECT_EQ(filter_of(40'000, 5), filter_of(40'000, 1)) << "of any number of requests two filter";
 }
@@ -252,7 +253,7 @@ TEST(Memory, ALongFilterPassThatRunsNeedsMoreThanOneThatWaitsBesideAShortOneWher
   };
   // A running pass also holds its queries, its state of softmax, keys and values twice: more than what waits.
   EXPECT_EQ(filter_of(80'000, 1), filter_of(80'000, 0));
-  EXPECT_GT(filter_of(80'000, 0), 40'000u * (32 + 16) + filter_of(40'000, 0));
+  EXPECT_GT(filter_of(80'000, 0), 40'000u * (32 + 16 + 4) + filter_of(40'000, 0));
 }
 
 TEST(Memory, InAStageOfSeveralEachSequenceHasTheStatesOfItsTokensQuery) {

@@ -97,7 +97,7 @@ class Cancel : public testing::Test {
   /// them have some than may, whenever one begins (Worker, Stage).
   void expect_cancelled_alone(Method method) {
     for (const auto& [name, plan] : test::plans(world().size(), method, config_.layer_count())) {
-      Session session(world(), config_, *weights_, plan, LayerIndex(2), {});
+      Session session(world(), config_, *weights_, plan, gemfilter_profile(LayerIndex(2)), {});
       std::vector<GenerationRequest> requests = test::mixed_requests();
       const std::size_t victim = 2;
       requests[victim].prompt = test::prompt_of(403, 9);
@@ -151,7 +151,7 @@ TEST_F(Cancel, EndsOneRequestWithoutAFilterPassToo) {
 
 TEST_F(Cancel, BehindTheEndChangesNothing) {
   const ClusterPlan plan = default_plan(world().size(), Method::gemfilter, config_.layer_count());
-  Session session(world(), config_, *weights_, plan, LayerIndex(2), {});
+  Session session(world(), config_, *weights_, plan, gemfilter_profile(LayerIndex(2)), {});
   GenerationRequest request = test::mixed_requests().front();
   request.cancel = std::make_shared<CancelHandle>();
   const GenerationResult result = session.generate(request);

@@ -47,7 +47,7 @@ class ComputeGolden : public testing::TestWithParam<Case> {
                            .stages = {{.group = test::all_ranks(), .cut = stages}},
                            .chunk_length = chunk};
     const ClusterPlan plan = resolve(spec, world().size(), Method::full, files_.config.layer_count());
-    Session session(world(), files_.config, *files_.weights, plan, LayerIndex(0), options);
+    Session session(world(), files_.config, *files_.weights, plan, gemfilter_profile(LayerIndex(0)), options);
     const auto vocab = static_cast<std::size_t>(files_.config.vocab);
     std::vector<float> expected = read_f32_tensor(golden_, GetParam().logits + GetParam().tokens);
     expected.erase(expected.begin(), expected.end() - static_cast<std::ptrdiff_t>(4 * vocab));

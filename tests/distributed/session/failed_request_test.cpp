@@ -56,11 +56,11 @@ TEST_F(FailedRequest, HasAnErrorForAResultAndTheOthersTheirAnswers) {
   for (const Method method : {Method::gemfilter, Method::full}) {
     for (const auto& [name, plan] : test::plans(world().size(), method, config_.layer_count())) {
       std::vector<GenerationRequest> requests = test::mixed_requests();
-      Session well(world(), config_, *weights_, plan, LayerIndex(2), {});
+      Session well(world(), config_, *weights_, plan, gemfilter_profile(LayerIndex(2)), {});
       const std::vector<GenerationResult> expected = well.generate(requests, 2);
       // Scores that are no numbers with a filter pass, logits without: the first is filtered, the second is too short.
       for (const std::size_t place : {0u, 1u}) requests[place].prompt[5] = TokenId(kBadToken);
-      Session session(world(), config_, bad_, plan, LayerIndex(2), {});
+      Session session(world(), config_, bad_, plan, gemfilter_profile(LayerIndex(2)), {});
       const std::vector<GenerationResult> got = session.generate(requests, 2);
       if (!first_rank()) continue;
       for (std::size_t i = 0; i < got.size(); ++i) {
@@ -79,7 +79,7 @@ TEST_F(FailedRequest, HasAnErrorForAResultAndTheOthersTheirAnswers) {
 
 TEST_F(FailedRequest, AloneThrowsItsErrorOnRank0) {
   const ClusterPlan plan = default_plan(world().size(), Method::full, config_.layer_count());
-  Session session(world(), config_, bad_, plan, LayerIndex(2), {});
+  Session session(world(), config_, bad_, plan, gemfilter_profile(LayerIndex(2)), {});
   GenerationRequest request = test::mixed_requests().front();
   request.prompt[5] = TokenId(kBadToken);
   int code = 0;
@@ -115,7 +115,7 @@ class SourceThatFails : public RequestSource {
 TEST_F(FailedRequest, WhatTheSourceThrowsComesBehindTheAnswersOfThoseInFlight) {
   if (world().size() > 1) return;  // the others would wait for the report of a rank that has thrown
   const ClusterPlan plan = default_plan(1, Method::gemfilter, config_.layer_count());
-  Session session(world(), config_, *weights_, plan, LayerIndex(2), {});
+  Session session(world(), config_, *weights_, plan, gemfilter_profile(LayerIndex(2)), {});
   SourceThatFails source(test::mixed_requests());
   EXPECT_THROW(session.generate(source, 2), ResourceError);
   std::sort(source.answers.begin(), source.answers.end());
@@ -124,7 +124,7 @@ TEST_F(FailedRequest, WhatTheSourceThrowsComesBehindTheAnswersOfThoseInFlight) {
 
 TEST_F(FailedRequest, ARefusedOneHasItsTurnAmongTheResults) {
   const ClusterPlan plan = default_plan(world().size(), Method::gemfilter, config_.layer_count());
-  Session session(world(), config_, *weights_, plan, LayerIndex(2), {});
+  Session session(world(), config_, *weights_, plan, gemfilter_profile(LayerIndex(2)), {});
   std::vector<GenerationRequest> requests = test::mixed_requests();
   requests[1].refused = UsageError({"line 2", "is none", ""});
   const std::vector<GenerationResult> got = session.generate(requests, 2);

@@ -40,7 +40,7 @@ TEST_P(GgufGolden, LogitsAreThoseOfTheDequantisedWeights) {
   check_tensors(*files.weights, files.config);
   for (const auto& [name, plan, isa] : test::settings(world().size(), Method::full, files.config.layer_count())) {
     const test::UseIsa use(isa);
-    Session session(world(), files.config, *files.weights, plan, LayerIndex(0), {});
+    Session session(world(), files.config, *files.weights, plan, gemfilter_profile(LayerIndex(0)), {});
     expect_golden_logits(session, files.config.vocab, name);
   }
 }

@@ -39,7 +39,7 @@ class Golden : public testing::TestWithParam<std::string> {
   Golden() : config_(load_model_config(folder(GetParam()))), weights_(open_checkpoint(folder(GetParam()))) {}
 
   Session session(const ClusterPlan& plan, LayerIndex filter_layer) {
-    return Session(world(), config_, *weights_, plan, filter_layer, {});
+    return Session(world(), config_, *weights_, plan, gemfilter_profile(filter_layer), {});
   }
   bool first_rank() const { return world().member() == 0; }
 
@@ -129,7 +129,8 @@ TEST_P(Golden, Bf16CacheAndMessagesStayCloseToTheReference) {
   const auto vocab = static_cast<std::size_t>(config_.vocab);
   const std::vector<float> expected = read_f32_tensor(golden, "logits.131");
   for (const auto& [name, plan] : plans(world().size(), Method::full, config_.layer_count())) {
-    Session session(world(), config_, *weights_, plan, LayerIndex(0), stored_as(DataType::bf16, DataType::bf16));
+    Session session(world(), config_, *weights_, plan, gemfilter_profile(LayerIndex(0)),
+                    stored_as(DataType::bf16, DataType::bf16));
     const std::vector<float> logits = session.logits(ids_of(golden, "ids.131"), 131);
     if (!first_rank()) continue;
     EXPECT_EQ(logits.size(), expected.size());
@@ -171,7 +172,7 @@ TEST_P(Golden, EveryRingVariantDrawsTheSameText) {
     const ClusterPlan plan = resolve(spec, world().size(), Method::gemfilter, config_.layer_count());
     std::optional<GenerationResult> first;
     for (const RingVariant variant : kRingVariants) {
-      Session session(world(), config_, *weights_, plan, LayerIndex(2),
+      Session session(world(), config_, *weights_, plan, gemfilter_profile(LayerIndex(2)),
                       stored_as(DataType::f32, DataType::f32, variant));
       const GenerationResult result = session.generate(request);
       if (!first) first = result;

@@ -21,7 +21,9 @@ using test::mixed_requests;
 
 class Requests : public testing::Test {
  protected:
-  Session session(const ClusterPlan& plan) { return Session(world(), config_, *weights_, plan, LayerIndex(2), {}); }
+  Session session(const ClusterPlan& plan) {
+    return Session(world(), config_, *weights_, plan, gemfilter_profile(LayerIndex(2)), {});
+  }
   bool first_rank() const { return world().member() == 0; }
 
   /// What each answers alone.

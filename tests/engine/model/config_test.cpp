@@ -161,8 +161,8 @@ TEST(ModelConfig, WeightTypesOfBothSpellingsAreRead) {
   EXPECT_EQ(load(config(R"("dtype":"bfloat16")")).weight_type, DataType::bf16);
 }
 
-TEST(ModelConfig, TheRuleOfThumbIs45PercentOfTheLayers) {
-  const std::pair<std::int32_t, std::int32_t> table[] = {{32, 14}, {16, 7}, {8, 4}, {2, 1}, {1, 0}};
+TEST(ModelConfig, TheRuleOfThumbIs60PercentOfTheLayers) {
+  const std::pair<std::int32_t, std::int32_t> table[] = {{32, 19}, {28, 17}, {16, 10}, {8, 5}, {2, 1}, {1, 0}};
   for (const auto& [layers, expected] : table) {
     ModelConfig model;
     model.layers.resize(static_cast<std::size_t>(layers));

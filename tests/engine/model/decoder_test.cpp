@@ -267,7 +267,7 @@ TEST(ScoringLayer, RawProductsOfTheLastQueryWithEveryKey) {
   std::vector<float> scores(tokens);
   scoring.query(view(rows).rows(tokens - 1, tokens), engine.rows(tokens - 1, tokens), query, engine.work);
   EXPECT_LT(largest_difference(query, q), kTolerance);
-  scoring.score(view(rows), engine.rows(0, tokens), query, scores, engine.work);
+  scoring.score(view(rows), engine.rows(0, tokens), {query.data(), 1, 60}, {scores.data(), 1, tokens}, engine.work);
   EXPECT_LT(largest_difference(scores, expected), 2e-4);
   EXPECT_THROW(scoring.query(view(rows), engine.rows(0, tokens), query, engine.work), InternalError);
 }

@@ -18,11 +18,28 @@ void expect_usage_error(const SelectionOptions& options, int prompt_tokens, cons
   }
 }
 
-TEST(ResolveSelection, KeepIsASixteenthOfThePromptAndAtLeast1024) {
-  EXPECT_EQ(resolve({}, 100, {}).keep, 1024);
-  EXPECT_EQ(resolve({}, 16 * 1024 + 15, {}).keep, 1024);
-  EXPECT_EQ(resolve({}, 16 * 1025, {}).keep, 1025);
-  EXPECT_EQ(resolve({}, 1'000'000, {}).keep, 62500);
+TEST(ResolveSelection, KeepIsASixteenthOfThePromptBetween512And4096) {
+  EXPECT_EQ(resolve({}, 100, {}).keep, 512);
+  EXPECT_EQ(resolve({}, 16 * 512 + 15, {}).keep, 512);
+  EXPECT_EQ(resolve({}, 16 * 513, {}).keep, 513);
+  EXPECT_EQ(resolve({}, 1'000'000, {}).keep, 4096);
+}
+
+TEST(ResolveSelection, BesideALongQuestionThereIsRoomForTheAnswer) {
+  EXPECT_EQ(resolve({}, 5000, 252).keep, 512);  // 4 + 252 + 256
+  EXPECT_EQ(resolve({}, 5000, 2000).keep, 2260);
+  SelectionOptions paper;
+  paper.policy = SelectionPolicy::paper;
+  EXPECT_EQ(resolve(paper, 5000, 2000).keep, 512);
+}
+
+TEST(ResolveSelection, TheDefaultIsNeverMoreThanThePositionsButForWhatIsForced) {
+  EXPECT_EQ(resolve({}, 1'000'000, {}, 2000).keep, 2000);
+  EXPECT_EQ(resolve({}, 1'000'000, 17, 10).keep, 21);
+  EXPECT_EQ(resolve({}, 1'000'000, 17, -10).keep, 21);
+  SelectionOptions asked;
+  asked.keep = 3000;
+  EXPECT_EQ(resolve(asked, 1'000'000, {}, 2000).keep, 3000) << "what is asked for is refused later, not changed";
 }
 
 TEST(ResolveSelection, KeepLastIsTheOptionElseTheQuestionElse64) {
@@ -45,9 +62,9 @@ TEST(ResolveSelection, ThePaperForcesNothing) {
 }
 
 TEST(ResolveSelection, EverythingIsKeptUpToAndIncludingKeep) {
-  const ResolvedSelection resolved = resolve({}, 1024, {});
-  EXPECT_TRUE(resolved.keeps_everything(1024));
-  EXPECT_FALSE(resolved.keeps_everything(1025));
+  const ResolvedSelection resolved = resolve({}, 512, {});
+  EXPECT_TRUE(resolved.keeps_everything(512));
+  EXPECT_FALSE(resolved.keeps_everything(513));
 }
 
 TEST(ResolveSelection, KeepBelowOneIsAnError) {
@@ -97,11 +114,15 @@ TEST(ResolveSelection, MoreForcedTokensThanKeepAreAnErrorUnlessEverythingIsKept)
 }
 
 TEST(ResolveSelection, AQuestionLongerThanKeepIsAnError) {
-  expect_usage_error({}, 5000, "--keep", 1021);
+  SelectionOptions options;
+  options.keep = 1024;
+  expect_usage_error(options, 5000, "--keep", 1021);
 }
 
 TEST(ResolveSelection, TheSumOfForcedTokensDoesNotOverflow) {
   SelectionOptions options;
+  EXPECT_EQ(default_keep(5000, std::int64_t{4'000'000'000}, 5000), kAnyPositions);
+  options.keep = 1024;
   options.keep_first = 2'000'000'000;
   options.keep_last = 2'000'000'000;
   expect_usage_error(options, 5000, "--keep");

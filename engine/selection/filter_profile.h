@@ -1,0 +1,73 @@
+// How a checkpoint filters: which heads of which layers score the prompt's tokens, and how their scores are added up. A
+// profile belongs to the checkpoint that filters, and is found by measuring it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/types.h"
+#include "engine/model/config.h"
+
+namespace gemring {
+
+/// What is done to the raw products of one head with all tokens before they are added up.
+enum class ScoreNormalisation : std::int32_t {
+  none,     // GemFilter: raw products
+  z_score,  // less their mean, over their standard deviation: no head drowns the others
+};
+
+/// One column of evidence: the raw products of the last token's query with the keys of all tokens, both after RoPE.
+struct ScoringHead {
+  LayerIndex layer;
+  std::optional<std::int32_t> head;  // query head; unset: summed over all heads of the layer
+  float weight = 1;
+
+  bool operator==(const ScoringHead&) const = default;
+};
+
+/// Columns of one float per prompt token on every filter rank: more would be felt in its memory.
+inline constexpr std::size_t kMostScoringHeads = 32;
+
+/// What it was measured on. Where it differs from the checkpoint at hand the profile is another model's.
+struct ProfiledShape {
+  std::int32_t layers = 0;
+  std::int32_t heads = 0;
+  std::int32_t vocab = 0;
+
+  bool operator==(const ProfiledShape&) const = default;
+};
+
+struct FilterProfile {
+  std::vector<ScoringHead> heads;  // 1..kMostScoringHeads, ascending by layer
+  ScoreNormalisation normalisation = ScoreNormalisation::none;
+  std::optional<std::int32_t> pool_width;  // unset: GemFilter's 5
+  std::optional<ProfiledShape> shape;      // unset: not said
+  std::string fingerprint;                 // of the checkpoint it was measured on; empty: not said
+  std::string found;                       // when, how and on what, for people
+
+  /// Layers below it read the whole prompt. Requires: heads is not empty.
+  LayerIndex filter_layer() const { return heads.back().layer; }
+  std::int32_t scoring_layers() const;  // how many have a head that scores
+
+  bool operator==(const FilterProfile&) const = default;
+};
+
+/// GemFilter (arXiv 2409.17422): all heads of layer r, raw.
+FilterProfile gemfilter_profile(LayerIndex r);
+
+/// "layer 13", "heads 11/9 13/1 (z-score)".
+std::string describe(const FilterProfile& profile);
+
+/// Throws ConfigError, which names `place`, where a layer or head is none of the model's, the shape is another one, or
+/// the columns are none, too many, twice the same or without order.
+void check_profile(const FilterProfile& profile, const ModelConfig& config, const std::string& place);
+
+/// One score per token. columns: [heads, tokens] raw products, each in order of position; profile.heads says of which.
+/// A single head without normalisation keeps its bits. Sums run over positions in their order, in double: the same bits
+/// for any number of ranks. What is no number stays none.
+std::vector<float> combine_scores(std::span<const float> columns, const FilterProfile& profile);
+
+}  // namespace gemring
