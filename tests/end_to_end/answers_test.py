@@ -23,7 +23,7 @@ class WhatIsSeen(EndToEnd):
         self.assertTrue(run.stdout.endswith("\n") and run.stdout.strip())
         self.assertNotIn(" info ", self.succeed(["generate", *SHORT], 2).stderr)
         told = self.succeed(["generate", *SHORT, "--log-level", "info"]).stderr
-        for word in ("fingerprint", "filter layer", "first token after"):
+        for word in ("fingerprint", "filter: 3 of 8 layers", "first token after"):
             self.assertIn(word, told)
 
     def test_the_answer_and_the_log_never_share_a_line(self):
