@@ -2,7 +2,7 @@
 # gemring on 3 nodes x 1 rank x 32 threads, written by `gemring launch`.
 # 1 rank a node: its cores share one memory.
 # 32 threads a rank: a node's 32 cores (--cores-per-node).
-# Planned for a prompt of 100,000 tokens (--tokens), 6,250 kept, 256 new ones.
+# Planned for a prompt of 100,000 tokens (--tokens), 4,096 kept, 256 new ones.
 # Memory: node 0 (from 0) needs most, # MiB. Asked for on each: # MiB, a tenth and 1 GiB more for what plans do not count.
 #   plan for 3 ranks, 8 layers, method gemfilter
 #     filter             rank 0
