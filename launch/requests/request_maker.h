@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "distributed/session/session.h"
+#include "engine/selection/filter_profile.h"
 #include "engine/text/chat/chat_template.h"
 #include "engine/text/tokenizer/tokenizer.h"
-#include "engine/selection/filter_profile.h"
 #include "launch/cluster/workload.h"
 #include "launch/prompts/model.h"
 #include "launch/prompts/prompt.h"
