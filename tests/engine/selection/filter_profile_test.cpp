@@ -88,9 +88,9 @@ TEST(CheckProfile, WhatTheModelDoesNotHaveIsRefused) {
       {profile_of({head(1, 1, std::nanf(""))}), "is no number"},
       {other, "101 tokens"},
   };
-  for (const auto& [profile, problem] : table) {
-    const std::string error = error_of<ConfigError>([&] { check_profile(profile, four_layers(), "p.json"); });
-    EXPECT_TRUE(contains(error, problem) && contains(error, "p.json")) << error;
+  for (const auto& refused : table) {
+    const std::string error = error_of<ConfigError>([&] { check_profile(refused.first, four_layers(), "p.json"); });
+    EXPECT_TRUE(contains(error, refused.second) && contains(error, "p.json")) << error;
   }
   other.shape->vocab = 100;
   check_profile(other, four_layers(), "p.json");

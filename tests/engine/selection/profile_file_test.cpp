@@ -65,9 +65,9 @@ TEST(ProfileFile, WhatIsNoProfileIsRefusedWithItsReason) {
       {R"({"filter_layer": 1, "pool": 4})", "pool is 4"},
       {R"({"filter_layer": 1, "layers": 4})", "all three or none"},
   };
-  for (const auto& [content, problem] : table) {
-    const std::string error = error_of<ConfigError>([&] { parse_profile(content, "my/gemring.json"); });
-    EXPECT_TRUE(contains(error, problem)) << error;
+  for (const auto& refused : table) {
+    const std::string error = error_of<ConfigError>([&] { parse_profile(refused.first, "my/gemring.json"); });
+    EXPECT_TRUE(contains(error, refused.second)) << error;
     EXPECT_TRUE(contains(error, "my/gemring.json")) << error;
   }
 }
