@@ -63,7 +63,10 @@ std::uint64_t MemoryTerms::layers(std::int64_t rows, std::int64_t queries) const
   const std::int64_t block = std::min(std::max<std::int64_t>(rows, 1), token_block_);
   const auto normed =
       static_cast<std::int64_t>(normed_rows(size(block), inputs_.compute, size(inputs_.threads_per_rank)));
-  const LinearSizes products{size(block), size(std::max(model_.hidden, model_.query_width())), size(model_.ffn)};
+  const LinearSizes products{.tokens = size(block),
+                             .inputs = size(std::max(model_.hidden, model_.query_width())),
+                             .gated = size(model_.ffn),
+                             .outputs = size(model_.hidden)};
   return matrix(rows, model_.hidden) + matrix(queries, model_.query_width()) + matrix(normed, model_.hidden) +
          matrix(block, 2 * model_.kv_width()) +
          linear_scratch_bytes(products, compute_of_layers_, size(inputs_.threads_per_rank));

@@ -9,6 +9,7 @@
 #include "engine/base/place.h"
 #include "engine/base/rounding.h"
 #include "engine/base/trace.h"
+#include "engine/kernels/blas_info.h"
 #include "engine/kernels/elementwise.h"
 
 namespace gemring {
@@ -90,11 +91,31 @@ void linear_alone_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixV
   });
 }
 
-/// Outputs per panel. By the matrix alone: sgemm adds the first and last outputs of a call up in another order, and no
-/// bit is to depend on the number of threads. At least four panels, so that one that is held up does not hold up both
-/// of two threads; a multiple of the register tiles of sgemm.
+// Outputs of a panel. By the matrix alone: sgemm adds the first and last outputs of a call up in another order, and no
+// bit is to depend on the number of threads. A multiple of the register tiles of sgemm. (bench/notes.md, "Panels in f32")
+
+constexpr std::size_t kMostPanelRows = 656;
+
+/// For OpenBLAS's AVX2 kernels, which take 320 outputs at a time: on AMD's first Zen a call of no more than that runs at
+/// a third of the speed of a larger one. More than that in every panel, also in the last, where there are so many.
+std::size_t wide_panel_rows(std::size_t rows) {
+  constexpr std::size_t kSlow = 320;
+  constexpr std::size_t kTile = 8;
+  constexpr std::size_t kFewest = kSlow + kTile;
+  if (rows < kMostPanelRows) return std::max<std::size_t>(rows, 1);
+  std::size_t step = kFewest;
+  while (step < kMostPanelRows && rows % step != 0 && rows % step <= kSlow) step += kTile;
+  return step < kMostPanelRows ? step : kFewest;
+}
+
+/// For the others: at least four panels, so that one that is held up does not hold up both of two threads.
+std::size_t narrow_panel_rows(std::size_t rows) {
+  return std::clamp<std::size_t>(rows / 4 / 32 * 32, 32, 256);
+}
+
 std::size_t panel_rows(std::size_t rows) {
-  return std::clamp<std::size_t>(rows / 4 / 32 * 32, 32, LinearScratch::kPanelRows);
+  static const bool wide = blas_core_name() == "Haswell" || blas_core_name() == "Zen";
+  return wide ? wide_panel_rows(rows) : narrow_panel_rows(rows);
 }
 
 /// Tokens per task of a panel: all, or a part where there are fewer than two panels a thread. A part changes no bit:
@@ -128,7 +149,7 @@ void linear_many(MatrixView<const float> x, const WeightMatrix& w, MatrixView<fl
     const float* panel = reinterpret_cast<const float*>(stored);
     // sgemm wants aligned floats; a file gives any alignment.
     if (w.type != DataType::f32 || reinterpret_cast<std::uintptr_t>(stored) % alignof(float) != 0) {
-      float* converted = scratch.panel(omp_get_thread_num());
+      float* converted = scratch.panel(omp_get_thread_num(), count * w.cols);
       table.widen(w.type, stored, converted, count * w.cols);
       panel = converted;
     }
@@ -156,10 +177,17 @@ struct ScratchSizes {
   ScratchSizes(const LinearSizes& sizes, const TypesInUse& types)
       : inputs(std::max(sizes.inputs, sizes.gated)),
         gate((types.int8 || types.f32 ? std::max(sizes.tokens, sizes.alone) : sizes.alone) * sizes.gated),
-        panel(types.f32 ? round_up(inputs * LinearScratch::kPanelRows, 1024) : 0),
+        panel(types.f32 ? round_up(panel_elements(sizes), 1024) : 0),
         input_tiles(types.tiles ? TokenTiles::elements(sizes.tokens, sizes.inputs) : 0),
         gated_tiles(types.tiles ? TokenTiles::elements(sizes.tokens, sizes.gated) : 0),
         token_blocks(types.int8 ? Int8Tokens::blocks(sizes.tokens, inputs) : 0) {}
+
+  /// Of the largest panel that any machine cuts: a plan is made for other machines too.
+  static std::size_t panel_elements(const LinearSizes& sizes) {
+    const std::size_t rows =
+        sizes.outputs == 0 ? kMostPanelRows : std::max<std::size_t>(wide_panel_rows(sizes.outputs), 256);
+    return std::max(sizes.inputs * kMostPanelRows, sizes.gated * rows);
+  }
 };
 
 void check_shapes(const LinearInput& x, const WeightMatrix& w) {
@@ -223,6 +251,11 @@ LinearScratch::LinearScratch(const LinearSizes& sizes) {
   token_blocks_ = Buffer<TokenBlock>(parts.token_blocks);
   if (types.tiles) tiles_ = TileScratch(sizes.tokens, parts.inputs);
   if (types.int8) int8_ = Int8Scratch(sizes.tokens);
+}
+
+float* LinearScratch::panel(int thread, std::size_t elements) {
+  GEMRING_CHECK(elements <= panel_elements_, "a panel of {} elements, scratch for {}", elements, panel_elements_);
+  return panels_.data() + static_cast<std::size_t>(thread) * panel_elements_;
 }
 
 void linear(LinearInput& x, const WeightMatrix& weights, MatrixView<float> out, Output output, LinearScratch& scratch) {

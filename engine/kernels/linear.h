@@ -35,8 +35,9 @@ bool runs_on_tiles(std::size_t tokens, Compute compute);
 struct LinearSizes {
   std::size_t tokens = 0;
   std::size_t inputs = 0;
-  std::size_t gated = 0;  // outputs of gated(); 0: it is not called
-  std::size_t alone = 1;  // rows of LinearScratch::Rows::alone
+  std::size_t gated = 0;    // outputs of gated(); 0: it is not called
+  std::size_t alone = 1;    // rows of LinearScratch::Rows::alone
+  std::size_t outputs = 0;  // of the product of gated()'s outputs; 0: any number
 };
 
 /// Bytes that become resident of a LinearScratch whose products run in `compute` on so many threads: what these never
@@ -61,8 +62,8 @@ class LinearScratch {
   /// By which the type and the way of a product are chosen.
   std::size_t counted(std::size_t tokens) const { return alone() ? std::min<std::size_t>(tokens, 1) : tokens; }
 
-  static constexpr std::size_t kPanelRows = 256;  // outputs per f32 panel, see bench/README.md
-  float* panel(int thread) { return panels_.data() + static_cast<std::size_t>(thread) * panel_elements_; }
+  /// Of a thread, for so many elements: not more than LinearSizes asked for.
+  float* panel(int thread, std::size_t elements);
   MatrixView<float> gate(std::size_t tokens, std::size_t outputs) { return {gate_.data(), tokens, outputs}; }
   MatrixView<float> up(std::size_t tokens, std::size_t outputs) { return {up_.data(), tokens, outputs}; }
   std::span<RowShare> shares() { return shares_; }
@@ -77,7 +78,7 @@ class LinearScratch {
   Rows rows_ = Rows::together;
   std::size_t panel_elements_ = 0;
   std::size_t activation_chunks_ = 0;  // of a row
-  Buffer<float> panels_;          // [threads, kPanelRows, inputs]; none where no products of many tokens run in f32
+  Buffer<float> panels_;          // [threads, a panel's rows, inputs]; none where no products of many tokens run in f32
   Buffer<float> gate_;            // [tokens, gated]; [alone, gated] where all others go in tiles
   Buffer<float> up_;              // the same
   std::vector<RowShare> shares_;  // one per thread

@@ -66,7 +66,11 @@ LayerWorkspace::LayerWorkspace(const ModelConfig& config, std::size_t max_rows, 
       keys_(block_ * kv_heads_ * head_dim_),
       values_(block_ * kv_heads_ * head_dim_),
       queries_(max_queries_ * heads_ * head_dim_),
-      linear_({block_, std::max(hidden_, heads_ * head_dim_), static_cast<std::size_t>(config.ffn), max_alone}) {}
+      linear_({.tokens = block_,
+               .inputs = std::max(hidden_, heads_ * head_dim_),
+               .gated = static_cast<std::size_t>(config.ffn),
+               .alone = max_alone,
+               .outputs = hidden_}) {}
 
 DecoderLayer::DecoderLayer(const ModelConfig& config, LayerIndex layer, std::shared_ptr<const LayerWeights> weights)
     : shape_(config.layer(layer)), epsilon_(config.norm_epsilon), layer_(layer), weights_(std::move(weights)) {}
