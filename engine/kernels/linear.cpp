@@ -91,13 +91,13 @@ void linear_alone_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixV
   });
 }
 
-// Outputs of a panel. By the matrix alone: sgemm adds the first and last outputs of a call up in another order, and no
-// bit is to depend on the number of threads. A multiple of the register tiles of sgemm. (bench/notes.md, "Panels in f32")
+// Outputs of a panel (bench/notes.md, "Panels in f32"). By the matrix alone: sgemm adds the first and last outputs of a
+// call up in another order, and no bit is to depend on the number of threads. A multiple of sgemm's register tiles.
 
 constexpr std::size_t kMostPanelRows = 656;
 
-/// For OpenBLAS's AVX2 kernels, which take 320 outputs at a time: on AMD's first Zen a call of no more than that runs at
-/// a third of the speed of a larger one. More than that in every panel, also in the last, where there are so many.
+/// For OpenBLAS's AVX2 kernels, which take 320 outputs at a time: on AMD's first Zen a call of no more than that runs
+/// at a third of the speed of a larger one. More than that in every panel, in the last too, where there are so many.
 std::size_t wide_panel_rows(std::size_t rows) {
   constexpr std::size_t kSlow = 320;
   constexpr std::size_t kTile = 8;

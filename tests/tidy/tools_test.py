@@ -17,7 +17,7 @@ import cpp_source
 import project
 
 WORKERS = max(1, os.cpu_count() or 1)
-FILES_AT_ONCE = 10  # clang-tidy looks at so many as at one: most of its time is the headers that they share
+FILES_AT_ONCE = 30  # clang-tidy looks at so many as at one: most of its time is the headers that they share
 
 
 def compile_commands(alone=False):
@@ -57,16 +57,17 @@ def flags_of(words):
 
 
 def groups_of(commands):
-    """[(flags, files)]: files of one library, which keeps its files' own names apart; a kernel's file is for itself."""
+    """[(flags, files)], the largest first: files of one library, which keeps its files' own names apart; a kernel's
+    file is for itself."""
     libraries = {}
     for path, words in sorted(commands.items()):
         library = words[words.index("-o") + 1].split(".dir/")[0]
-        libraries.setdefault((library, tuple(flags_of(words))), []).append(path)
+        own = path if library.endswith("_kernels") else ""
+        libraries.setdefault((library, own, tuple(flags_of(words))), []).append(path)
     groups = []
-    for (library, flags), files in libraries.items():
-        step = 1 if library.endswith("_kernels") else FILES_AT_ONCE
-        groups += [(flags, files[begin:begin + step]) for begin in range(0, len(files), step)]
-    return groups
+    for (_, _, flags), files in libraries.items():
+        groups += [(flags, files[begin:begin + FILES_AT_ONCE]) for begin in range(0, len(files), FILES_AT_ONCE)]
+    return sorted(groups, key=lambda group: -len(group[1]))
 
 
 def run_all(run, items):
@@ -85,7 +86,10 @@ class Tools(unittest.TestCase):
             self.fail(rule + ":\n" + "\n".join(problems))
 
     def test_every_header_compiles_alone(self):
+        """Of the preset dev alone, which compiles each file by itself and so most headers: the others take minutes."""
         commands = compile_commands()
+        if commands.keys() != compile_commands(alone=True).keys():
+            self.skipTest("files are compiled together: launch/test dev")
         compiler = os.environ.get("CXX", "g++")
 
         def problem_of(header):

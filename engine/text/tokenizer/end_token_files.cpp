@@ -2,13 +2,11 @@
 #include <unordered_map>
 
 #include "engine/text/tokenizer/end_tokens.h"
+#include "engine/text/tokenizer/tokenizer_sources.h"
 #include "engine/weights/file.h"
 
 namespace gemring {
-
 namespace {
-
-constexpr std::uint64_t kLargestFile = 256u << 20;  // as the tokenizer's own reader has it
 
 std::vector<TokenId> gather(const StatedEndTokens& stated, const std::unordered_map<std::string, TokenId>& known) {
   return gather_end_tokens(stated, [&](std::string_view text) -> std::optional<TokenId> {
@@ -108,7 +106,7 @@ std::vector<TokenId> gguf_end_tokens(const GgufMetadata& metadata) {
 std::vector<TokenId> directory_end_tokens(const std::string& model_directory) {
   const std::string path = path_in(model_directory, "tokenizer.json");
   if (!file_exists(path)) return {};
-  const std::string text = read_text_file(path, kLargestFile);
+  const std::string text = read_text_file(path, kLargestTokenizerFile);
   AddedTokensReader reader;
   nlohmann::json::sax_parse(text, &reader);
   return gather({}, reader.special);

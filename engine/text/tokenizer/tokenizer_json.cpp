@@ -18,8 +18,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uint64_t kLargestFile = 256u << 20;  // the largest vocabularies (2^18 tokens) take 35 MB
-
 AddedToken read_added_token(const Json& entry, const std::string& where) {
   AddedToken token;
   const std::uint64_t id = natural_number(entry.at("id"), where);
@@ -170,7 +168,7 @@ TokenizerFile read_parts(const TokenizerDocument& document, const std::string& p
 TokenizerFile read_tokenizer_json(const std::string& path) {
   std::string where = path;
   try {
-    const TokenizerDocument document = parse_tokenizer_document(read_text_file(path, kLargestFile), path);
+    const TokenizerDocument document = parse_tokenizer_document(read_text_file(path, kLargestTokenizerFile), path);
     TokenizerFile file = read_parts(document, path);
     const std::size_t slash = path.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash);

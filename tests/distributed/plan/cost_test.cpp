@@ -1,7 +1,7 @@
 // Per token and layer of the small model: K or V 128 FLOP, q 256, o 256, MLP 480, in all 1248; attention 64 per query
-// and key. Scratch of a block of 5 tokens: 5 x (8 + 2 x 10 + 2 x 8) x 4 = 880 bytes; one thread's panel 656 x 16 x 4, in
-// whole pages 45056; 512 activations in 8 bits: 1152. Attention on one rank: 8 bytes of keys seen and 4 x 2 x 4 of maxima and sums
-// a query, and a thread's scratch, which depends on the instruction set.
+// and key. Scratch of a block of 5 tokens: 5 x (8 + 2 x 10 + 2 x 8) x 4 = 880 bytes; one thread's panel 656 x 16 x 4,
+// in whole pages 45056; 512 activations in 8 bits: 1152. Attention on one rank: 8 bytes of keys seen and 4 x 2 x 4 of
+// maxima and sums a query, and a thread's scratch, which depends on the instruction set.
 #include "distributed/plan/cost.h"
 
 #include <gtest/gtest.h>
