@@ -9,7 +9,7 @@
 namespace gemring {
 namespace {
 
-std::atomic<Compute>& active() {
+std::atomic<Compute>& compute_in_use() {
   static std::atomic<Compute> value = Compute{};
   return value;
 }
@@ -60,11 +60,11 @@ Compute choose_compute(std::optional<ComputeType> wanted, Isa isa, bool bf16_is_
 }
 
 Compute active_compute() {
-  return active().load(std::memory_order_relaxed);
+  return compute_in_use().load(std::memory_order_relaxed);
 }
 
 void set_active_compute(Compute compute) {
-  active().store(compute, std::memory_order_relaxed);
+  compute_in_use().store(compute, std::memory_order_relaxed);
 }
 
 }  // namespace gemring

@@ -62,7 +62,7 @@ Isa ask_processor() {
 
 #endif
 
-std::atomic<int>& active() {
+std::atomic<int>& isa_in_use() {
   static std::atomic<int> value = static_cast<int>(detected_isa());
   return value;
 }
@@ -106,7 +106,7 @@ Isa detected_isa() {
 }
 
 Isa active_isa() {
-  return static_cast<Isa>(active().load(std::memory_order_relaxed));
+  return static_cast<Isa>(isa_in_use().load(std::memory_order_relaxed));
 }
 
 void set_active_isa(Isa isa) {
@@ -114,7 +114,7 @@ void set_active_isa(Isa isa) {
     throw ConfigError({"GEMRING_ISA", fmt::format("this machine runs {}, not {}", name(detected_isa()), name(isa)),
                        "ask for a lower instruction set or leave the choice to the program"});
   }
-  active().store(static_cast<int>(isa), std::memory_order_relaxed);
+  isa_in_use().store(static_cast<int>(isa), std::memory_order_relaxed);
 }
 
 std::string processor_extensions() {

@@ -13,7 +13,7 @@ namespace gemring {
 namespace {
 
 /// Token tiles with tokens. A pair's second tile may have none.
-std::size_t tiles_of(std::size_t tokens) {
+std::size_t token_tiles_of(std::size_t tokens) {
   return ceil_div(tokens, kTileSide);
 }
 
@@ -38,7 +38,7 @@ LinearInput normed_input(MatrixView<const float> x, std::span<const float> weigh
   const TraceSpan span("norm, pack", SpanKind::norm, x.rows());
   const KernelTable& table = kernels();
   const TokenTiles packed{scratch.input_tiles(), x.rows(), x.cols()};
-  const std::size_t tiles = tiles_of(x.rows());
+  const std::size_t tiles = token_tiles_of(x.rows());
 #pragma omp parallel for schedule(static)
   for (std::size_t t = 0; t < round_up(tiles, 2); ++t) {
     const std::size_t begin = std::min(t * kTileSide, x.rows());

@@ -58,11 +58,11 @@ def flags_of(words):
 
 def groups_of(commands):
     """[(flags, files)], the largest first: files of one library, which keeps its files' own names apart; a kernel's
-    file is for itself."""
+    of one instruction set is for itself."""
     libraries = {}
     for path, words in sorted(commands.items()):
         library = words[words.index("-o") + 1].split(".dir/")[0]
-        own = path if library.endswith("_kernels") else ""
+        own = path if re.match(r"engine/kernels/\w+/", path) else ""
         libraries.setdefault((library, own, tuple(flags_of(words))), []).append(path)
     groups = []
     for (_, _, flags), files in libraries.items():
