@@ -2,9 +2,9 @@
 answer, in the words that the demo's model was trained on (launch/demo-data/model/README.md); generate --chat puts them
 together.
 
-usage: demo_prompt.py whole|third|pages BOOK.txt DIRECTORY
+usage: demo_prompt.py whole|sixth|pages BOOK.txt DIRECTORY
                         writes user.txt, question.txt, answer.txt and facts.json there
-third: the first third of the book, which takes a ninth of the whole book's attention
+sixth: the first sixth of the book, which takes a 36th of the whole book's attention
 pages: its first pages with one fact, for a model that reads a few thousand tokens
 """
 
@@ -54,7 +54,7 @@ def main(part, book, directory):
     with open(book, encoding="utf-8") as file:
         text = flowing(file.read())
     pages = part == "pages"
-    text = text[:{"whole": len(text), "third": len(text) // 3, "pages": PAGES}[part]]
+    text = text[:{"whole": len(text), "sixth": len(text) // 6, "pages": PAGES}[part]]
     hidden = FACTS[5:6] if pages else FACTS
     prompt = ("" if pages else OPENING) + hide(text, hidden)
     asked = dict(ASKED, begin="") if pages else ASKED  # a model that begins its answer as it likes
