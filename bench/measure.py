@@ -19,6 +19,7 @@ import tempfile
 
 BENCH = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(BENCH)
+SHARED = os.path.join(ROOT, "cluster-configs", "shared-filter-and-shards.json")  # all ranks share every part
 
 
 def options(description):
@@ -100,6 +101,13 @@ def in_turns(repetitions, **runs):
         for name, one_run in runs.items():
             reports[name].append(one_run())
     return reports
+
+
+def fastest_of_turns(turns, **runs):
+    """({name: the fastest seconds of each turn}, median share of time taken by the host) of reports in turns."""
+    reports = in_turns(turns, **runs)
+    taken = statistics.median(report["taken"] for name in reports for report in reports[name])
+    return {name: [min(report["seconds"]) for report in reports[name]] for name in reports}, taken
 
 
 def read_shape(path):

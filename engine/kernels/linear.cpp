@@ -94,7 +94,7 @@ void linear_alone_int8(MatrixView<const float> x, const WeightMatrix& w, MatrixV
 // Outputs of a panel (bench/notes.md, "Panels in f32"). By the matrix alone: sgemm adds the first and last outputs of a
 // call up in another order, and no bit is to depend on the number of threads. A multiple of sgemm's register tiles.
 
-constexpr std::size_t kMostPanelRows = 656;
+constexpr std::size_t kMostPanelRows = 656;  // as many make two panels: fewer than that are one
 
 /// For OpenBLAS's AVX2 kernels, which take 320 outputs at a time: on AMD's first Zen a call of no more than that runs
 /// at a third of the speed of a larger one. More than that in every panel, in the last too, where there are so many.
@@ -103,9 +103,10 @@ std::size_t wide_panel_rows(std::size_t rows) {
   constexpr std::size_t kTile = 8;
   constexpr std::size_t kFewest = kSlow + kTile;
   if (rows < kMostPanelRows) return std::max<std::size_t>(rows, 1);
-  std::size_t step = kFewest;
-  while (step < kMostPanelRows && rows % step != 0 && rows % step <= kSlow) step += kTile;
-  return step < kMostPanelRows ? step : kFewest;
+  for (std::size_t step = kFewest; step < kMostPanelRows; step += kTile) {
+    if (rows % step == 0 || rows % step > kSlow) return step;
+  }
+  return kFewest;
 }
 
 /// For the others: at least four panels, so that one that is held up does not hold up both of two threads.
@@ -182,10 +183,9 @@ struct ScratchSizes {
         gated_tiles(types.tiles ? TokenTiles::elements(sizes.tokens, sizes.gated) : 0),
         token_blocks(types.int8 ? Int8Tokens::blocks(sizes.tokens, inputs) : 0) {}
 
-  /// Of the largest panel that any machine cuts: a plan is made for other machines too.
+  /// Of the largest panel that any machine cuts, a wide one: a plan is made for other machines too.
   static std::size_t panel_elements(const LinearSizes& sizes) {
-    const std::size_t rows =
-        sizes.outputs == 0 ? kMostPanelRows : std::max<std::size_t>(wide_panel_rows(sizes.outputs), 256);
+    const std::size_t rows = sizes.outputs == 0 ? kMostPanelRows : wide_panel_rows(sizes.outputs);
     return std::max(sizes.inputs * kMostPanelRows, sizes.gated * rows);
   }
 };

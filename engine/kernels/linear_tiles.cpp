@@ -12,10 +12,6 @@ namespace {
 
 static_assert(kStripRows == kTileSide, "a strip of rows is a row tile");
 
-constexpr std::size_t tiles_of(std::size_t count) {
-  return ceil_div(count, kTileSide);
-}
-
 constexpr std::size_t pairs_of(std::size_t count) {
   return ceil_div(count, 2);
 }
@@ -56,7 +52,7 @@ template <class RowTileOf, class Consume>
 void for_each_sum(const TokenTiles& x, std::size_t row_tiles, TileScratch& scratch, RowTileOf row_tile,
                   Consume consume) {
   const std::size_t depth = input_tiles(x.inputs);
-  const std::size_t token_pairs = pairs_of(tiles_of(x.tokens));
+  const std::size_t token_pairs = pairs_of(side_tiles(x.tokens));
   const std::size_t sums_of_pair = depth > TileScratch::kDepth ? sums_offset(2 * TileScratch::kPanelPairs, 0) : 0;
   for_each_panel(pairs_of(row_tiles), TileScratch::kPanelPairs, [&](std::size_t first, std::size_t count) {
     const TileScratch::Thread memory = scratch.of_thread(omp_get_thread_num());
@@ -90,11 +86,11 @@ const float* bias_of(std::span<const float> bias, std::size_t first, float* padd
 }  // namespace
 
 std::size_t TokenTiles::elements(std::size_t tokens, std::size_t inputs) {
-  return pairs_of(tiles_of(tokens)) * input_tiles(inputs) * kPairElements;
+  return pairs_of(side_tiles(tokens)) * input_tiles(inputs) * kPairElements;
 }
 
 std::size_t TileScratch::sums_of_thread(std::size_t tokens, std::size_t inputs) {
-  const std::size_t pairs = input_tiles(inputs) > kDepth ? pairs_of(tiles_of(tokens)) : 1;
+  const std::size_t pairs = input_tiles(inputs) > kDepth ? pairs_of(side_tiles(tokens)) : 1;
   return pairs * sums_offset(2 * kPanelPairs, 0);
 }
 
@@ -107,7 +103,7 @@ TileScratch::TileScratch(std::size_t tokens, std::size_t inputs)
 
 TokenTiles pack_tiles(MatrixView<const float> x, std::uint16_t* tiles) {
   const TokenTiles packed{tiles, x.rows(), x.cols()};
-  const std::size_t token_tiles = 2 * pairs_of(tiles_of(x.rows()));
+  const std::size_t token_tiles = 2 * pairs_of(side_tiles(x.rows()));
 #pragma omp parallel for schedule(static)
   for (std::size_t t = 0; t < token_tiles; ++t) {
     const std::size_t begin = std::min(t * kTileSide, x.rows());
@@ -120,7 +116,7 @@ TokenTiles pack_tiles(MatrixView<const float> x, std::uint16_t* tiles) {
 void multiply_tiles(const TokenTiles& x, const WeightMatrix& weights, MatrixView<float> out, bool add,
                     TileScratch& scratch) {
   const auto row_tile = in_order(weights);
-  for_each_sum(x, tiles_of(weights.rows), scratch, row_tile, [&](std::size_t p, std::size_t t, const float* sums) {
+  for_each_sum(x, side_tiles(weights.rows), scratch, row_tile, [&](std::size_t p, std::size_t t, const float* sums) {
     for (std::size_t i = 0; i < 4; ++i) {
       const std::size_t tile = 2 * p + i / 2;
       const std::size_t token = (2 * t + i % 2) * kTileSide;
@@ -135,7 +131,7 @@ void multiply_tiles(const TokenTiles& x, const WeightMatrix& weights, MatrixView
 TokenTiles multiply_gated_tiles(const TokenTiles& x, const GatedWeights& weights, std::uint16_t* result,
                                 TileScratch& scratch) {
   const std::size_t outputs = weights.gate.rows;
-  const std::size_t tiles = tiles_of(outputs);
+  const std::size_t tiles = side_tiles(outputs);
   const TokenTiles gated{result, x.tokens, outputs};
   for_each_sum(x, 2 * tiles, scratch, in_turns(weights), [&](std::size_t p, std::size_t t, const float* sums) {
     float padded_gate[kTileSide];

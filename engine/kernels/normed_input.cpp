@@ -10,15 +10,6 @@
 #include "engine/kernels/elementwise.h"
 
 namespace gemring {
-namespace {
-
-/// Token tiles with tokens. A pair's second tile may have none.
-std::size_t token_tiles_of(std::size_t tokens) {
-  return ceil_div(tokens, kTileSide);
-}
-
-}  // namespace
-
 std::size_t normed_rows(std::size_t tokens, Compute compute, std::size_t threads) {
   return runs_on_tiles(tokens, compute) ? std::min(tokens, threads * kTileSide) : tokens;
 }
@@ -38,7 +29,7 @@ LinearInput normed_input(MatrixView<const float> x, std::span<const float> weigh
   const TraceSpan span("norm, pack", SpanKind::norm, x.rows());
   const KernelTable& table = kernels();
   const TokenTiles packed{scratch.input_tiles(), x.rows(), x.cols()};
-  const std::size_t tiles = token_tiles_of(x.rows());
+  const std::size_t tiles = side_tiles(x.rows());
 #pragma omp parallel for schedule(static)
   for (std::size_t t = 0; t < round_up(tiles, 2); ++t) {
     const std::size_t begin = std::min(t * kTileSide, x.rows());

@@ -30,6 +30,11 @@ inline constexpr std::size_t kPairElements = 2 * kTileElements;         // of tw
 inline constexpr std::size_t kChunkTiles = 16;                          // input tiles of a chunk: its tokens stay in L1
 inline constexpr std::size_t kChunkInputs = kChunkTiles * kTileInputs;  // whole blocks of every type
 
+/// Tiles that cover `count` rows or tokens. A pair's second tile may have none.
+constexpr std::size_t side_tiles(std::size_t count) {
+  return (count + kTileSide - 1) / kTileSide;
+}
+
 /// Tiles that cover `inputs`.
 constexpr std::size_t input_tiles(std::size_t inputs) {
   return (inputs + kTileInputs - 1) / kTileInputs;

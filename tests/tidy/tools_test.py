@@ -20,21 +20,21 @@ WORKERS = max(1, os.cpu_count() or 1)
 FILES_AT_ONCE = 30  # clang-tidy looks at so many as at one: most of its time is the headers that they share
 
 
-def compile_commands(alone=False):
-    """{path from the root: its command's words} of every file of ours that the build compiles, or compiles alone."""
+def compile_commands():
+    """({path from the root: its command's words} of every file of ours that the build compiles, whether each alone)."""
     build = os.environ.get("GEMRING_BUILD_DIR", os.path.join(project.ROOT, "build", "release"))
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as file:
         entries = json.load(file)
     found = {}
+    alone = True
     for entry in entries:
         files = files_of(os.path.join(entry["directory"], entry["file"]))
-        if alone:
-            files = files[:1]  # behind it a file's includes are not its own alone
+        alone = alone and len(files) == 1
         for file in files:
             path = os.path.relpath(file, project.ROOT)
             if not path.startswith(("..", "build/")):
                 found[path] = shlex.split(entry["command"])
-    return found
+    return found, alone
 
 
 def files_of(file):
@@ -87,8 +87,8 @@ class Tools(unittest.TestCase):
 
     def test_every_header_compiles_alone(self):
         """Of the preset dev alone, which compiles each file by itself and so most headers: the others take minutes."""
-        commands = compile_commands()
-        if commands.keys() != compile_commands(alone=True).keys():
+        commands, alone = compile_commands()
+        if not alone:
             self.skipTest("files are compiled together: launch/test dev")
         compiler = os.environ.get("CXX", "g++")
 
@@ -103,7 +103,7 @@ class Tools(unittest.TestCase):
             return "" if result.returncode == 0 else f"{header}:\n{result.stderr}"
 
         # What a file includes before anything else the build has compiled alone.
-        of_files = [cpp_source.includes(project.read(path)) for path in compile_commands(alone=True)]
+        of_files = [cpp_source.includes(project.read(path)) for path in commands]
         first_includes = {includes[0][1] for includes in of_files if includes}
         headers = [path for path in project.cpp_files() if path.endswith(".h") and path not in first_includes]
         self.assertTrue(headers)
@@ -133,7 +133,7 @@ class Tools(unittest.TestCase):
                                         capture_output=True, text=True, check=False, cwd=project.ROOT)
             return "" if result.returncode == 0 else f"{', '.join(files)}:\n{result.stdout}{result.stderr}"
 
-        ours = {path: words for path, words in compile_commands().items() if not path.startswith("tests/")}
+        ours = {path: words for path, words in compile_commands()[0].items() if not path.startswith("tests/")}
         self.assertTrue(ours)
         self.assert_nothing([problem for problem in run_all(problem_of, groups_of(ours)) if problem],
                             "clang-tidy, see .clang-tidy")

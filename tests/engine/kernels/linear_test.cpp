@@ -90,7 +90,7 @@ TEST(Linear, OddRowsAndColumns) {
 }
 
 TEST(Linear, PanelsOfAnyNumberOfRows) {
-  // One panel and several of both widths (of 256, and of 321 to 640), whole and with a shorter last one.
+  // One panel and several of both widths (to 256, and of 321 to 655), whole and with a shorter last one.
   for (const std::size_t rows : {320u, 640u, 641u, 655u, 656u, 1023u, 1310u}) expect_product({13, rows, 24});
 }
 
