@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "engine/kernels/amx/tiles.h"
 #include "engine/kernels/kernel_table.h"
@@ -114,10 +115,11 @@ class TileAttention {
     const Exponential exponential;
     const Piece pieces[] = {before.piece, now.piece, next.piece};
     __m512i highest = _mm512_setzero_si512();
+    constexpr std::make_integer_sequence<int, kRows<depth>> rows;
     if (now.panel != nullptr && now.panel->biased)
-      run_rows<depth, true>(pieces[0], pieces[1], pieces[2], own_.ones, exponential, highest);
+      run_rows<depth, true>(pieces[0], pieces[1], pieces[2], own_.ones, exponential, highest, rows);
     else
-      run_rows<depth, false>(pieces[0], pieces[1], pieces[2], own_.ones, exponential, highest);
+      run_rows<depth, false>(pieces[0], pieces[1], pieces[2], own_.ones, exponential, highest, rows);
     if (now.panel == nullptr) return;
     if (Rows::needs_raise(*now.panel, highest)) raise(now);
   }

@@ -20,6 +20,10 @@ static_assert(kTileWords * 2 == kTileBytes && kPanelRows == 2 * kTileLines);
 template <int depth>
 constexpr int kPairs = depth <= 2 ? 4 : 2;
 
+/// Rows of weights in a piece.
+template <int depth>
+constexpr int kRows = kPairs<depth>* static_cast<int>(kPanelRows);
+
 /// Where accumulator `tile` of four ends up: row tile `tile` % 2 of ...
 inline float* score_tile(const Piece& piece, std::size_t pair, std::size_t tile) {  // ... key tile tile / 2 of a pair
   return piece.s + (4 * pair + tile) * kTileFloats;
@@ -71,16 +75,25 @@ template <int depth, int step>
   multiply_bf16_tiles<tile, 4 + half, 6 + tile / 2>();
 }
 
-template <int depth, int step, int end>
-[[gnu::always_inline]] inline void multiply_steps(const Piece& before, const Piece& next, const Word* ones) {
+/// Product `step` of all of a piece: those of the values first.
+template <int depth, int step>
+[[gnu::always_inline]] inline void multiply_step([[maybe_unused]] const Piece& before,
+                                                 [[maybe_unused]] const Piece& next,
+                                                 [[maybe_unused]] const Word* ones) {
   constexpr int values = kPairs<depth> * (4 * depth + 2);
-  if constexpr (step < end) {
-    if constexpr (step < values)
-      multiply_values<depth, step>(before, ones);
-    else
-      multiply_scores<depth, step - values>(before, next);
-    multiply_steps<depth, step + 1, end>(before, next, ones);
-  }
+  if constexpr (step < values)
+    multiply_values<depth, step>(before, ones);
+  else
+    multiply_scores<depth, step - values>(before, next);
+}
+
+// Sequences, not recursions: the compiler would copy a step once for each one before it, a minute's work.
+
+template <int depth, int begin, int... steps>
+[[gnu::always_inline]] inline void multiply_steps([[maybe_unused]] const Piece& before,
+                                                  [[maybe_unused]] const Piece& next, [[maybe_unused]] const Word* ones,
+                                                  std::integer_sequence<int, steps...>) {
+  (multiply_step<depth, begin + steps>(before, next, ones), ...);
 }
 
 /// The accumulators that the last products of scores leave behind.
@@ -97,22 +110,29 @@ template <int depth>
 void make_scores(const Piece& piece, float* idle) {
   Piece before = piece;
   before.o = idle;
-  multiply_steps<depth, kPairs<depth>*(4 * depth + 2), kPairs<depth>*(8 * depth + 2)>(before, piece, nullptr);
+  constexpr int values = kPairs<depth> * (4 * depth + 2);
+  constexpr int scores = kPairs<depth> * 4 * depth;
+  multiply_steps<depth, values>(before, piece, nullptr, std::make_integer_sequence<int, scores>());
   store_last<depth>(piece);
 }
 
-template <int depth, bool biased, int row = 0>
-[[gnu::always_inline]] inline void run_rows(const Piece& before, const Piece& now, const Piece& next, const Word* ones,
-                                            const Exponential& exponential, __m512i& highest) {
+/// The products that go beside row `row` of the piece's weights, and this row.
+template <int depth, bool biased, int row>
+[[gnu::always_inline]] inline void run_row(const Piece& before, const Piece& now, const Piece& next, const Word* ones,
+                                           const Exponential& exponential, __m512i& highest) {
   constexpr int steps = kPairs<depth> * (8 * depth + 2);
-  constexpr int rows = kPairs<depth> * static_cast<int>(kPanelRows);
-  if constexpr (row < rows) {
-    multiply_steps<depth, steps * row / rows, steps*(row + 1) / rows>(before, next, ones);
-    weigh_row<biased>(now, row / kPanelRows, row % kPanelRows, exponential, highest);
-    run_rows<depth, biased, row + 1>(before, now, next, ones, exponential, highest);
-  } else {
-    store_last<depth>(next);
-  }
+  constexpr int begin = steps * row / kRows<depth>;
+  constexpr int end = steps * (row + 1) / kRows<depth>;
+  multiply_steps<depth, begin>(before, next, ones, std::make_integer_sequence<int, end - begin>());
+  weigh_row<biased>(now, row / kPanelRows, row % kPanelRows, exponential, highest);
+}
+
+template <int depth, bool biased, int... rows>
+[[gnu::always_inline]] inline void run_rows(const Piece& before, const Piece& now, const Piece& next, const Word* ones,
+                                            const Exponential& exponential, __m512i& highest,
+                                            std::integer_sequence<int, rows...>) {
+  (run_row<depth, biased, rows>(before, now, next, ones, exponential, highest), ...);
+  store_last<depth>(next);
 }
 
 }  // namespace
