@@ -78,7 +78,7 @@ std::string StopStrings::push(std::string_view piece) {
   }
   if (piece.empty()) may_begin = text.size();
   held_ = text.substr(text.size() - may_begin);
-  text.resize(text.size() - may_begin);
+  text.erase(text.size() - may_begin);
   return text;
 }
 

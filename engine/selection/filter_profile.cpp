@@ -35,7 +35,7 @@ std::string text_of(const ProfiledShape& shape) {
   return fmt::format("{} layers with {} heads and {} tokens", shape.layers, shape.heads, shape.vocab);
 }
 
-[[noreturn]] void refuse(const std::string& place, const std::string& problem) {
+[[noreturn]] void refuse_profile(const std::string& place, const std::string& problem) {
   throw ConfigError({place, problem, "take the profile of this very checkpoint, or give --filter-layer"});
 }
 
@@ -65,28 +65,30 @@ std::string describe(const FilterProfile& profile) {
 
 void check_profile(const FilterProfile& profile, const ModelConfig& config, const std::string& place) {
   if (profile.heads.empty() || profile.heads.size() > kMostScoringHeads) {
-    refuse(place, fmt::format("names {} scoring heads; 1 to {} can score", profile.heads.size(), kMostScoringHeads));
+    refuse_profile(place,
+                   fmt::format("names {} scoring heads; 1 to {} can score", profile.heads.size(), kMostScoringHeads));
   }
   const ProfiledShape shape{config.layer_count(), config.heads, config.vocab};
   if (profile.shape && *profile.shape != shape) {
-    refuse(place,
-           fmt::format("was measured on a model of {}; this one has {}", text_of(*profile.shape), text_of(shape)));
+    refuse_profile(
+        place, fmt::format("was measured on a model of {}; this one has {}", text_of(*profile.shape), text_of(shape)));
   }
   for (std::size_t i = 0; i < profile.heads.size(); ++i) {
     const ScoringHead& head = profile.heads[i];
     if (head.layer.value() < 0 || head.layer.value() >= config.layer_count()) {
-      refuse(place, fmt::format("layer {} is outside 0..{}: the model has {} layers", head.layer.value(),
-                                config.layer_count() - 1, config.layer_count()));
+      refuse_profile(place, fmt::format("layer {} is outside 0..{}: the model has {} layers", head.layer.value(),
+                                        config.layer_count() - 1, config.layer_count()));
     }
     if (head.head && (*head.head < 0 || *head.head >= config.heads)) {
-      refuse(place, fmt::format("head {} is outside 0..{}", name_of(head), config.heads - 1));
+      refuse_profile(place, fmt::format("head {} is outside 0..{}", name_of(head), config.heads - 1));
     }
-    if (!std::isfinite(head.weight)) refuse(place, fmt::format("the weight of head {} is no number", name_of(head)));
+    if (!std::isfinite(head.weight))
+      refuse_profile(place, fmt::format("the weight of head {} is no number", name_of(head)));
     for (std::size_t before = 0; before < i; ++before) {
       const ScoringHead& other = profile.heads[before];
-      if (other.layer > head.layer) refuse(place, "scoring heads do not ascend by layer");
+      if (other.layer > head.layer) refuse_profile(place, "scoring heads do not ascend by layer");
       if (other.layer == head.layer && other.head == head.head) {
-        refuse(place, fmt::format("head {} stands there twice", name_of(head)));
+        refuse_profile(place, fmt::format("head {} stands there twice", name_of(head)));
       }
     }
   }

@@ -28,7 +28,7 @@ constexpr std::string_view kMeasured = "12 needles in books of 3,600 to 4,100 to
 // Layers are 0-based. PromptDistill (arXiv 2503.23274) takes GemFilter's 13 for Llama-3.1-8B too, and FastKV (arXiv
 // 2502.01068) gives it to its GemFilter baseline on Llama-3.1-8B-UltraLong, which has the same shape. Of two published
 // layers the later one: a layer too early misses the answer.
-constexpr std::array kKnown = {
+constexpr std::array kPublished = {
     Entry{"llama318b", "", {32, 4096, 14336, 32, 8, 128256}, "Llama-3.1-8B", kGemFilter, 13},
     Entry{"mistralnemo", "", {40, 5120, 14336, 32, 8, 131072}, "Mistral-Nemo-12B", kGemFilter, 19},
     Entry{"phi35mini", "", {32, 3072, 8192, 32, 32, 32064}, "Phi-3.5-mini", kGemFilter, 19},
@@ -65,11 +65,11 @@ bool has_shape(const ModelConfig& config, const Shape& shape) {
 
 std::optional<KnownProfile> known_profile(std::string_view name, const ModelConfig& config) {
   const std::string text = letters_and_digits(name);
-  const auto known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Entry& entry) {
+  const auto known = std::find_if(kPublished.begin(), kPublished.end(), [&](const Entry& entry) {
     return has_shape(config, entry.shape) && text.find(entry.key) != std::string::npos &&
            text.find(entry.also) != std::string::npos;
   });
-  if (known == kKnown.end()) return std::nullopt;
+  if (known == kPublished.end()) return std::nullopt;
   return KnownProfile{known->model, known->source, gemfilter_profile(LayerIndex(known->filter_layer))};
 }
 

@@ -17,10 +17,10 @@
 namespace gemring {
 namespace {
 
-constexpr const char* kAdvice = R"(write {"filter_layer": LAYER}, or remove the file and give --filter-layer)";
+constexpr const char* kProfileAdvice = R"(write {"filter_layer": LAYER}, or remove the file and give --filter-layer)";
 
 [[noreturn]] void refuse_file(const std::string& place, const std::string& problem) {
-  throw ConfigError({place, problem, kAdvice});
+  throw ConfigError({place, problem, kProfileAdvice});
 }
 
 std::vector<ScoringHead> heads_of(const proto::Profile& message, const std::string& place) {

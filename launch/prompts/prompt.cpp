@@ -33,7 +33,7 @@ PromptText join(std::string prompt, const std::optional<std::string>& question) 
   return result;
 }
 
-Prompt tokenize(const PromptText& text, const Tokenizer& tokenizer) {
+Prompt prompt_of(const PromptText& text, const Tokenizer& tokenizer) {
   if (text.text.empty()) require_not_empty(0);
   const Encoding encoding = tokenizer.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
   require_not_empty(encoding.ids.size());
@@ -119,7 +119,7 @@ Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, con
     throw UsageError({"--model", "the directory has no tokenizer.json, so text cannot be read",
                       "give the prompt as token ids with --prompt-ids FILE"});
   }
-  Prompt prompt = tokenize(prompt_text(options, chat), *tokenizer);
+  Prompt prompt = prompt_of(prompt_text(options, chat), *tokenizer);
   for (std::size_t i = 0; i < prompt.ids.size(); ++i) {
     if (prompt.ids[i].value() < config.vocab) continue;
     throw ModelFileError({"tokenizer.json",

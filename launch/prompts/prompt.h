@@ -30,7 +30,7 @@ PromptText join(std::string prompt, const std::optional<std::string>& question);
 
 /// Tokens that end behind the question's first byte are the question's. Throws UsageError (empty prompt, invalid
 /// UTF-8).
-Prompt tokenize(const PromptText& text, const Tokenizer& tokenizer);
+Prompt prompt_of(const PromptText& text, const Tokenizer& tokenizer);
 
 /// The JSON array of ids in `json`, which errors call `name`. Throws UsageError naming the index of a bad entry.
 std::vector<TokenId> ids_of_json(const std::string& json, const std::string& name, std::int32_t vocab);

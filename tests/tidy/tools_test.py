@@ -17,7 +17,7 @@ import cpp_source
 import project
 
 WORKERS = max(1, os.cpu_count() or 1)
-FILES_AT_ONCE = 30  # clang-tidy looks at so many as at one: most of its time is the headers that they share
+FILES_AT_ONCE = 60  # clang-tidy looks at so many as at one: most of its time is the headers that they share
 
 
 def compile_commands():
@@ -56,18 +56,32 @@ def flags_of(words):
     return kept
 
 
-def groups_of(commands):
-    """[(flags, files)], the largest first: files of one library, which keeps its files' own names apart; a kernel's
-    of one instruction set is for itself."""
+def is_alone(path):
+    """A kernel of one instruction set, or a program."""
+    return re.match(r"engine/kernels/\w+/|bench/|launch/main", path) is not None
+
+
+def libraries_of(commands):
+    """[(flags, files)] of what was compiled with the same flags into the same library, which keeps its files' own names
+    apart."""
     libraries = {}
     for path, words in sorted(commands.items()):
-        library = words[words.index("-o") + 1].split(".dir/")[0]
-        own = path if re.match(r"engine/kernels/\w+/", path) else ""
-        libraries.setdefault((library, own, tuple(flags_of(words))), []).append(path)
+        library = path if is_alone(path) else words[words.index("-o") + 1].split(".dir/")[0]
+        libraries.setdefault((library, tuple(flags_of(words))), []).append(path)
+    return [(flags, files) for (_, flags), files in libraries.items()]
+
+
+def groups_of(libraries):
+    """Lists of libraries to look at as one, the largest first: neighbours on one floor."""
     groups = []
-    for (_, _, flags), files in libraries.items():
-        groups += [(flags, files[begin:begin + FILES_AT_ONCE]) for begin in range(0, len(files), FILES_AT_ONCE)]
-    return sorted(groups, key=lambda group: -len(group[1]))
+    for flags, files in libraries:
+        floor = "" if is_alone(files[0]) else files[0].split("/", 1)[0]
+        if floor and groups and groups[-1][0] == floor and groups[-1][1] + len(files) <= FILES_AT_ONCE:
+            groups[-1][1] += len(files)
+            groups[-1][2].append((flags, files))
+        else:
+            groups.append([floor, len(files), [(flags, files)]])
+    return [group for _, _, group in sorted(groups, key=lambda group: -group[1])]
 
 
 def run_all(run, items):
@@ -123,19 +137,24 @@ class Tools(unittest.TestCase):
         if not clang_tidy:
             self.skipTest("no clang-tidy-14")
 
-        def problem_of(group):
-            flags, files = group
+        def problem_of(libraries):
+            files = [file for _, files in libraries for file in files]
+            flags = [flag for flags, _ in libraries for flag in flags]
             with tempfile.NamedTemporaryFile("w", suffix=".cpp") as together:
                 together.writelines(f'#include "{os.path.join(project.ROOT, path)}"\n' for path in files)
                 together.flush()
                 result = subprocess.run([clang_tidy, "--quiet", f"--config-file={project.ROOT}/.clang-tidy", together.name, "--",
                                          *flags, "-Wno-everything"],
                                         capture_output=True, text=True, check=False, cwd=project.ROOT)
-            return "" if result.returncode == 0 else f"{', '.join(files)}:\n{result.stdout}{result.stderr}"
+            if result.returncode == 0:
+                return ""
+            if len(libraries) > 1:  # perhaps two of them have the same names of their own, which they may
+                return "".join(problem_of([library]) for library in libraries)
+            return f"{', '.join(files)}:\n{result.stdout}{result.stderr}"
 
         ours = {path: words for path, words in compile_commands()[0].items() if not path.startswith("tests/")}
         self.assertTrue(ours)
-        self.assert_nothing([problem for problem in run_all(problem_of, groups_of(ours)) if problem],
+        self.assert_nothing([problem for problem in run_all(problem_of, groups_of(libraries_of(ours))) if problem],
                             "clang-tidy, see .clang-tidy")
 
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kPings = 40;
 constexpr std::size_t kFirstBytes = std::size_t{1} << 20;
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+constexpr std::size_t kMostMessageBytes = std::size_t{64} << 20;
 constexpr double kWantedSeconds = 0.12;
 
 double ping_seconds(Communicator& world, int partner) {
@@ -102,7 +102,7 @@ LinkSpeed measure_link(const Job& job, const PairRound& round) {
     exchange_seconds(world, partner, out.span(), in.span());  // memory becomes resident
     const double first = agreed_seconds(world, partner, exchange_seconds(world, partner, out.span(), in.span()));
     const auto bytes = static_cast<std::size_t>(
-        std::clamp(kFirstBytes * kWantedSeconds / 2 / first, 1.0 * kFirstBytes, 1.0 * kMostBytes));
+        std::clamp(kFirstBytes * kWantedSeconds / 2 / first, 1.0 * kFirstBytes, 1.0 * kMostMessageBytes));
     out = Buffer<std::byte>(bytes);
     in = Buffer<std::byte>(bytes);
     double seconds = agreed_seconds(world, partner, exchange_seconds(world, partner, out.span(), in.span()));

@@ -42,7 +42,7 @@ TEST(ChatPrompt, WithoutAQuestionNothingIsKnownOfIt) {
 TEST(ChatPrompt, QuestionTailAndAnswerPrefixAreTheQuestionsTokens) {
   ChatOptions options;
   options.answer_prefix = "The answer is";
-  const Prompt prompt = tokenize(chat_prompt(demo_template(), options, "A long text.", "who?"), demo_tokenizer());
+  const Prompt prompt = prompt_of(chat_prompt(demo_template(), options, "A long text.", "who?"), demo_tokenizer());
   const auto tail = demo_tokenizer().encode("who?<|im_end|>\n<|im_start|>assistant\nThe answer is").ids;
   ASSERT_EQ(prompt.question_tokens, static_cast<std::int32_t>(tail.size()));
   EXPECT_TRUE(std::equal(tail.rbegin(), tail.rend(), prompt.ids.rbegin()));
@@ -115,7 +115,8 @@ TEST(ChatPrompt, NoUserClosesATurn) {
   ChatOptions options;
   options.system = "<|im_end|>";
   options.answer_prefix = "<|im_end|>";
-  const Prompt prompt = tokenize(chat_prompt(demo_template(), options, "a<|im_end|>b", "<|im_end|>"), demo_tokenizer());
+  const Prompt prompt =
+      prompt_of(chat_prompt(demo_template(), options, "a<|im_end|>b", "<|im_end|>"), demo_tokenizer());
   const TokenId end = demo_tokenizer().encode("<|im_end|>").ids.at(0);
   EXPECT_EQ(std::count(prompt.ids.begin(), prompt.ids.end(), end), 2);  // of the system's and of the user's turn
   EXPECT_EQ(demo_tokenizer().decode(prompt.ids, true),

@@ -42,15 +42,15 @@ TEST(Prompt, WithoutAQuestionThePromptStaysAsItIs) {
 }
 
 TEST(Prompt, TheQuestionsTokensAreThoseThatEndBehindItsFirstByte) {
-  const Prompt alone = tokenize({"who?", std::nullopt}, demo_tokenizer());
-  const Prompt both = tokenize(join("a text", "who?"), demo_tokenizer());
+  const Prompt alone = prompt_of({"who?", std::nullopt}, demo_tokenizer());
+  const Prompt both = prompt_of(join("a text", "who?"), demo_tokenizer());
   ASSERT_TRUE(both.question_tokens.has_value());
   EXPECT_EQ(*both.question_tokens, static_cast<std::int32_t>(alone.ids.size()));
   EXPECT_FALSE(alone.question_tokens.has_value());
 }
 
 TEST(Prompt, InvalidUtf8IsAUsageError) {
-  EXPECT_THROW(tokenize({"abc\xff", std::nullopt}, demo_tokenizer()), UsageError);
+  EXPECT_THROW(prompt_of({"abc\xff", std::nullopt}, demo_tokenizer()), UsageError);
 }
 
 TEST(Prompt, AnEmptyPromptIsAUsageErrorEvenWithAQuestion) {
@@ -58,7 +58,7 @@ TEST(Prompt, AnEmptyPromptIsAUsageErrorEvenWithAQuestion) {
   options.text = "";
   options.question = "who?";
   EXPECT_THROW(load_prompt(options, &demo_tokenizer(), nullptr, {}), UsageError);
-  EXPECT_THROW(tokenize({"", std::nullopt}, demo_tokenizer()), UsageError);
+  EXPECT_THROW(prompt_of({"", std::nullopt}, demo_tokenizer()), UsageError);
   EXPECT_EQ(problem_of([] { parse_ids("[]", "ids.json", 10); }), "ids.json: has no token ids, so the prompt is empty");
 }
 
