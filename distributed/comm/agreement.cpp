@@ -35,11 +35,8 @@ Outcome run(Communicator& group, const std::function<void()>& step) {
     return {};
   } catch (const AgreedError& error) {
     return failure(error, error.rank(), error.host());
-  } catch (const Error& error) {
-    return failure(error, rank, host_name());
   } catch (const std::exception& error) {
-    return failure(Error(ExitCode::internal, {"internal error", error.what(), "please report this bug"}), rank,
-                   host_name());
+    return failure(as_error(error), rank, host_name());
   }
 }
 

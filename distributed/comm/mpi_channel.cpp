@@ -126,9 +126,8 @@ bool MpiChannel::poll_transfers() {
 }
 
 void MpiChannel::run() {
-  prctl(PR_SET_NAME, "messages");
+  begin_thread("messages");
   prctl(PR_SET_TIMERSLACK, 1000UL);
-  use_whole_share();
   MutexLock held(mpi_mutex);
   Microseconds sleep = kShortestSleep;
   for (;;) {

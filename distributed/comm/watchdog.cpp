@@ -3,13 +3,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <new>
 
 #include "engine/base/affinity.h"
 #include "engine/base/check.h"
@@ -96,8 +94,7 @@ Watchdog::~Watchdog() {
 }
 
 void Watchdog::run() {
-  prctl(PR_SET_NAME, "watchdog");
-  use_whole_share();
+  begin_thread("watchdog");
   const bool watches = options_.timeout > 0;
   double before = steady_seconds();
   for (;;) {
@@ -114,12 +111,8 @@ void Watchdog::run() {
 void Watchdog::guard(const std::function<void()>& step) {
   try {
     return step();
-  } catch (const Error& error) {
-    fail(RankId(member_), error);
-  } catch (const std::bad_alloc&) {
-    fail(RankId(member_), ResourceError({"memory", "the system has no more memory for the watchdog", ""}));
   } catch (const std::exception& exception) {
-    fail(RankId(member_), Error(ExitCode::internal, {"the watchdog", exception.what(), "please report this bug"}));
+    fail(RankId(member_), as_error(exception));
   } catch (...) {
     fail(RankId(member_), Error(ExitCode::internal, {"the watchdog", "unknown exception", "please report this bug"}));
   }

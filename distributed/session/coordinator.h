@@ -52,8 +52,8 @@ class Coordinator {
               const RunLimits& limits, EventQueue& events);
 
   /// Runs until all requests have ended and every rank was told. An error of the source ends it and not the requests in
-  /// flight. What else goes wrong (MPI) ends rank 0's own part at once. Both are kept, to be thrown again; the job is
-  /// then to be ended by the caller.
+  /// flight. What else goes wrong (MPI) ends rank 0's own part behind the step at hand. Both are kept, to be thrown
+  /// again; the job is then to be ended by the caller.
   void run();
   void rethrow_failure() const;
   void rethrow_of_source() const;

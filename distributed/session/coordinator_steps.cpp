@@ -12,9 +12,6 @@
 namespace gemring {
 namespace {
 
-constexpr const char* kOverflowAdvice =
-    "the model overflows on this prompt, or its weights are damaged; try --compute f32, and report it if that helps";
-
 CompressedPrompt everything(std::span<const TokenId> prompt) {
   CompressedPrompt whole{{}, {prompt.begin(), prompt.end()}};
   for (std::size_t i = 0; i < prompt.size(); ++i) whole.kept.emplace_back(i);

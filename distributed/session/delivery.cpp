@@ -1,7 +1,5 @@
 #include "distributed/session/delivery.h"
 
-#include <sys/prctl.h>
-
 #include <utility>
 
 #include "engine/base/affinity.h"
@@ -32,8 +30,7 @@ Delivery::~Delivery() {
 }
 
 void Delivery::run() {
-  use_whole_share();
-  prctl(PR_SET_NAME, "results");
+  begin_thread("results");
   try {
     while (std::optional<Event> event = events_.take()) tell(*event);
   } catch (...) {

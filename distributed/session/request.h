@@ -19,6 +19,12 @@
 
 namespace gemring {
 
+/// Of scores and logits that are no numbers.
+inline constexpr const char* kOverflowAdvice =
+    "the model overflows on this prompt, or its weights are damaged: try --compute f32 --message-type f32, and report "
+    "it "
+    "if that helps";
+
 /// Called on rank 0 from time to time: phase, tokens (or layers x tokens) done and in all.
 using ProgressCallback = std::function<void(std::string_view phase, double done, double total)>;
 
@@ -83,8 +89,8 @@ struct GenerationRequest {
   std::shared_ptr<CancelHandle> cancel = nullptr;  // where somebody may cancel it
 
   // All on rank 0, any may be empty. stop.ends_text is called by the coordinator's thread; these are called by one
-  // thread of the run (delivery.h), in the order in which things happened, and may take as long as they like: no rank
-  // waits for them. on_progress gets the latest state only. What one throws ends the run.
+  // thread of the run (delivery.h), in the order in which things happened (progress first, and its latest state only),
+  // and may take as long as they like: no rank waits for them. What one throws ends the run.
   std::function<void(TokenId)> on_token = {};         // as each token comes
   std::function<void(GenerationResult)> on_end = {};  // its own figures; phases and ranks are of the whole run
   ProgressCallback on_progress = {};

@@ -9,7 +9,8 @@
 
 namespace gemring {
 
-/// Asked on rank 0 alone, by the coordinator. What next() and ended() throw ends the run.
+/// Asked on rank 0 alone, by the coordinator. What next() and ended() throw ends the run; requests in flight
+/// are answered first.
 class RequestSource {
  public:
   virtual ~RequestSource() = default;

@@ -97,7 +97,7 @@ void Session::State::run_first(RequestSource& source, const RunLimits& limits, c
   Worker worker(rank, limits.sequences, &coordinator, &events, clock);
   Delivery delivery(events, [&] { coordinator.stop(); });
   std::thread coordinating([&] {
-    use_whole_share();
+    begin_thread("coordinator");
     coordinator.run();
   });
   std::exception_ptr failure;

@@ -119,9 +119,7 @@ FilterOutcome Worker::select(const GenerationRequest& request, std::vector<float
   try {
     outcome.compressed = compress(request.prompt, make_selector(request.selection)->select({.scores = scores}));
   } catch (const InternalError& error) {  // scores that are no numbers: of this request alone
-    outcome.error = Error(ExitCode::internal, {"selection", error.what(),
-                                               "the model overflows on this prompt, or its weights are damaged; try "
-                                               "--compute f32, and report it if that helps"});
+    outcome.error = Error(ExitCode::internal, {"selection", error.what(), kOverflowAdvice});
   }
   outcome.scores = std::move(scores);
   return outcome;

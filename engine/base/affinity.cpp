@@ -1,6 +1,7 @@
 #include "engine/base/affinity.h"
 
 #include <sched.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -42,7 +43,8 @@ bool set_whole_share(const std::vector<int>& processors) {
   return all && !error;
 }
 
-void use_whole_share() {
+void begin_thread(const char* name) {
+  prctl(PR_SET_NAME, name);
   const MutexLock held(share_mutex);
   if (!share.empty()) let_run(share, 0);
 }

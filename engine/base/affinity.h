@@ -10,9 +10,9 @@ namespace gemring {
 /// threads that compute are bound to one of them each. False where the system refused it for a thread.
 bool set_whole_share(const std::vector<int>& processors);
 
-/// The calling thread may use the whole share; first thing in a thread that does not compute. Changes nothing before
-/// set_whole_share().
-void use_whole_share();
+/// First thing in a thread that does not compute: it may use the whole share (before set_whole_share() that changes
+/// nothing), and top and /proc call it `name`, of at most 15 characters.
+void begin_thread(const char* name);
 
 /// The calling thread runs on these processors alone. False where the system refuses.
 bool run_on(const std::vector<int>& processors);

@@ -56,4 +56,7 @@ struct PeerError : Error {
   explicit PeerError(ErrorText text) : Error(ExitCode::peer, std::move(text)) {}
 };
 
+/// Any exception as an Error: memory that is not there is a lack of resources, everything else unknown a bug.
+Error as_error(const std::exception& error);
+
 }  // namespace gemring

@@ -15,7 +15,9 @@
 namespace gemring {
 namespace {
 
+/// Two locks: whoever writes may wait for a reader of stderr, which must not hold up a thread that names its phase.
 struct LogState {
+  Mutex writing;
   Mutex mutex;
   LogFormat format GEMRING_GUARDED_BY(mutex) = LogFormat::text;
   std::string rank GEMRING_GUARDED_BY(mutex) = "-";
@@ -25,7 +27,7 @@ struct LogState {
 
   static std::shared_ptr<spdlog::logger> make_logger() {
     auto logger = std::make_shared<spdlog::logger>("gemring", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    logger->set_pattern("%v");  // write_line() composes the line: JSON wants its own escaping
+    logger->set_pattern("%v");  // line_of() composes the line: JSON wants its own escaping
     logger->flush_on(spdlog::level::trace);
     return logger;
   }
@@ -78,6 +80,16 @@ std::string timestamp() {  // RFC 3339, UTC, milliseconds
                      utc.tm_hour, utc.tm_min, utc.tm_sec, millis);
 }
 
+std::string line_of(LogState& log, LogLevel level, std::string_view message) {
+  const MutexLock lock(log.mutex);
+  if (log.format == LogFormat::text) {
+    return fmt::format("{} {:<5} rank {} {} {}: {}", timestamp(), name(level), log.rank, log.host, log.phase, message);
+  }
+  return fmt::format(R"({{"ts":"{}","level":"{}","rank":{},"host":"{}","pid":{},"phase":"{}","msg":"{}"}})",
+                     timestamp(), name(level), log.rank == "-" ? "null" : log.rank, json_escaped(log.host), getpid(),
+                     json_escaped(log.phase), json_escaped(message));
+}
+
 }  // namespace
 
 void configure_log(const LogOptions& options, RankId rank, std::string host) {
@@ -103,22 +115,14 @@ bool log_enabled(LogLevel level) {
 void log_message(LogLevel level, std::string_view message) {
   const OutsideMark outside;  // whoever reads may be slow
   LogState& log = state();
-  const MutexLock lock(log.mutex);
-  if (log.format == LogFormat::json) {
-    log.logger->log(to_spdlog(level),
-                    R"({{"ts":"{}","level":"{}","rank":{},"host":"{}","pid":{},"phase":"{}","msg":"{}"}})", timestamp(),
-                    name(level), log.rank == "-" ? "null" : log.rank, json_escaped(log.host), getpid(),
-                    json_escaped(log.phase), json_escaped(message));
-  } else {
-    log.logger->log(to_spdlog(level), "{} {:<5} rank {} {} {}: {}", timestamp(), name(level), log.rank, log.host,
-                    log.phase, message);
-  }
+  const std::string line = line_of(log, level, message);
+  const MutexLock lock(log.writing);
+  log.logger->log(to_spdlog(level), "{}", line);
 }
 
 void log_raw(std::string_view line) {
   const OutsideMark outside;
-  LogState& log = state();
-  const MutexLock lock(log.mutex);
+  const MutexLock lock(state().writing);
   fmt::print(stderr, "{}", line);
   std::fflush(stderr);
 }

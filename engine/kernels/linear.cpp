@@ -11,20 +11,20 @@
 #include "engine/base/trace.h"
 #include "engine/kernels/blas_info.h"
 #include "engine/kernels/elementwise.h"
+#include "engine/kernels/row_split.h"
 
 namespace gemring {
 namespace {
 
 constexpr std::size_t kFewTokens = 12;           // below it the conversion of a panel costs more than sgemm gains
-constexpr std::size_t kRowsOfLine = 16;          // outputs in a cache line: no two threads write into one
 constexpr std::size_t kBytesOfPiece = 32 << 10;  // of weights; two microseconds, long against taking the next piece
 
 void cut(const WeightMatrix& w, std::size_t streams, std::span<RowShare> shares) {
-  const std::size_t lines = ceil_div(w.rows, kRowsOfLine);
   for (std::size_t i = 0; i < shares.size(); ++i) {
     RowShare& share = shares[i];
-    share.begin = lines * i / shares.size() * kRowsOfLine;
-    share.end = std::min(lines * (i + 1) / shares.size() * kRowsOfLine, w.rows);
+    const RowRange rows = rows_of_thread(w.rows, i, shares.size());
+    share.begin = rows.begin;
+    share.end = rows.end;
     share.rows = (share.end - share.begin) / streams;
     share.apart = streams > 1 ? share.rows : 0;
     share.next.store(0, std::memory_order_relaxed);

@@ -27,7 +27,7 @@ template <class Strips, class Consume>
 void for_each_group(const Int8Tokens& x, std::size_t strips, Int8Scratch& scratch, Strips strip, Consume consume) {
   const std::size_t chunks = ceil_div(x.inputs, kInt8ChunkInputs);
   const std::size_t groups = x.groups();
-  for_each_panel(ceil_div(strips, 2), Int8Scratch::kPanelPairs, [&](std::size_t first, std::size_t count) {
+  for_each_panel(ceil_div(strips, 2), Int8Scratch::kStripPairs, [&](std::size_t first, std::size_t count) {
     const Int8Scratch::Thread memory = scratch.of_thread(omp_get_thread_num());
     for (std::size_t chunk = 0; chunk < chunks; ++chunk) {
       const std::size_t begin = chunk * kInt8ChunkInputs;
@@ -54,7 +54,7 @@ std::size_t Int8Tokens::blocks(std::size_t tokens, std::size_t inputs) {
 }
 
 std::size_t Int8Scratch::sums_of_thread(std::size_t tokens) {
-  return kPanelPairs * ceil_div(tokens, kInt8Tokens) * kInt8GroupSums;
+  return kStripPairs * ceil_div(tokens, kInt8Tokens) * kInt8GroupSums;
 }
 
 std::size_t Int8Scratch::bytes(std::size_t tokens, std::size_t threads) {

@@ -23,8 +23,8 @@ struct Int8Tokens {
   static std::size_t blocks(std::size_t tokens, std::size_t inputs);
 };
 
-/// Per-thread scratch: a chunk of 32 rows, and the sums of kPanelPairs of them.
-///     weights: [16] blocks;  sums: [kPanelPairs][groups][6 tokens][32 rows]
+/// Per-thread scratch: a chunk of 32 rows, and the sums of kStripPairs of them.
+///     weights: [16] blocks;  sums: [kStripPairs][groups][6 tokens][32 rows]
 class Int8Scratch : public PanelScratch<WeightBlock> {
  public:
   Int8Scratch() = default;
@@ -33,7 +33,7 @@ class Int8Scratch : public PanelScratch<WeightBlock> {
 
   static std::size_t bytes(std::size_t tokens, std::size_t threads);
 
-  static constexpr std::size_t kPanelPairs = 4;  // of 2 x 16 rows, that read a chunk of the tokens one after the other
+  static constexpr std::size_t kStripPairs = 4;  // of 2 x 16 rows, that read a chunk of the tokens one after the other
 
  private:
   static std::size_t sums_of_thread(std::size_t tokens);  // f32

@@ -18,8 +18,8 @@ constexpr std::size_t pairs_of(std::size_t count) {
 
 /// Stored weights that are converted next; beyond the last ones it does nothing.
 void fetch(const std::byte* stored, std::size_t bytes) {
-  constexpr std::size_t kLine = 64;
-  for (std::size_t i = 0; i < bytes; i += kLine) __builtin_prefetch(stored + i);
+  constexpr std::size_t kLineBytes = 64;
+  for (std::size_t i = 0; i < bytes; i += kLineBytes) __builtin_prefetch(stored + i);
 }
 
 /// `inputs` inputs of a row tile from `first` on. Row by row, each fetched while the one before it is converted: memory

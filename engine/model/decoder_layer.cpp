@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -79,6 +80,9 @@ void DecoderLayer::project_queries(LinearInput& normed, const StepRows& rows, st
                                    LayerWorkspace& work) const {
   project_rotated("q", normed, weights_->q, weights_->q_norm, epsilon_,
                   rows.rotations(shape_, begin, begin + q.tokens()), q, work);
+  if (shape_.query_scale == 0) return;
+  const float scale = shape_.query_scale * std::sqrt(static_cast<float>(q.head_dim()));  // attention divides by that
+  for (std::size_t i = 0; i < q.size(); ++i) q.data()[i] *= scale;
 }
 
 void DecoderLayer::forward(MatrixView<float> x, const StepRows& rows, std::size_t wanted, Attention& attention,

@@ -58,6 +58,13 @@ std::string layers_text(const ModelConfig& config) {
       of_layers(config, "bias on o", [](const LayerShape& layer) { return layer.o_bias; }) +
       of_layers(config, "biases on gate, up, down", [](const LayerShape& layer) { return layer.mlp_bias; }) +
       of_layers(config, "q and k norms", [](const LayerShape& layer) { return layer.qk_norm; });
+  std::set<float> scales;
+  for (const LayerShape& layer : config.layers) scales.insert(layer.query_scale);
+  scales.erase(0);
+  for (const float scale : scales) {
+    text += of_layers(config, fmt::format("query scale {}", scale),
+                      [&](const LayerShape& layer) { return layer.query_scale == scale; });
+  }
   std::set<std::int32_t> windows;
   for (const LayerShape& layer : config.layers) windows.insert(layer.window);
   windows.erase(kNoWindow);

@@ -16,14 +16,16 @@ enum class Mixer { attention };  // how tokens meet: softmax(q K^T / sqrt(head_d
 enum class Mlp { gated };        // down(activation(gate(x)) * up(x))
 enum class Activation { silu };  // x / (1 + e^-x)
 
-/// Every field is honoured by DecoderLayer or by what it calls. A reader refuses by name what no field can say.
+/// Every field is honoured by DecoderLayer or by what it calls. A reader refuses by name what no field can say: norms
+/// behind attention and MLP, caps of scores and sinks are to come with the code that honours them.
 struct LayerShape {
   Mixer mixer = Mixer::attention;
   std::int32_t window = kNoWindow;  // keys that a query sees, its own included
   std::size_t rope = 0;             // which of ModelConfig::ropes turns q and k
   bool qkv_bias = false;
   bool o_bias = false;
-  bool qk_norm = false;  // RMSNorm of each head of q and k, before RoPE
+  bool qk_norm = false;   // RMSNorm of each head of q and k, before RoPE
+  float query_scale = 0;  // of q K^T, in softmax; 0: 1 / sqrt(head_dim)
   Mlp mlp = Mlp::gated;
   Activation activation = Activation::silu;
   bool mlp_bias = false;  // of gate, up and down

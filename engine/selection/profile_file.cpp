@@ -51,7 +51,7 @@ proto::Profile message_of(const std::string& json, const std::string& place) {
   }
   proto::Profile message;
   const auto status = google::protobuf::util::JsonStringToMessage(json, &message);
-  if (!status.ok()) refuse_file(place, fmt::format("is no profile: {}", status.message().ToString()));
+  if (!status.ok()) refuse_file(place, fmt::format("is no profile: {}", std::string(status.message())));
   return message;
 }
 
@@ -101,7 +101,7 @@ std::string profile_json(const FilterProfile& profile) {
   options.preserve_proto_field_names = true;
   std::string json;
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
-  if (!status.ok()) throw InternalError(fmt::format("a profile has no JSON: {}", status.message().ToString()));
+  if (!status.ok()) throw InternalError(fmt::format("a profile has no JSON: {}", std::string(status.message())));
   return json;
 }
 

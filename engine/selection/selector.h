@@ -12,7 +12,7 @@ namespace gemring {
 
 /// What the filter pass learned, in columns of one entry per prompt token, in order of position.
 struct Evidence {
-  std::span<const float> scores;  // [n]: how much the last token attends to it, summed over the heads of one layer
+  std::span<const float> scores;  // [n]: what the profile makes of its heads' products (combine_scores)
 };
 
 /// Knows the options of one request. On rank 0 only.

@@ -2,14 +2,13 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
+#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <iostream>
-#include <sstream>
+#include <system_error>
 
 #include "engine/base/error.h"
+#include "engine/base/whole_file.h"
 #include "engine/weights/json_text.h"
 #include "launch/cluster/machines_file.h"
 #include "launch/options/option.h"
@@ -80,16 +79,12 @@ ClusterSpec parse_cluster(const std::string& json, const std::string& file) {
 }
 
 std::string read_cluster_file(const std::string& path) {
-  std::ifstream file;
-  if (path != "-") file.open(path, std::ios::binary);
-  std::istream& in = path == "-" ? std::cin : file;
-  std::ostringstream text;
-  if (in) text << in.rdbuf();  // an empty file sets failbit of `text` only
-  if (!in) {
-    throw ConfigError(
-        {input_name(path), fmt::format("cannot be read: {}", std::strerror(errno)), "give --cluster a readable file"});
+  try {
+    return path == "-" ? read_whole_descriptor(STDIN_FILENO) : read_whole_file(path);
+  } catch (const std::system_error& error) {
+    throw ConfigError({input_name(path), fmt::format("cannot be read: {}", std::strerror(error.code().value())),
+                       "give --cluster a readable file"});
   }
-  return std::move(text).str();
 }
 
 }  // namespace gemring

@@ -30,13 +30,10 @@ void check_finite(std::span<const float> logits, std::int32_t rows, std::int32_t
   if (bad == logits.end()) return;
   const std::size_t vocab = logits.size() / static_cast<std::size_t>(rows);
   const auto at = static_cast<std::size_t>(bad - logits.begin());
-  throw Error(
-      ExitCode::internal,
-      {"logits",
-       fmt::format("that of id {} at position {} is {} ({})", at % vocab,
-                   static_cast<std::size_t>(tokens - rows) + at / vocab, *bad, layout),
-       "the model overflows on this prompt, or its weights are damaged: try --compute f32 --message-type f32, and "
-       "report it if that helps"});
+  throw Error(ExitCode::internal, {"logits",
+                                   fmt::format("that of id {} at position {} is {} ({})", at % vocab,
+                                               static_cast<std::size_t>(tokens - rows) + at / vocab, *bad, layout),
+                                   kOverflowAdvice});
 }
 
 /// The layout in one line.

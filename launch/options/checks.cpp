@@ -123,9 +123,6 @@ void check_planning(const Options& options) {
 /// What no row of the table can say, since it is about several: that one of two options must be there and not both,
 /// that two values differ, that a job has what a run would read from standard input.
 void check_combinations(const Options& options, const std::vector<GivenOption>& given) {
-  if (options.output.trace_file && options.output.trace_file == options.output.json_file) {
-    throw UsageError({"--trace", "names the file of --json", "give each a file of its own"});
-  }
   const Benchmark benchmark = options.bench.benchmark;
   const bool of_a_model = benchmark != Benchmark::limits && benchmark != Benchmark::kernels;
   if (options.command == Command::bench && of_a_model) require_model_or_shape(options, "bench");

@@ -30,6 +30,25 @@ std::optional<FileId> id_of(const std::string& path) {
   return id_in(stat(path.c_str(), &status), status);
 }
 
+/// Where a file that is not there yet will be: links followed, of which the last may lead to nothing.
+std::filesystem::path place_of(std::filesystem::path path) {
+  constexpr int kMostLinks = 40;  // as Linux allows
+  std::error_code error;
+  for (int links = 0; links < kMostLinks && std::filesystem::is_symlink(path, error); ++links) {
+    path = path.parent_path() / std::filesystem::read_symlink(path, error);
+  }
+  return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+}
+
+/// Whether two names of files to be written mean one file.
+bool same_output(const std::string& one, const std::string& other) {
+  if (one == "-" || other == "-") return false;
+  struct stat status {};
+  if (stat(one.c_str(), &status) != 0) return place_of(one) == place_of(other);
+  const std::optional<FileId> written = id_of(one);
+  return written && written == id_of(other);
+}
+
 std::optional<FileId> id_of_standard_input() {
   struct stat status {};
   return id_in(fstat(STDIN_FILENO, &status), status);
@@ -67,10 +86,6 @@ std::vector<std::string> files_read(const std::filesystem::path& path) {
 
 void refuse_clash(const GivenOption& output, const FileId& written, const GivenOption& other) {
   const std::string& path = other.texts.front();
-  if (other.option->file == FileUse::output) {
-    if (id_of(path) == written) refuse(output, fmt::format("is the file that {} writes too", other.option->name));
-    return;
-  }
   if (path == "-") {
     if (id_of_standard_input() == written) {
       refuse(output, fmt::format("is what {} reads, as standard input", other.option->name));
@@ -87,13 +102,19 @@ void refuse_clash(const GivenOption& output, const FileId& written, const GivenO
 void refuse_clashing_files(const std::vector<GivenOption>& given, bool reads_standard_input) {
   for (const GivenOption& output : given) {
     if (output.option->file != FileUse::output) continue;
+    for (const GivenOption& other : given) {
+      const bool written_too = other.option != output.option && other.option->file == FileUse::output;
+      if (written_too && same_output(output.texts.front(), other.texts.front())) {
+        refuse(output, fmt::format("is the file that {} writes too", other.option->name));
+      }
+    }
     const std::optional<FileId> written = id_of(output.texts.front());
     if (!written) continue;  // it is new, or written without being replaced
     if (reads_standard_input && id_of_standard_input() == written) {
       refuse(output, "is what the prompt is read from, as standard input");
     }
     for (const GivenOption& other : given) {
-      if (other.option != output.option && other.option->file != FileUse::none) {
+      if (other.option->file != FileUse::none && other.option->file != FileUse::output) {
         refuse_clash(output, *written, other);
       }
     }

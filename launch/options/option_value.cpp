@@ -104,14 +104,21 @@ bool read_truth(const std::string& text, const std::string& where) {
   throw UsageError({where, fmt::format("'{}' is none of true|false", text), ""});
 }
 
+namespace {
+
+constexpr std::uint64_t kLargestSeed = std::uint64_t{1} << 53;  // reports are JSON, whose numbers are exact up to it
+
+}  // namespace
+
 std::optional<std::uint64_t> read_seed(const std::string& text, const std::string& where) {
   if (text == "-1") return std::nullopt;
   std::uint64_t number = 0;
   const std::errc error = number_of(text, number);
-  if (error == std::errc()) return number;
+  if (error == std::errc() && number <= kLargestSeed) return number;
   std::int64_t negative = 0;
   const char* const advice = "give a whole number from 0 on, or -1 to draw one";
-  if (error == std::errc::result_out_of_range) throw UsageError({where, fmt::format("{} is too large", text), advice});
+  if (error == std::errc() || error == std::errc::result_out_of_range)
+    throw UsageError({where, fmt::format("{} is too large", text), advice});
   if (number_of(text, negative) != std::errc::invalid_argument) {
     throw UsageError({where, fmt::format("{} is too small", text), advice});
   }
@@ -136,7 +143,7 @@ Bounds bounds_of(const RealRange& range) {
 }
 
 Bounds seed_bounds() {
-  return {"-1", fmt::format("{}", std::numeric_limits<std::uint64_t>::max())};
+  return {"-1", fmt::format("{}", kLargestSeed)};
 }
 
 }  // namespace gemring

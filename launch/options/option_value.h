@@ -63,7 +63,7 @@ double read_real(const std::string& text, const RealRange& range, const std::str
 float read_float(const std::string& text, const RealRange& range, const std::string& where);
 /// true, on, yes, 1 or false, off, no, 0.
 bool read_truth(const std::string& text, const std::string& where);
-/// -1, which is to draw one, or a number below 2^64.
+/// -1, which is to draw one, or a number of at most 2^53.
 std::optional<std::uint64_t> read_seed(const std::string& text, const std::string& where);
 [[noreturn]] void refuse_choice(const std::string& text, const std::vector<std::string>& choices,
                                 const std::string& where);

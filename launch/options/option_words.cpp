@@ -54,14 +54,15 @@ std::vector<std::string> words_for(const OptionTable& table, const std::vector<G
 
 std::vector<std::string> without_secrets(const OptionTable& table, std::vector<std::string> arguments) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::size_t equals = std::min(arguments[i].size(), arguments[i].find('='));
+    const bool is_short = arguments[i].size() > 2 && arguments[i][0] == '-' && arguments[i][1] != '-';  // -kVALUE
+    const std::size_t equals = is_short ? 2 : std::min(arguments[i].size(), arguments[i].find('='));
     const std::string name = arguments[i].substr(0, equals);
     const bool secret = std::any_of(table.begin(), table.end(), [&](const OptionDescription& option) {
       return option.secret && is_name_of(option, name);
     });
     if (!secret) continue;
     if (equals < arguments[i].size()) {
-      arguments[i] = name + "=***";
+      arguments[i] = name + (is_short ? "***" : "=***");
     } else if (i + 1 < arguments.size()) {
       arguments[++i] = "***";
     }

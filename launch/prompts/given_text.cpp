@@ -6,25 +6,16 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iostream>
-#include <sstream>
-#include <utility>
+#include <system_error>
 
 #include "engine/base/error.h"
 #include "engine/base/format.h"
 #include "engine/base/log.h"
+#include "engine/base/whole_file.h"
 #include "engine/text/unicode/utf8.h"
 
 namespace gemring {
 namespace {
-
-std::string rest_of(std::istream& in) {
-  std::ostringstream text;
-  text << in.rdbuf();
-  return std::move(text).str();
-}
 
 [[noreturn]] void refuse(const std::string& text, std::size_t bad, std::string_view where) {
   const auto begin = static_cast<std::ptrdiff_t>(bad);
@@ -46,20 +37,22 @@ bool is_text(const OptionDescription& option) {
 
 std::string read_given_text(const std::string& path, const char* option) {
   if (path == "-") return read_standard_input();
-  std::error_code error;
-  const bool is_directory = std::filesystem::is_directory(path, error);
-  std::ifstream in;
-  if (!is_directory) in.open(path, std::ios::binary);
-  if (is_directory || !in) {
-    throw UsageError({option, fmt::format("{} cannot be read: {}", path, std::strerror(is_directory ? EISDIR : errno)),
-                      is_directory ? "name a file in it" : "name a readable file"});
+  try {
+    return read_whole_file(path);
+  } catch (const std::system_error& error) {
+    throw UsageError({option, fmt::format("{} cannot be read: {}", path, std::strerror(error.code().value())),
+                      error.code().value() == EISDIR ? "name a file in it" : "name a readable file"});
   }
-  return rest_of(in);
 }
 
 std::string read_standard_input() {
   if (isatty(STDIN_FILENO) == 1) log_raw("reading standard input up to its end (Ctrl-D)\n");
-  return rest_of(std::cin);
+  try {
+    return read_whole_descriptor(STDIN_FILENO);
+  } catch (const std::system_error& error) {
+    throw UsageError({"standard input", fmt::format("cannot be read: {}", std::strerror(error.code().value())),
+                      "pipe a text into it, or name a file"});
+  }
 }
 
 void warn_in_log(const std::string& warning) {

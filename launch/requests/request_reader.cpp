@@ -88,7 +88,7 @@ RequestReader::~RequestReader() {
 }
 
 void RequestReader::read_all() {
-  use_whole_share();
+  begin_thread("requests");
   try {
     LineReader lines(input_.descriptor(), input_.name(), [&] { return signal_.wait_for(input_.descriptor()); });
     std::size_t index = 0;

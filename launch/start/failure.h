@@ -1,7 +1,6 @@
 // The one message of an error that ends the program, and its exit code.
 #pragma once
 
-#include <exception>
 #include <string>
 
 #include "engine/base/error.h"
@@ -16,8 +15,5 @@ std::string failure_message(ExitCode code, const ErrorText& text, RankId rank, c
 /// Says the message once for all ranks of the host that fail at the same time, and ends the job with the error's code,
 /// in some seconds whatever hangs. From any thread.
 [[noreturn]] void end_job(const Error& error, RankId rank, const std::string& host);
-
-/// Any exception as an Error: memory that is not there is a lack of resources, everything else unknown a bug.
-Error as_error(const std::exception& error);
 
 }  // namespace gemring

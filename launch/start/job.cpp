@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include "distributed/comm/agreement.h"
-#include "launch/start/failure.h"
 
 namespace gemring {
 
@@ -18,15 +17,7 @@ std::vector<std::int32_t> host_numbers(const std::vector<std::string>& hosts) {
 }
 
 void agreed(const Job& job, const std::function<void()>& step) {
-  agree_on_errors(job.world, [&] {
-    try {
-      step();
-    } catch (const AgreedError&) {
-      throw;  // keeps its rank and host
-    } catch (const std::exception& error) {
-      throw as_error(error);
-    }
-  });
+  agree_on_errors(job.world, step);
 }
 
 void agreed_on_first(const Job& job, const std::function<void()>& step) {

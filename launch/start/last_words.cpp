@@ -11,6 +11,7 @@
 #include <exception>
 #include <utility>
 
+#include "distributed/comm/mpi_session.h"
 #include "engine/base/affinity.h"
 #include "engine/base/check.h"
 #include "engine/base/error.h"
@@ -67,10 +68,11 @@ LastWords::~LastWords() {
 }
 
 void LastWords::wait() {
-  use_whole_share();
+  begin_thread("last words");
   unsigned char signal = 0;
   while (read(read_, &signal, 1) < 0 && errno == EINTR) continue;
   if (signal == 0) return;
+  exit_soon(128 + signal);  // a reader may have stopped to read what is said
   try {
     say_();
   } catch (const std::exception&) {  // nobody is left to tell: the process ends as it was asked to

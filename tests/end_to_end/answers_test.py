@@ -2,6 +2,7 @@
 how it came about, and what is left where somebody interrupts it.
 """
 
+import fcntl
 import json
 import os
 import re
@@ -114,6 +115,23 @@ class Interrupted(LongRuns):
             process.kill()
             os.close(read)
         self.assertTrue(os.path.exists(path))
+
+    def test_a_reader_of_the_report_that_does_not_read_does_not_keep_the_run_alive(self):
+        fifo = self.path("report.fifo")
+        os.mkfifo(fifo)
+        for report in ("-", fifo):
+            with self.subTest(report=report), subprocess.Popen(
+                    command(self.generate("--json", report), 0), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                    env=gemring_run.environment(), pipesize=4096) as process:
+                try:
+                    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+                    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+                    time.sleep(2)
+                    process.send_signal(signal.SIGINT)
+                    self.assertEqual(process.wait(20), 130)
+                finally:
+                    process.kill()
+                    os.close(reader)
 
     def test_of_many_requests_whole_lines_and_a_report_are_left(self):
         line = json.dumps({"prompt": "Alice", "max_new_tokens": 3, "ignore_eos": True}) + "\n"

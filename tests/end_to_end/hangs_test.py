@@ -5,6 +5,7 @@ Runs of a test go on beside each other: most of what they do is to wait.
 """
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
@@ -75,7 +76,7 @@ class Hangs(LongRuns):
 
     def test_slow_and_idle_ranks_are_left_alone(self):
         seconds = PATIENT + 1.5
-        checks = [self.slowed_rank, self.late_input, self.unread_output]
+        checks = [self.slowed_rank, self.late_input, self.unread_output, self.unread_messages]
         failures = []
 
         def run(check):
@@ -163,6 +164,24 @@ class Hangs(LongRuns):
             self.assertIsNone(process.poll(), "was not held up")
             _, messages = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 0, messages.decode(errors="replace"))
+
+    def unread_messages(self, seconds):
+        """Somebody pages through the log, while phases begin."""
+        lines = ('{"prompt": 5}\n' * 10 + '{"prompt": "Alice was", "max_new_tokens": 2, "ignore_eos": true}\n') * 6
+        words = gemring_run.command(["generate", "--model", gemring_run.DEMO_MODEL, "--requests", "-", "--log-level", "info",
+                                     "--progress", "always", "--stall-timeout", PATIENT], 0)
+        with subprocess.Popen(words, env=gemring_run.environment({"OMP_NUM_THREADS": "1"}), cwd=gemring_run.ROOT,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              pipesize=4096) as process:
+            process.stdin.write(lines.encode())
+            process.stdin.close()
+            time.sleep(seconds)
+            self.assertIsNone(process.poll(), "was not held up")
+            process.stdin = None  # communicate() would close it again
+            answers, messages = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 8, messages.decode(errors="replace"))
+        self.assertEqual(answers.count(b"\n"), 66)
+        self.assertEqual(sum("error" in json.loads(line) for line in answers.splitlines()), 60)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Demo(unittest.TestCase):
             self.assertRegex(output, rf"rank {rank}  filter\s+\d+\.\d+")
             self.assertRegex(output, rf"rank {rank}  \S+\s+\d+\s+\d+\.\d MB")
         self.assertRegex(output, r"default +right .*\n +shared-filter +right .*\n +full ")
+        self.assertIn("What to try next", output)
 
 
 class Packages(unittest.TestCase):

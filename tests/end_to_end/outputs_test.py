@@ -4,6 +4,7 @@ pipes, devices, open descriptors, directories. What is no regular file is writte
 
 import json
 import os
+import re
 import shutil
 import signal
 import stat
@@ -53,23 +54,47 @@ def is_job_file(data):
 class Outputs(EndToEnd):
     """`options`: (name, words before the path, what its contents must satisfy)."""
 
+    def test_every_option_that_writes_a_file_is_looked_at(self):
+        """Their names are those three (tests/launch/options/option_table_test.cpp); launch/README.md has all options."""
+        with open(os.path.join(gemring_run.ROOT, "launch", "README.md"), encoding="utf-8") as file:
+            rows = re.findall(r"^\| `(--json|--trace|--output)`[^|]*\|[^|]*\|[^|]*\| ([^|]*) \|", file.read(), re.M)
+        wanted = {(command, option) for option, commands in rows for command in commands.split(", ")}
+        self.assertGreater(len(wanted), 10)
+        looked_at = {(words[0], words[-1]) for _, words, _ in self.options}
+        named_alone = {("launch", "--json"), ("launch", "--trace")}  # in the job that launch writes
+        self.assertEqual(wanted - looked_at - named_alone, set())
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.measured = os.path.join(cls.directory, "measured.json")
+        subprocess.run(command(["plan", "--probe", *MODEL, "--output", cls.measured], 0), check=True,
+                       stdout=subprocess.DEVNULL, env=gemring_run.environment())
+
     def setUp(self):
         ids = self.path("ids.json", [5, 6, 7])
         requests = self.path("requests.jsonl", json.dumps({"prompt": "Alice", "max_new_tokens": 2}) + "\n")
         config = os.path.join(gemring_run.DEMO_MODEL, "config.json")
         generate = ["generate", *MODEL, *SHORT]
+        logits = ["logits", *MODEL, "--prompt-ids", ids, "--output"]
+        bench = ["bench", "prefill", "--random-weights", config, "--tokens", 16, "--repetitions", 1, "--warmup", 0,
+                 "--log-level", "warn"]
         self.options = [
             ("generate --json", [*generate, "--json"], is_report),
             ("generate --trace", [*generate, "--trace"], is_trace),
             ("--requests --json", ["generate", *MODEL, "--requests", requests, "--json"], is_requests_report),
             ("plan --json", ["plan", *MODEL, "--tokens", 100, "--json"], is_lines),
-            ("logits --output", ["logits", *MODEL, "--prompt-ids", ids, "--output"], is_logits),
+            ("logits --output", logits, is_logits),
             ("launch --output", ["launch", "slurm", *MODEL, "--nodes", 1, *SHORT, "--output"], is_job_file),
-            ("bench --json", ["bench", "prefill", "--random-weights", config, "--tokens", 16, "--repetitions", 1,
-                              "--warmup", 0, "--log-level", "warn", "--json"], is_lines),
+            ("logits --trace", [*logits, self.path("logits"), "--trace"], is_trace),
+            ("inspect --json", ["inspect", *MODEL, "--json"], is_lines),
+            ("simulate --json", ["simulate", "--random-weights", config, "--tokens", 100, "--ranks", "2", "--cluster",
+                                 self.measured, "--json"], is_lines),
+            ("bench --json", [*bench, "--json"], is_lines),
+            ("bench --trace", [*bench, "--trace"], is_trace),
             ("plan --probe --output", ["plan", "--probe", "--log-level", "warn", "--output"], is_object),
         ]
-        self.quick = self.options[:6]  # the others measure for seconds
+        self.quick = self.options[:9]  # the others measure for seconds, or compute long
         self.number = 0
 
     def fresh(self):
@@ -244,7 +269,7 @@ class Outputs(EndToEnd):
     def test_what_cannot_be_written_is_refused_before_the_work(self):
         for words, _, directory in self.each():
             for path in (directory, directory + "/", os.path.join(directory, "no", "out"), "", "/dev/fd/77"):
-                if path == "" and words[0] == "bench" or path == "" and words[:2] == ["plan", "--model"]:
+                if path == "" and words[-1] == "--json" and words[0] in ("bench", "plan", "inspect", "simulate"):
                     continue  # --json without a file: standard output
                 with self.subTest(path=path):
                     run = Run(command([*words, path], 0))

@@ -175,6 +175,18 @@ class Tidy(unittest.TestCase):
                     problems.append(f"{path}:{number}: {found[0]}")
         self.assert_nothing(problems, "no placeholders")
 
+    def test_words_that_were_given_up_stay_away(self):
+        """ARCHITECTURE.md's glossary has those of the field."""
+        old = re.compile(r"first[ _-]?pass\b(?!\))|\bOwnWork|\bHangWatch|\bgoodbye|\btake_up\b|\bhand_out\b|\bsay_computed\b", re.I)
+        problems = []
+        for path, text in self.texts.items():
+            if path == "tests/tidy/structure_test.py":
+                continue
+            for number, line in enumerate(text.splitlines(), 1):
+                if old.search(line):
+                    problems.append(f"{path}:{number}: {line.strip()[:100]}")
+        self.assert_nothing(problems, "a filter pass, a step, a local queue, a watchdog, a shutdown")
+
     def test_no_paths_of_one_machine(self):
         problems = []
         for path, text in self.texts.items():

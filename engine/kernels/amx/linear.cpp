@@ -5,8 +5,8 @@
 namespace gemring {
 namespace {
 
-constexpr std::size_t kLine = 32;  // bf16 of a cache line
-constexpr std::size_t kPairLines = kPairElements / kLine;
+constexpr std::size_t kLineWords = 32;  // bf16 of a cache line
+constexpr std::size_t kPairLines = kPairElements / kLineWords;
 
 /// Fetches what the next product reads a few lines at a time, since the processor does not foresee it.
 class FetchAhead {
@@ -15,7 +15,7 @@ class FetchAhead {
       : at_(from), lines_(from == nullptr ? 0 : (kPairLines + row_pairs - 1) / row_pairs) {}
 
   void step() {
-    for (std::size_t i = 0; i < lines_; ++i, at_ += kLine) __builtin_prefetch(at_, 0, 2);
+    for (std::size_t i = 0; i < lines_; ++i, at_ += kLineWords) __builtin_prefetch(at_, 0, 2);
   }
 
  private:

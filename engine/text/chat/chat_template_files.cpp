@@ -4,11 +4,11 @@
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
+#include <system_error>
 
 #include "engine/base/error.h"
+#include "engine/base/whole_file.h"
 #include "engine/text/chat/chat_template.h"
 #include "engine/text/unicode/utf8.h"
 #include "engine/weights/gguf/gguf.h"
@@ -19,15 +19,13 @@ namespace {
 
 /// Nothing where there is no such file. Throws ModelFileError where it cannot be read.
 std::optional<std::string> read_if_there(const std::string& path) {
-  errno = 0;
-  std::ifstream in(path, std::ios::binary);
-  if (!in && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-  std::ostringstream text;
-  if (in && in.peek() != std::ifstream::traits_type::eof()) text << in.rdbuf();
-  if (in.bad() || (!in && !in.eof())) {
-    throw ModelFileError({path, fmt::format("cannot be read: {}", std::strerror(errno)), "make the file readable"});
+  try {
+    return read_whole_file(path);
+  } catch (const std::system_error& error) {
+    const int reason = error.code().value();
+    if (reason == ENOENT || reason == ENOTDIR) return std::nullopt;
+    throw ModelFileError({path, fmt::format("cannot be read: {}", std::strerror(reason)), "make the file readable"});
   }
-  return std::move(text).str();
 }
 
 bool is_there(const std::string& path) {

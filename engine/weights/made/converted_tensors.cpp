@@ -15,6 +15,7 @@
 #include "engine/base/hash.h"
 #include "engine/kernels/kernel_table.h"
 #include "engine/kernels/quantise.h"
+#include "engine/kernels/row_split.h"
 #include "engine/tensor/buffer.h"
 #include "engine/weights/finite.h"
 
@@ -47,18 +48,17 @@ void convert_row(const KernelTable& table, DataType from, const std::byte* in, D
 }
 
 constexpr std::size_t kPieceBytes = 1u << 20;  // of a matrix as stored, per thread at a time
-constexpr std::size_t kRowsOfLine = 16;        // of decode's split of a product's rows (engine/kernels/linear.cpp)
 
-/// Rows [begin, end) of a matrix, piece by piece.
-void convert_rows(const TensorSource& source, const TensorInfo& stored, const TensorInfo& to, std::size_t begin,
-                  std::size_t end, std::byte* out) {
+/// Rows of a matrix, piece by piece.
+void convert_rows(const TensorSource& source, const TensorInfo& stored, const TensorInfo& to, const RowRange& rows,
+                  std::byte* out) {
   const KernelTable& table = kernels();
   const auto cols = static_cast<std::size_t>(to.shape[1]);
   const std::size_t stride = row_bytes(stored.type, cols);
   const std::size_t step = std::max<std::size_t>(kPieceBytes / std::max<std::size_t>(stride, 1), 1);
   std::vector<float> widened(cols);
-  for (std::size_t first = begin; first < end; first += step) {
-    const std::size_t count = std::min(step, end - first);
+  for (std::size_t first = rows.begin; first < rows.end; first += step) {
+    const std::size_t count = std::min(step, rows.end - first);
     const auto piece = source.load_rows(stored, first, count);
     for (std::size_t row = 0; row < count; ++row) {
       convert_row(table, stored.type, piece->bytes().data() + row * stride, to.type,
@@ -71,7 +71,6 @@ void convert_rows(const TensorSource& source, const TensorInfo& stored, const Te
 /// a piece of what they are made from.
 std::unique_ptr<TensorData> convert_matrix(const TensorSource& source, const TensorInfo& stored, const TensorInfo& to) {
   const auto rows = static_cast<std::size_t>(to.shape[0]);
-  const std::size_t lines = (rows + kRowsOfLine - 1) / kRowsOfLine;
   auto result = std::make_unique<OwnedTensor>(to.bytes);
   std::exception_ptr failure;
 #pragma omp parallel
@@ -79,8 +78,7 @@ std::unique_ptr<TensorData> convert_matrix(const TensorSource& source, const Ten
     const auto thread = static_cast<std::size_t>(omp_get_thread_num());
     const auto threads = static_cast<std::size_t>(omp_get_num_threads());
     try {
-      convert_rows(source, stored, to, std::min(lines * thread / threads * kRowsOfLine, rows),
-                   std::min(lines * (thread + 1) / threads * kRowsOfLine, rows), result->data());
+      convert_rows(source, stored, to, rows_of_thread(rows, thread, threads), result->data());
     } catch (...) {
 #pragma omp critical(conversion_failure)
       failure = std::current_exception();

@@ -263,7 +263,8 @@ void add_generation_options(OptionTable& table) {
                    .aliases = {"-s"},
                    .group = "Generation",
                    .type = "N",
-                   .help = "of the random numbers; the same text for any number of ranks. -1: draw one and say which",
+                   .help = "of the random numbers; the same text for any number of ranks,\n"
+                           "up to ties closer than rounding. -1: draw one and say which",
                    .commands = {generate, launch},
                    .value = seed(
                        [](auto& options) -> auto& { return options.generate.sampling.seed; },
@@ -281,7 +282,8 @@ void add_requests_options(OptionTable& table) {
        .type = "FILE",
        .help =
            "answer a JSON object a line (- is standard input), each with a JSON line on standard output, in order:\n"
-           "id, prompt or prompt_file or prompt_ids, and what it wants otherwise than said here, by the options'\n"
+           "id, prompt or prompt_file or prompt_ids or messages, and what it wants otherwise than said here, by the "
+           "options'\n"
            "names: question, system, keep, max_new_tokens, temperature, seed, ... A bad line gets an error in its\n"
            "place; the exit code is then 8",
        .commands = {generate},

@@ -39,7 +39,8 @@ void add_rank_options(OptionTable& table) {
        .group = "Ranks",
        .help =
            "how ranks that share a sequence meet: keys travel (pass-kv, all-gather) or queries (pass-q, token-ring).\n"
-           "auto: what costs least, by bytes and links, for each chunk; answers are the same",
+           "auto: what costs least, by bytes and links, for each chunk; answers are the same, up to ties closer than "
+           "rounding",
        .commands = kPlanned,
        .value = choice([](auto& options) -> auto& { return options.run.ring; },
                        {{"auto", std::nullopt},

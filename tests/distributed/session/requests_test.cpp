@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "distributed/session/request_source.h"
 #include "distributed/session/session.h"
+#include "engine/base/mutex.h"
 #include "engine/kernels/compute.h"
 #include "engine/weights/safetensors/checkpoint.h"
 #include "tests/distributed/session/golden_data.h"
@@ -74,7 +73,7 @@ TEST_F(Requests, AnswerToTheBitWhatEachAnswersAlone) {
   expect_answers_of_each_alone(Method::gemfilter);
 }
 
-TEST_F(Requests, AnswerToTheBitWhatEachAnswersAloneWithoutAFirstPass) {
+TEST_F(Requests, AnswerToTheBitWhatEachAnswersAloneWithoutAFilterPass) {
   expect_answers_of_each_alone(Method::full);
 }
 
@@ -95,15 +94,15 @@ class SlowSource : public RequestSource {
   ~SlowSource() override { writer_.join(); }
 
   std::optional<GenerationRequest> next() override {
-    const std::lock_guard held(mutex_);
+    const MutexLock held(mutex_);
     return std::exchange(ready_, std::nullopt);
   }
   bool ended() override {
-    const std::lock_guard held(mutex_);
+    const MutexLock held(mutex_);
     return ended_ && !ready_;
   }
   void wake_with(std::function<void()> wake) override {
-    const std::lock_guard held(mutex_);
+    const MutexLock held(mutex_);
     wake_ = std::move(wake);
   }
 
@@ -115,24 +114,24 @@ class SlowSource : public RequestSource {
       const std::size_t number = results.size();
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
       request.on_end = [this](GenerationResult result) {
-        const std::lock_guard held(mutex_);
+        const MutexLock held(mutex_);
         results.push_back(std::move(result));
         over_.notify_one();
       };
-      std::unique_lock held(mutex_);
+      const MutexLock held(mutex_);
       ready_ = std::move(request);
       if (wake_) wake_();
-      over_.wait(held, [&] { return results.size() > number; });
+      while (results.size() <= number) over_.wait(mutex_);
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    const std::lock_guard held(mutex_);
+    const MutexLock held(mutex_);
     ended_ = true;
     if (wake_) wake_();
   }
 
   std::vector<GenerationRequest> requests_;
-  std::mutex mutex_;
-  std::condition_variable over_;
+  Mutex mutex_;
+  CondVar over_;
   std::optional<GenerationRequest> ready_;
   bool ended_ = false;
   std::function<void()> wake_;
@@ -216,7 +215,7 @@ class SourceWithASlowReader : public RequestSource {
   explicit SourceWithASlowReader(std::vector<GenerationRequest> requests) : requests_(std::move(requests)) {}
 
   std::optional<GenerationRequest> next() override {
-    const std::lock_guard held(mutex_);
+    const MutexLock held(mutex_);
     if (given_ == requests_.size()) return std::nullopt;
     GenerationRequest request = requests_[given_++];
     all_given_.notify_all();
@@ -225,7 +224,7 @@ class SourceWithASlowReader : public RequestSource {
     return request;
   }
   bool ended() override {
-    const std::lock_guard held(mutex_);
+    const MutexLock held(mutex_);
     return given_ == requests_.size();
   }
   void wake_with(std::function<void()> /*wake*/) override {}
@@ -235,13 +234,12 @@ class SourceWithASlowReader : public RequestSource {
 
  private:
   void wait_for_all() {
-    std::unique_lock held(mutex_);
-    all_were_given = all_were_given &&
-                     all_given_.wait_for(held, std::chrono::seconds(15), [&] { return given_ == requests_.size(); });
+    const MutexLock held(mutex_);
+    while (all_were_given && given_ < requests_.size()) all_were_given = all_given_.wait_for(mutex_, 15);
   }
 
-  std::mutex mutex_;
-  std::condition_variable all_given_;
+  Mutex mutex_;
+  CondVar all_given_;
   std::vector<GenerationRequest> requests_;
   std::size_t given_ = 0;
 };

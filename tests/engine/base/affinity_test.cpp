@@ -23,7 +23,7 @@ void bind_to(int processor) {
 std::vector<int> cores_of_new_thread(bool uses_share) {
   std::vector<int> cores;
   std::thread([&] {
-    if (uses_share) use_whole_share();
+    if (uses_share) begin_thread("tested");
     cores = thread_cores();
   }).join();
   return cores;

@@ -171,12 +171,13 @@ ModelConfig mixed_config(unsigned fields) {
     layer.o_bias = fields & 8u;
     layer.qk_norm = fields & 16u;
     layer.mlp_bias = fields & 32u;
+    if (fields & 64u) layer.query_scale = 1.5f;
   }
   return config;
 }
 
 TEST(LayerStack, EveryMixtureOfLayerShapesLikeDouble) {
-  for (unsigned fields = 0; fields < 64; ++fields) {
+  for (unsigned fields = 0; fields < 128; ++fields) {
     const ModelConfig config = mixed_config(fields);
     const MemoryTensors tensors(config, DataType::f32);
     const PlainDecoder plain(config, tensors);

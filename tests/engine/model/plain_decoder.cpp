@@ -58,7 +58,8 @@ void PlainDecoder::rotate(Row& heads, double theta, int position) const {
   }
 }
 
-Row PlainDecoder::attend(const Row& q, const Rows& k, const Rows& v, std::size_t begin, std::size_t end) const {
+Row PlainDecoder::attend(const Row& q, const Rows& k, const Rows& v, std::size_t begin, std::size_t end,
+                         double query_scale) const {
   const auto head_dim = static_cast<std::size_t>(config_.head_dim);
   const auto group = static_cast<std::size_t>(config_.heads / config_.kv_heads);
   Row out(q.size());
@@ -69,7 +70,8 @@ Row PlainDecoder::attend(const Row& q, const Rows& k, const Rows& v, std::size_t
     for (std::size_t t = begin; t < end; ++t) {
       double score = 0;
       for (std::size_t d = 0; d < head_dim; ++d) score += q[h * head_dim + d] * k[t][shared + d];
-      sum += weights[t] = std::exp(score / std::sqrt(static_cast<double>(head_dim)));
+      sum += weights[t] =
+          std::exp(score * (query_scale == 0 ? 1 / std::sqrt(static_cast<double>(head_dim)) : query_scale));
     }
     for (std::size_t t = begin; t < end; ++t) {
       for (std::size_t d = 0; d < head_dim; ++d) out[h * head_dim + d] += weights[t] / sum * v[t][shared + d];
@@ -104,7 +106,8 @@ Rows PlainDecoder::layer(int index, const Rows& x, const std::vector<int>& posit
   for (std::size_t t = 0; t < x.size(); ++t) {
     Row& row = out[t];
     while (positions[t] - positions[begin] >= shape.window) ++begin;
-    const Row attended = project(prefix + "self_attn.o_proj", attend(q[t], k, v, begin, t + 1), shape.o_bias);
+    const Row attended =
+        project(prefix + "self_attn.o_proj", attend(q[t], k, v, begin, t + 1, shape.query_scale), shape.o_bias);
     for (std::size_t i = 0; i < row.size(); ++i) row[i] += attended[i];
     const Row normed = norm(row, prefix + "post_attention_layernorm.weight");
     Row gate = project(prefix + "mlp.gate_proj", normed, shape.mlp_bias);

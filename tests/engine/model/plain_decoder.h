@@ -34,7 +34,7 @@ class PlainDecoder {
   Row project(const std::string& projection, const Row& x, bool has_bias) const;  // W x + b
   void norm_heads(Row& heads, const std::string& weight) const;
   void rotate(Row& heads, double theta, int position) const;
-  Row attend(const Row& q, const Rows& k, const Rows& v, std::size_t begin, std::size_t end) const;
+  Row attend(const Row& q, const Rows& k, const Rows& v, std::size_t begin, std::size_t end, double query_scale) const;
 
   ModelConfig config_;
   const MemoryTensors& tensors_;

@@ -10,7 +10,7 @@ namespace {
 // The small model: 3 layers of 2560 bytes, embedding and output 640 each (20 rows of 32), output norm 32; K and V of a
 // token and layer 2 x 8 x 4 = 64 bytes.
 
-TEST(BenchWork, TheFirstTokenTakesTheFirstPassAndThePrefill) {
+TEST(BenchWork, TheFirstTokenTakesTheFilterPassAndThePrefill) {
   const PlanInputs inputs = small_inputs();
   const auto costs = rank_costs(default_plan(1, Method::gemfilter, inputs.model.layer_count()), inputs);
   // As in tests/distributed/plan/cost_test.cpp (OneRanksWork).

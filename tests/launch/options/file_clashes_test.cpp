@@ -1,7 +1,10 @@
+#include "launch/options/file_clashes.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
+#include "engine/base/error.h"
 #include "tests/launch/options/parsing.h"
 #include "tests/support/files.h"
 
@@ -44,6 +47,31 @@ TEST_F(FileClashes, AFileIsTheSameByWhateverName) {
   }
   const std::string said = problem({"--prompt", "x", "--json", text_, "--trace", directory_.file("hard")});
   EXPECT_TRUE(contains(said, "writes too")) << said;
+}
+
+TEST_F(FileClashes, TwoOutputsAreNeverOneFileThoughItIsNotThereYet) {
+  std::filesystem::create_symlink("new", directory_.file("link"));
+  std::filesystem::create_symlink("link", directory_.file("link to a link"));
+  std::filesystem::create_directory(directory_.file("folder"));
+  for (const OptionDescription& one : option_table()) {
+    for (const OptionDescription& other : option_table()) {
+      if (one.file != FileUse::output || other.file != FileUse::output || one.name == other.name) continue;
+      for (const Command command : one.commands) {
+        if (!other.belongs_to(command)) continue;
+        for (const char* name : {"new", "./new", "folder/../new", "link", "link to a link"}) {
+          const std::vector<GivenOption> given = {{&one, {directory_.file("new")}, false},
+                                                  {&other, {directory_.file(name)}, false}};
+          EXPECT_THROW(refuse_clashing_files(given, false), UsageError)
+              << one.name << ", " << other.name << ": " << name;
+        }
+        const std::vector<GivenOption> apart = {{&one, {directory_.file("new")}, false},
+                                                {&other, {directory_.file("other")}, false}};
+        EXPECT_NO_THROW(refuse_clashing_files(apart, false)) << one.name << ", " << other.name;
+      }
+    }
+  }
+  EXPECT_TRUE(contains(problem({"--prompt", "x", "--json", directory_.file("new"), "--trace", directory_.file("new")}),
+                       "writes too"));
 }
 
 TEST_F(FileClashes, FilesOfTheModelAreInputs) {

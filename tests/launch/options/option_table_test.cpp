@@ -162,8 +162,14 @@ std::string beyond(const OptionDescription& option, const std::string& bound, in
     const float number = std::stof(bound);
     return fmt::format("{}", std::nextafter(number, direction < 0 ? -INFINITY : INFINITY));
   }
-  if (bound == "18446744073709551615") return "18446744073709551616";
   return std::to_string(std::stoll(bound) + direction);
+}
+
+TEST(OptionTable, WhatWritesAFileHasOneOfTheNamesThatTheTestsOfOutputsGoThrough) {
+  const std::set<std::string> names = {"--json", "--trace", "--output"};  // tests/end_to_end/outputs_test.py
+  for (const OptionDescription& option : option_table()) {
+    EXPECT_TRUE(option.file != FileUse::output || names.contains(option.name)) << option.name;
+  }
 }
 
 TEST(OptionTable, EveryNumberIsRefusedBeyondItsBounds) {

@@ -179,11 +179,6 @@ TEST(Options, AQuestionDoesNotGoWithTokenIds) {
             "--prompt-ids: goes with no --question");
 }
 
-TEST(Options, ATraceWantsAFileOfItsOwn) {
-  EXPECT_EQ(usage_problem({"generate", "--model", "m", "--json", "a.json", "--trace", "a.json"}),
-            "--trace: names the file of --json");
-}
-
 TEST(Options, AMissingModelIsAUsageError) {
   EXPECT_EQ(usage_problem({"generate"}), "--model: is not given");
 }

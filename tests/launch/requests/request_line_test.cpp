@@ -32,7 +32,7 @@ TEST(RequestLine, EveryFieldIsRead) {
   const RequestLine line = read(
       R"({"id": "a\u00e9", "prompt": "p\n", "question": "q", "keep": 7, "pool": 3, "keep_first": 1, "keep_last": 2,
           "selection": "paper", "max_new_tokens": 5, "ignore_eos": true, "temperature": 0.5, "top_k": 4, "top_p": 0.25,
-          "seed": 18446744073709551615})");
+          "seed": 9007199254740992})");
   EXPECT_EQ(line.id, "a\xc3\xa9");
   EXPECT_EQ(line.prompt.text, "p\n");
   EXPECT_EQ(line.prompt.question, "q");
@@ -46,7 +46,7 @@ TEST(RequestLine, EveryFieldIsRead) {
   EXPECT_EQ(line.generate.sampling.temperature, 0.5f);
   EXPECT_EQ(line.generate.sampling.top_k, 4);
   EXPECT_EQ(line.generate.sampling.top_p, 0.25f);
-  EXPECT_EQ(line.generate.sampling.seed, 18446744073709551615u);
+  EXPECT_EQ(line.generate.sampling.seed, std::uint64_t{1} << 53);
   const RequestLine more = read(
       R"({"prompt": "p", "temperature": 1, "min_p": 0.05, "repeat_penalty": 1.1, "presence_penalty": -0.5,
           "frequency_penalty": 0.25, "repeat_last_n": -1, "stop": ["\n\n", "Q:"]})");
