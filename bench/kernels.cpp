@@ -21,7 +21,7 @@ constexpr std::size_t kInputs = 2048;    // bench/reference_shape.json: hidden
 constexpr std::size_t kRows = 64;        // of a matrix that fits an L2 in every type
 constexpr std::size_t kHeadDim = 64;     // of the same shape
 constexpr std::size_t kGroup = 4;        // query heads of a key head
-constexpr std::size_t kTileTokens = 48;  // 192 query heads: a tile of engine/kernels/attention.cpp
+constexpr std::size_t kTileTokens = 48;  // 192 query heads: a tile of engine/kernels/attention/attention.cpp
 constexpr std::size_t kKeys = 1024;
 
 constexpr DataType kTypes[] = {DataType::f32,  DataType::f16,  DataType::bf16, DataType::q8_0,

@@ -5,9 +5,9 @@
 #include "distributed/plan/message_types.h"
 #include "distributed/plan/ring_buffers.h"
 #include "engine/base/check.h"
-#include "engine/kernels/attention.h"
-#include "engine/kernels/linear.h"
-#include "engine/kernels/normed_input.h"
+#include "engine/kernels/attention/attention.h"
+#include "engine/kernels/linear/linear.h"
+#include "engine/kernels/linear/normed_input.h"
 #include "engine/model/decoder_layer.h"
 
 namespace gemring {

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "distributed/plan/message_types.h"
-#include "engine/kernels/attention.h"
+#include "engine/kernels/attention/attention.h"
 #include "engine/tensor/buffer.h"
 #include "engine/tensor/data_type.h"
 #include "engine/tensor/view.h"

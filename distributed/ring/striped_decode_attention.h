@@ -7,7 +7,7 @@
 #include "distributed/ring/ring_messages.h"
 #include "engine/attention/attention.h"
 #include "engine/attention/kv_cache.h"
-#include "engine/kernels/attention.h"
+#include "engine/kernels/attention/attention.h"
 
 namespace gemring {
 

@@ -5,7 +5,7 @@
 
 #include "engine/attention/attention.h"
 #include "engine/attention/kv_segments.h"
-#include "engine/kernels/attention.h"
+#include "engine/kernels/attention/attention.h"
 
 namespace gemring {
 

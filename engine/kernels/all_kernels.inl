@@ -8,9 +8,9 @@
 //
 #include "engine/kernels/elementwise.inl"
 //
-#include "engine/kernels/activation_order.inl"
+#include "engine/kernels/linear/activation_order.inl"
 //
-#include "engine/kernels/int8_products.inl"
+#include "engine/kernels/linear/int8_products.inl"
 //
 #include "engine/kernels/memory_probe.inl"
 //
@@ -18,9 +18,9 @@
 //
 #include "engine/kernels/round_up.inl"
 //
-#include "engine/kernels/attention_tile.inl"
+#include "engine/kernels/attention/attention_tile.inl"
 //
-#include "engine/kernels/attention_few.inl"
+#include "engine/kernels/attention/attention_few.inl"
 //
 #include "engine/kernels/probe.inl"
 

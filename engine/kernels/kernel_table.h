@@ -5,10 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/kernels/activation_chunk.h"
-#include "engine/kernels/int8_product.h"
 #include "engine/kernels/isa.h"
-#include "engine/kernels/tile_product.h"
+#include "engine/kernels/linear/activation_chunk.h"
+#include "engine/kernels/linear/int8_product.h"
+#include "engine/kernels/linear/tile_product.h"
 #include "engine/tensor/data_type.h"
 
 namespace gemring {

@@ -9,8 +9,8 @@
 
 #include "engine/attention/attention.h"
 #include "engine/attention/kv_cache.h"
-#include "engine/kernels/linear.h"
-#include "engine/kernels/normed_input.h"
+#include "engine/kernels/linear/linear.h"
+#include "engine/kernels/linear/normed_input.h"
 #include "engine/model/config.h"
 #include "engine/model/rope.h"
 #include "engine/model/weights.h"

@@ -1,5 +1,6 @@
 // All there is to say of an option, said once. The parser, --help, the environment, request lines, the message to other
-// ranks, reports, job files and the reference page are made of these descriptions; option_table() has them all.
+// ranks, reports, job files and the reference page are made of these descriptions; option_table() has them all. A new
+// option is a field of Options and a description.
 #pragma once
 
 #include <functional>

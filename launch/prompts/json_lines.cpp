@@ -25,7 +25,7 @@ void answer_lines(int input, std::FILE* output, const std::function<std::string(
   });
   std::string line;
   for (std::size_t number = 1; reader.next(line); ++number) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    if (is_blank(line)) continue;
     std::string text;
     try {
       text = answer(line);

@@ -14,6 +14,10 @@ namespace {
 constexpr std::size_t kLongestLine = std::size_t{1} << 30;
 }
 
+bool is_blank(std::string_view line) {
+  return line.find_first_not_of(" \t\r") == std::string_view::npos;
+}
+
 LineReader::LineReader(int input, std::string name, std::function<bool()> before_reading)
     : input_(input),
       name_(std::move(name)),

@@ -4,9 +4,13 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gemring {
+
+/// No character but blanks: nothing is asked.
+bool is_blank(std::string_view line);
 
 class LineReader {
  public:

@@ -22,10 +22,6 @@ namespace {
 
 constexpr std::size_t kAhead = 4;  // requests read and tokenised that nobody has taken up
 
-bool is_blank(std::string_view line) {
-  return line.find_first_not_of(" \t\r") == std::string_view::npos;
-}
-
 }  // namespace
 
 RequestInput::RequestInput(const std::string& path) : name_(input_name(path)) {

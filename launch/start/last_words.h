@@ -8,8 +8,8 @@ namespace gemring {
 
 /// While it lives, SIGINT and SIGTERM do not end the process at once: `say` runs on a thread of this, whatever the
 /// others do, and then, or after five seconds, the process ends with the code 128 + signal (130, 143) without its
-/// destructors. mpirun gives its ranks about a second. A second signal of the same kind ends it at once. Signals that are
-/// ignored (nohup) stay so.
+/// destructors. mpirun gives its ranks about a second. A second signal of the same kind ends it at once. Signals that
+/// are ignored (nohup) stay so.
 class LastWords {
  public:
   /// One at a time. Throws ResourceError.

@@ -55,7 +55,7 @@ class Outputs(EndToEnd):
     """`options`: (name, words before the path, what its contents must satisfy)."""
 
     def test_every_option_that_writes_a_file_is_looked_at(self):
-        """Their names are those three (tests/launch/options/option_table_test.cpp); launch/README.md has all options."""
+        """Names are these three (tests/launch/options/option_table_test.cpp); launch/README.md has all of them."""
         with open(os.path.join(gemring_run.ROOT, "launch", "README.md"), encoding="utf-8") as file:
             rows = re.findall(r"^\| `(--json|--trace|--output)`[^|]*\|[^|]*\|[^|]*\| ([^|]*) \|", file.read(), re.M)
         wanted = {(command, option) for option, commands in rows for command in commands.split(", ")}

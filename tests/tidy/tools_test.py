@@ -58,7 +58,7 @@ def flags_of(words):
 
 def is_alone(path):
     """A kernel of one instruction set, or a program."""
-    return re.match(r"engine/kernels/\w+/|bench/|launch/main", path) is not None
+    return re.match(r"engine/kernels/(?!attention/|linear/)\w+/|bench/|launch/main", path) is not None
 
 
 def libraries_of(commands):

@@ -2,7 +2,7 @@
 // (engine/kernels/CMakeLists.txt). Nothing inline of the standard library: see vector.inl.
 #include <immintrin.h>
 
-#include "engine/kernels/tile_product.h"
+#include "engine/kernels/linear/tile_product.h"
 #define GEMRING_VECTOR_FLOATS 16
 #include "engine/kernels/vector.inl"
 //

@@ -3,10 +3,10 @@
 // of the standard library is called, see vector.inl. Block formats: blocks.inl.
 #include <immintrin.h>
 
-#include "engine/kernels/activation_chunk.h"
 #include "engine/kernels/kernel_table.h"
+#include "engine/kernels/linear/activation_chunk.h"
 //
-#include "engine/kernels/activation_order.inl"
+#include "engine/kernels/linear/activation_order.inl"
 //
 #include "engine/kernels/avx512vnni/codes.inl"
 //

@@ -2,14 +2,14 @@
 // (engine/kernels/CMakeLists.txt). Nothing inline of the standard library: see vector.inl.
 #include <immintrin.h>
 
-#include "engine/kernels/activation_chunk.h"
 #include "engine/kernels/kernel_table.h"
+#include "engine/kernels/linear/activation_chunk.h"
 #define GEMRING_VECTOR_FLOATS 16
 #include "engine/kernels/vector.inl"
 //
 #include "engine/kernels/activation.inl"
 //
-#include "engine/kernels/activation_order.inl"
+#include "engine/kernels/linear/activation_order.inl"
 //
 #include "engine/kernels/avx512bf16/transpose.inl"
 //

@@ -14,8 +14,8 @@
 #include "engine/base/format.h"
 #include "engine/base/hash.h"
 #include "engine/kernels/kernel_table.h"
+#include "engine/kernels/linear/row_split.h"
 #include "engine/kernels/quantise.h"
-#include "engine/kernels/row_split.h"
 #include "engine/tensor/buffer.h"
 #include "engine/weights/finite.h"
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/attention/kv_cache.h"
-#include "engine/kernels/attention.h"
+#include "engine/kernels/attention/attention.h"
 #include "engine/model/decoder_layer.h"
 
 namespace gemring {

@@ -1,4 +1,4 @@
-#include "engine/kernels/attention.h"
+#include "engine/kernels/attention/attention.h"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "engine/kernels/isa.h"
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 #include "engine/kernels/memory_probe.h"
 #include "launch/measure/bench_report.h"
 #include "launch/measure/kernel_rates/kernel_rates.h"

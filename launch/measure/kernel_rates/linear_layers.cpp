@@ -2,7 +2,7 @@
 #include <initializer_list>
 
 #include "engine/kernels/kernel_table.h"
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 #include "engine/kernels/probe.h"
 #include "launch/measure/bench_report.h"
 #include "launch/measure/kernel_rates/kernel_rates.h"

@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "distributed/plan/work_terms.h"
-#include "engine/kernels/attention.h"
+#include "engine/kernels/attention/attention.h"
 #include "tests/distributed/plan/small_model.h"
 #include "tests/distributed/plan/specs.h"
 

@@ -5,7 +5,7 @@
 #include "distributed/plan/cost.h"
 #include "distributed/plan/memory_terms.h"
 #include "engine/base/error.h"
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 #include "tests/distributed/plan/small_model.h"
 
 namespace gemring {

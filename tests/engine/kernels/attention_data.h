@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/kernels/attention.h"
+#include "engine/kernels/attention/attention.h"
 #include "tests/support/numbers.h"
 #include "tests/support/plain_attention.h"
 #include "tests/support/stored.h"

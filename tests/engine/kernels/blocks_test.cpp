@@ -6,7 +6,7 @@
 
 #include "engine/base/check.h"
 #include "engine/kernels/elementwise.h"
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 #include "tests/engine/kernels/every_isa.h"
 #include "tests/engine/kernels/plain_blocks.h"
 #include "tests/support/numbers.h"

@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "engine/kernels/compute.h"
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 #include "tests/engine/kernels/before_a_wall.h"
 #include "tests/engine/kernels/every_isa.h"
 #include "tests/engine/kernels/plain_blocks.h"

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "engine/kernels/linear.h"
-#include "engine/kernels/normed_input.h"
+#include "engine/kernels/linear/linear.h"
+#include "engine/kernels/linear/normed_input.h"
 #include "tests/engine/kernels/every_isa.h"
 #include "tests/engine/kernels/plain_blocks.h"
 #include "tests/engine/kernels/use_compute.h"

@@ -1,13 +1,13 @@
 // Products of many tokens in 8 bits, on every instruction set that has them, against double arithmetic on the numbers
 // that the blocks and the rounded activations stand for.
-#include "engine/kernels/linear_int8.h"
+#include "engine/kernels/linear/linear_int8.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 #include "tests/engine/kernels/before_a_wall.h"
 #include "tests/engine/kernels/every_isa.h"
 #include "tests/engine/kernels/plain_blocks.h"

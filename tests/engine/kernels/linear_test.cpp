@@ -1,4 +1,4 @@
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 
 #include <gtest/gtest.h>
 

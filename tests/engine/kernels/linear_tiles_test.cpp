@@ -1,6 +1,6 @@
 // bf16 matmul on tiles, on every instruction set that has them, against double arithmetic on the
 // rounded operands: the products are exact, only the sums are rounded.
-#include "engine/kernels/linear_tiles.h"
+#include "engine/kernels/linear/linear_tiles.h"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 
 #include "engine/base/check.h"
 #include "engine/kernels/elementwise.h"
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 #include "tests/engine/kernels/every_isa.h"
 #include "tests/engine/kernels/use_compute.h"
 #include "tests/engine/kernels/use_threads.h"

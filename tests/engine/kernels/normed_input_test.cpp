@@ -1,5 +1,5 @@
 // Normalised inputs of products: the same bits as normalising and packing one after the other.
-#include "engine/kernels/normed_input.h"
+#include "engine/kernels/linear/normed_input.h"
 
 #include <gtest/gtest.h>
 #include <omp.h>

@@ -1,4 +1,4 @@
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 
 #include <cblas.h>
 #include <omp.h>
@@ -11,7 +11,7 @@
 #include "engine/base/trace.h"
 #include "engine/kernels/blas_info.h"
 #include "engine/kernels/elementwise.h"
-#include "engine/kernels/row_split.h"
+#include "engine/kernels/linear/row_split.h"
 
 namespace gemring {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/kernels/normed_input.h"
+#include "engine/kernels/linear/normed_input.h"
 
 #include <omp.h>
 

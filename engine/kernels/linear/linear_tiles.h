@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "engine/kernels/row_strips.h"
-#include "engine/kernels/tile_product.h"
+#include "engine/kernels/linear/row_strips.h"
+#include "engine/kernels/linear/tile_product.h"
 #include "engine/tensor/view.h"
 
 namespace gemring {

@@ -1,11 +1,11 @@
-#include "engine/kernels/linear_tiles.h"
+#include "engine/kernels/linear/linear_tiles.h"
 
 #include <omp.h>
 
 #include <algorithm>
 
 #include "engine/base/rounding.h"
-#include "engine/kernels/panels.h"
+#include "engine/kernels/linear/panels.h"
 
 namespace gemring {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "engine/kernels/row_strips.h"
+#include "engine/kernels/linear/row_strips.h"
 #include "engine/tensor/view.h"
 
 namespace gemring {

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-#include "engine/kernels/linear.h"
+#include "engine/kernels/linear/linear.h"
 
 namespace gemring {
 

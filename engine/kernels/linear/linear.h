@@ -10,8 +10,8 @@
 
 #include "engine/kernels/compute.h"
 #include "engine/kernels/kernel_table.h"
-#include "engine/kernels/linear_int8.h"
-#include "engine/kernels/linear_tiles.h"
+#include "engine/kernels/linear/linear_int8.h"
+#include "engine/kernels/linear/linear_tiles.h"
 #include "engine/tensor/buffer.h"
 #include "engine/tensor/view.h"
 

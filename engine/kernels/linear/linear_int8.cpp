@@ -1,4 +1,4 @@
-#include "engine/kernels/linear_int8.h"
+#include "engine/kernels/linear/linear_int8.h"
 
 #include <omp.h>
 
@@ -6,7 +6,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/rounding.h"
-#include "engine/kernels/panels.h"
+#include "engine/kernels/linear/panels.h"
 
 namespace gemring {
 namespace {
