@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
 #include <optional>
 #include <stdexcept>
 
@@ -59,6 +60,17 @@ TEST(Agreement, AnyOtherExceptionIsInternal) {
   if (!error) return;
   EXPECT_EQ(error->code(), ExitCode::internal);
   EXPECT_EQ(error->text().problem, "2 x 3 is no square");
+}
+
+TEST(Agreement, MemoryThatIsNotThereIsALackOfResources) {
+  const int last = world().size() - 1;
+  const auto error = agreed_error([&] {
+    if (world().member() == last) throw std::bad_alloc();
+  });
+  EXPECT_TRUE(error.has_value());
+  if (!error) return;
+  EXPECT_EQ(error->code(), ExitCode::resources);
+  EXPECT_EQ(error->rank(), RankId(last));
 }
 
 TEST(Agreement, AnErrorAgreedInAGroupKeepsItsOrigin) {

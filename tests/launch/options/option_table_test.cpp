@@ -38,6 +38,7 @@ OptionTable with_own_options() {
        .needs = {{.holds = [](const Options& options) { return options.prompt.text.has_value(); },
                   .problem = "means nothing without --prompt"}}});
   table.push_back({.name = "--key",
+                   .aliases = {"-k"},
                    .group = "Kitchen",
                    .type = "TEXT",
                    .help = "of the door",
@@ -123,6 +124,8 @@ TEST(ASecret, IsInNoReportNoJobFileNoMessage) {
             Words{"--key is a secret and not written into the job file: set GEMRING_KEY where the job runs"});
   EXPECT_EQ(without_secrets(table, {"--key", "sesame", "--keep", "1"}), (Words{"--key", "***", "--keep", "1"}));
   EXPECT_EQ(without_secrets(table, {"--key=sesame"}), Words{"--key=***"});
+  EXPECT_EQ(without_secrets(table, {"-k", "sesame"}), (Words{"-k", "***"}));
+  EXPECT_EQ(without_secrets(table, {"-ksesame", "-k=sesame", "-n5"}), (Words{"-k***", "-k***", "-n5"}));
 }
 
 TEST(OptionTable, NamesAndFieldsAreThereOnceForACommand) {
