@@ -2,6 +2,8 @@
 and the recall of the fact that the reference implementation had (tests/data/needles.jsonl).
 """
 
+import json
+
 import gemring_run
 from gemring_run import EndToEnd
 
@@ -11,44 +13,52 @@ DEPTHS = (0, 2, 5, 7, 9)  # of the ten cases of a length: depth 0.05 ... 0.95; a
 
 
 class Needles(EndToEnd):
-    def answer(self, case, options):
-        report = self.report(["--model", gemring_run.DEMO_MODEL, "--prompt-file", self.path("prompt.txt", case["prompt"]),
-                              "--max-new-tokens", 16, *options], RANKS)
-        self.assertEqual(report["prompt_tokens"], case["tokens"], case["id"])
-        return report, report["text"].strip().startswith(case["answer"])
-
-    def filtered_answer(self, case, options):
-        # The reference's `keep` counts the best-scored tokens alone, the forced ones come on top.
+    def keep(self, case):
+        """The reference's `keep` counts the best-scored tokens alone, the forced ones come on top."""
         question = case["question_tokens"]
-        return self.answer(case, ["--keep", case["reference"]["keep"] + 4 + question, "--keep-first", 4,
-                                  "--keep-last", question, *options])
+        return {"keep": case["reference"]["keep"] + 4 + question, "keep_first": 4, "keep_last": question}
 
-    def check(self, case):
-        reference = case["reference"]
-        report, right = self.filtered_answer(case, F32)
-        self.assertEqual(right, reference["gemfilter_right"], f"GemFilter: {report['text']!r}")
-        if reference["needle_recall"] == 1:
-            kept = " ".join(span["text"] for span in report["kept_spans"])
-            self.assertIn(case["needle"], kept)
-        report, right = self.answer(case, ["--selection", "paper", "--keep", reference["keep"], *F32])
-        self.assertEqual(right, reference["gemfilter_paper_right"], f"paper: {report['text']!r}")
-        report, right = self.answer(case, ["--method", "full", *F32])
-        self.assertEqual(right, reference["full_right"], f"full: {report['text']!r}")
+    def right(self, cases, options, selection):
+        """{case's id: whether its answer is right}, of all cases in one run."""
+        lines = "".join(json.dumps({"id": case["id"], "prompt": case["prompt"], "max_new_tokens": 16, **selection(case)}) + "\n"
+                        for case in cases)
+        run = self.succeed(["generate", "--model", gemring_run.DEMO_MODEL, "--requests", self.path("cases.jsonl", lines),
+                            "--parallel", 1, *options], RANKS)
+        results = {result["id"]: result for result in map(json.loads, run.stdout.splitlines())}
+        for case in cases:
+            self.assertEqual(results[case["id"]]["usage"]["prompt_tokens"], case["tokens"], case["id"])
+        return {case["id"]: results[case["id"]]["text"].strip().startswith(case["answer"]) for case in cases}
 
-    def check_rounded(self, case):
+    def check_right(self, cases, options, selection, field):
+        self.assertEqual(self.right(cases, options, selection), {case["id"]: case["reference"][field] for case in cases},
+                         f"{options}, {field}")
+
+    def check_kept(self, case):
+        words = [word for name, value in self.keep(case).items() for word in ("--" + name.replace("_", "-"), value)]
+        report = self.report(["--model", gemring_run.DEMO_MODEL, "--prompt-file", self.path("prompt.txt", case["prompt"]),
+                              "--max-new-tokens", 1, *words, *F32], RANKS)
+        self.assertIn(case["needle"], " ".join(span["text"] for span in report["kept_spans"]))
+
+    def check(self, cases):
+        self.check_right(cases, F32, self.keep, "gemfilter_right")
+        paper = {"selection": "paper"}
+        self.check_right(cases, F32, lambda case: {**paper, "keep": case["reference"]["keep"]}, "gemfilter_paper_right")
+        self.check_right(cases, [*F32, "--method", "full"], lambda case: {}, "full_right")
+        for case in cases:
+            if case["reference"]["needle_recall"] == 1:
+                with self.subTest(case=case["id"], depth=case["depth"]):
+                    self.check_kept(case)
+
+    def check_rounded(self, cases):
         """The machine's fastest products, on weights of 16 and of 8 bits; and all products in 8 bits
         where it has them."""
         has_int8 = "avx512_vnni" in self.succeed(["--version"]).stdout
         for compute, weights in [("auto", "bf16"), ("auto", "q8_0")] + [("int8", "q8_0")] * has_int8:
-            report, right = self.filtered_answer(case, ["--compute", compute, "--weights", weights])
-            self.assertEqual(right, case["reference"]["gemfilter_right"], f"{compute}, {weights}: {report['text']!r}")
+            self.check_right(cases, ["--compute", compute, "--weights", weights], self.keep, "gemfilter_right")
 
     def check_length(self, length, check):
         cases = {case["id"]: case for case in gemring_run.needle_cases()}
-        for number in DEPTHS:
-            case = cases[f"{length}-{number}"]
-            with self.subTest(case=case["id"], depth=case["depth"]):
-                check(case)
+        check([cases[f"{length}-{number}"] for number in DEPTHS])
 
     def test_1024_tokens(self):
         self.check_length(1024, self.check)
