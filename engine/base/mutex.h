@@ -1,4 +1,4 @@
-// Locks that the compiler checks. clang's thread safety analysis (-Wthread-safety, an error in the preset tsan) knows
+// Locks that the compiler checks. clang's thread safety analysis (-Wthread-safety, an error) knows
 // of each lock what it guards and who holds it; std::mutex of libstdc++ carries no annotations, so these wrap it. See
 // https://clang.llvm.org/docs/ThreadSafetyAnalysis.html. Other compilers see nothing of it.
 #pragma once
