@@ -22,8 +22,7 @@ namespace gemring {
 /// Of scores and logits that are no numbers.
 inline constexpr const char* kOverflowAdvice =
     "the model overflows on this prompt, or its weights are damaged: try --compute f32 --message-type f32, and report "
-    "it "
-    "if that helps";
+    "it if that helps";
 
 /// Called on rank 0 from time to time: phase, tokens (or layers x tokens) done and in all.
 using ProgressCallback = std::function<void(std::string_view phase, double done, double total)>;

@@ -4,7 +4,6 @@
 #include <google/protobuf/util/json_util.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <system_error>
 
 #include "engine/base/error.h"
@@ -82,7 +81,7 @@ std::string read_cluster_file(const std::string& path) {
   try {
     return path == "-" ? read_whole_descriptor(STDIN_FILENO) : read_whole_file(path);
   } catch (const std::system_error& error) {
-    throw ConfigError({input_name(path), fmt::format("cannot be read: {}", std::strerror(error.code().value())),
+    throw ConfigError({input_name(path), fmt::format("cannot be read: {}", error.code().message()),
                        "give --cluster a readable file"});
   }
 }

@@ -12,6 +12,8 @@
 namespace gemring {
 namespace {
 
+constexpr std::uint64_t kLargestSeed = std::uint64_t{1} << 53;  // reports are JSON, whose numbers are exact up to it
+
 /// A sign in front is what people write; from_chars() takes - only.
 std::string_view digits_of(const std::string& text) {
   std::string_view digits = text;
@@ -103,12 +105,6 @@ bool read_truth(const std::string& text, const std::string& where) {
   if (std::find(kFalse.begin(), kFalse.end(), lower) != kFalse.end()) return false;
   throw UsageError({where, fmt::format("'{}' is none of true|false", text), ""});
 }
-
-namespace {
-
-constexpr std::uint64_t kLargestSeed = std::uint64_t{1} << 53;  // reports are JSON, whose numbers are exact up to it
-
-}  // namespace
 
 std::optional<std::uint64_t> read_seed(const std::string& text, const std::string& where) {
   if (text == "-1") return std::nullopt;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 
 #include "engine/base/error.h"
@@ -40,7 +39,7 @@ std::string read_given_text(const std::string& path, const char* option) {
   try {
     return read_whole_file(path);
   } catch (const std::system_error& error) {
-    throw UsageError({option, fmt::format("{} cannot be read: {}", path, std::strerror(error.code().value())),
+    throw UsageError({option, fmt::format("{} cannot be read: {}", path, error.code().message()),
                       error.code().value() == EISDIR ? "name a file in it" : "name a readable file"});
   }
 }
@@ -50,7 +49,7 @@ std::string read_standard_input() {
   try {
     return read_whole_descriptor(STDIN_FILENO);
   } catch (const std::system_error& error) {
-    throw UsageError({"standard input", fmt::format("cannot be read: {}", std::strerror(error.code().value())),
+    throw UsageError({"standard input", fmt::format("cannot be read: {}", error.code().message()),
                       "pipe a text into it, or name a file"});
   }
 }

@@ -101,37 +101,31 @@ class Interrupted(LongRuns):
                 self.assertEqual(report["finish_reason"], "interrupted")
                 self.assertGreater(len(report["generated_ids"]), 0)
 
+    def interrupt_unread(self, seconds, *options):
+        """After so many seconds in which nobody reads its standard output."""
+        with subprocess.Popen(command(self.generate(*options), 0), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                              env=gemring_run.environment(), pipesize=4096) as process:
+            try:
+                time.sleep(seconds)
+                process.send_signal(signal.SIGINT)
+                self.assertEqual(process.wait(20), 130)
+            finally:
+                process.kill()
+
     def test_a_reader_that_does_not_read_holds_nothing_up(self):
         path = self.path("stuck.json")
-        read, write = os.pipe()
-        process = subprocess.Popen(command(self.generate("--json", path, "--stall-timeout", 0), 0), stdout=write,
-                                   stderr=subprocess.DEVNULL, env=gemring_run.environment())
-        os.close(write)
-        try:
-            time.sleep(1)
-            process.send_signal(signal.SIGINT)
-            self.assertEqual(process.wait(20), 130)
-        finally:
-            process.kill()
-            os.close(read)
+        self.interrupt_unread(1, "--json", path, "--stall-timeout", 0)
         self.assertTrue(os.path.exists(path))
 
     def test_a_reader_of_the_report_that_does_not_read_does_not_keep_the_run_alive(self):
         fifo = self.path("report.fifo")
         os.mkfifo(fifo)
+        reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
         for report in ("-", fifo):
-            with self.subTest(report=report), subprocess.Popen(
-                    command(self.generate("--json", report), 0), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                    env=gemring_run.environment(), pipesize=4096) as process:
-                try:
-                    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-                    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
-                    time.sleep(2)
-                    process.send_signal(signal.SIGINT)
-                    self.assertEqual(process.wait(20), 130)
-                finally:
-                    process.kill()
-                    os.close(reader)
+            with self.subTest(report=report):
+                self.interrupt_unread(2, "--json", report)
 
     def test_of_many_requests_whole_lines_and_a_report_are_left(self):
         line = json.dumps({"prompt": "Alice", "max_new_tokens": 3, "ignore_eos": True}) + "\n"

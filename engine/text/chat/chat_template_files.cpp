@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
@@ -24,7 +23,7 @@ std::optional<std::string> read_if_there(const std::string& path) {
   } catch (const std::system_error& error) {
     const int reason = error.code().value();
     if (reason == ENOENT || reason == ENOTDIR) return std::nullopt;
-    throw ModelFileError({path, fmt::format("cannot be read: {}", std::strerror(reason)), "make the file readable"});
+    throw ModelFileError({path, fmt::format("cannot be read: {}", error.code().message()), "make the file readable"});
   }
 }
 
