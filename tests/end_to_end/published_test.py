@@ -35,8 +35,7 @@ class Published(EndToEnd):
         with open(reference, encoding="utf-8") as file:
             cases = [case for case in json.load(file) if min(case["margins"]) > CLOSE][:PROMPTS]
         self.assertTrue(cases)
-        lines = "".join(json.dumps({"id": str(i), "prompt_ids": json.loads(case["ids"]),
-                                    "max_new_tokens": len(case["greedy"])}) + "\n"
+        lines = "".join(json.dumps({"id": str(i), "prompt_ids": case["ids"], "max_new_tokens": len(case["greedy"])}) + "\n"
                         for i, case in enumerate(cases))
         requests = self.path(f"{name}.jsonl", lines)
         for ranks in (0, 3):
