@@ -15,7 +15,7 @@ enum class ExitCode : int {
   resources = 5,   // memory, cores, /dev/shm
   peer = 6,        // MPI failed, or ranks disagree
   internal = 7,    // a bug of ours
-  some_failed = 8  // all is done, but some requests of several have an error for a result
+  some_failed = 8  // all is done, but some requests of several failed, or no profile reaches calibration's target
 };
 
 /// What went wrong, where, and what to do about it. `main` catches it once and adds rank, host and exit code.

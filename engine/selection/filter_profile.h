@@ -47,6 +47,7 @@ struct FilterProfile {
   std::optional<ProfiledShape> shape;      // unset: not said
   std::string fingerprint;                 // of the checkpoint it was measured on; empty: not said
   std::string found;                       // when, how and on what, for people
+  bool below_target = false;               // calibration found nothing better, and this is not what was wanted
 
   /// Layers below it read the whole prompt. Requires: heads is not empty.
   LayerIndex filter_layer() const { return heads.back().layer; }

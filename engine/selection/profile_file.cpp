@@ -70,6 +70,7 @@ FilterProfile profile_of(const proto::Profile& message, const std::string& place
   if (said == 3) profile.shape = {message.layers(), message.query_heads(), message.vocab()};
   profile.fingerprint = message.fingerprint();
   profile.found = message.found();
+  profile.below_target = message.below_target();
   return profile;
 }
 
@@ -96,6 +97,7 @@ std::string profile_json(const FilterProfile& profile) {
   }
   if (!profile.fingerprint.empty()) message.set_fingerprint(profile.fingerprint);
   if (!profile.found.empty()) message.set_found(profile.found);
+  message.set_below_target(profile.below_target);
   google::protobuf::util::JsonPrintOptions options;
   options.add_whitespace = true;
   options.preserve_proto_field_names = true;
@@ -103,6 +105,12 @@ std::string profile_json(const FilterProfile& profile) {
   const auto status = google::protobuf::util::MessageToJsonString(message, &json, options);
   if (!status.ok()) throw InternalError(fmt::format("a profile has no JSON: {}", std::string(status.message())));
   return json;
+}
+
+std::optional<ProfileFile> read_profile(const std::string& path) {
+  const proto::Profile message = message_of(read_text_file(path), path);
+  if (message.ByteSizeLong() == 0) return std::nullopt;
+  return ProfileFile{path, profile_of(message, path)};
 }
 
 std::optional<ProfileFile> find_profile(const std::string& model) {
@@ -115,10 +123,7 @@ std::optional<ProfileFile> find_profile(const std::string& model) {
   }
   places.push_back(path_in(directory, "gemring.json"));
   const auto found = std::find_if(places.begin(), places.end(), [](const auto& path) { return file_exists(path); });
-  if (found == places.end()) return std::nullopt;
-  const proto::Profile message = message_of(read_text_file(*found), *found);
-  if (message.ByteSizeLong() == 0) return std::nullopt;
-  return ProfileFile{*found, profile_of(message, *found)};
+  return found == places.end() ? std::nullopt : read_profile(*found);
 }
 
 }  // namespace gemring

@@ -21,9 +21,11 @@ struct ProfileFile {
   FilterProfile profile;
 };
 
+/// Nothing where it says nothing ({}). Throws ConfigError, and ModelFileError where it cannot be read.
+std::optional<ProfileFile> read_profile(const std::string& path);
+
 /// The one that lies with a model: gemring.json in its directory; beside a GGUF file NAME.gemring.json, else
-/// gemring.json. Nothing where there is none, or one that says nothing ({}). Throws ConfigError, and ModelFileError
-/// where it cannot be read.
+/// gemring.json. Nothing where there is none, or one that says nothing. Throws as read_profile().
 std::optional<ProfileFile> find_profile(const std::string& model);
 
 }  // namespace gemring

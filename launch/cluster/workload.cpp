@@ -83,6 +83,7 @@ PlanInputs plan_inputs(const RunOptions& options, const OpenModel& model, const 
 
 std::vector<RankCost> workload_costs(const ClusterPlan& plan, const PlanInputs& inputs, const Workload& workload) {
   std::vector<RankCost> costs = rank_costs(plan, inputs);
+  costs.at(0).total_bytes += workload.held_bytes;
   if (workload.logit_rows <= 1) return costs;
   const auto rows = static_cast<std::uint64_t>(workload.logit_rows);
   const std::uint64_t bytes = rows * static_cast<std::uint64_t>(inputs.model.vocab) * sizeof(float);
@@ -103,8 +104,14 @@ std::vector<HostMemory> gather_memory(const Job& job) {
 
 PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model,
                             const Workload& workload) {
+  return plan_session(job, options, model, workload,
+                      agree_on_plan(job, options, workload.method, model.config.layer_count(), job.world.size()));
+}
+
+PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model, const Workload& workload,
+                            ClusterPlan plan) {
   PlannedSession planned;
-  planned.plan = agree_on_plan(job, options, workload.method, model.config.layer_count(), job.world.size());
+  planned.plan = std::move(plan);
   const std::vector<std::int32_t> threads = all_gather_control(job.world, std::int32_t{omp_get_max_threads()});
   planned.inputs = plan_inputs(options, model, workload, *std::max_element(threads.begin(), threads.end()));
   planned.filter = workload.filter;

@@ -23,9 +23,10 @@ struct Workload {
   std::int32_t prompt_tokens = 0;
   std::int32_t keep = 0;  // as in ResolvedSelection; Method::gemfilter only
   std::int32_t new_tokens = 0;
-  std::int32_t logit_rows = 1;  // of the last stage; more than one for `gemring logits`
-  std::int32_t requests = 1;    // one after the other; more than one for `gemring bench`
-  std::int32_t parallel = 0;    // PlanInputs::parallel
+  std::int32_t logit_rows = 1;   // of the last stage; more than one for `gemring logits`
+  std::int32_t requests = 1;     // one after the other; more than one for `gemring bench`
+  std::int32_t parallel = 0;     // PlanInputs::parallel
+  std::uint64_t held_bytes = 0;  // on rank 0, beside what its roles need; what `gemring calibrate` gathers
 };
 
 /// Of requests that read `prompt_tokens` tokens and generate `new_tokens`; with Method::full `selection` does not
@@ -62,6 +63,10 @@ struct PlannedSession {
 /// file (config), not enough memory (resources).
 PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model,
                             const Workload& workload);
+
+/// The same of a plan that is there.
+PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model, const Workload& workload,
+                            ClusterPlan plan);
 
 /// Maps the weights. Throws ModelFileError (a bad tensor).
 std::unique_ptr<Session> open_session(const Job& job, const OpenModel& model, const PlannedSession& planned);

@@ -134,7 +134,7 @@ int run_inspect(const Job& job, const Options& options) {
     add_tensors(*model.weights, found);
     add_tokens(model.name, model.config, tokenizer ? &*tokenizer : nullptr, found);
     add_chat(options.model_directory, found);
-    const FilterChoice filter = choose_filter({}, model);
+    const FilterChoice filter = choose_filter({}, model, job.environment);
     found.set_filter_layer(filter.profile.filter_layer().value());
     found.set_filter(describe(filter.profile));
     found.set_filter_layer_source(filter.source);

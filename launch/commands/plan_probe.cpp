@@ -1,7 +1,4 @@
-#include <fmt/chrono.h>
 #include <fmt/format.h>
-
-#include <chrono>
 
 #include "distributed/plan/prediction.h"
 #include "engine/base/clock.h"
@@ -44,10 +41,6 @@ ProbeShape shape_of(const Job& job, const Options& options) {
   shape.config = model.config;
   shape.weights = {layer_weights_type(plan_inputs(options.run, model, {}, 1))};
   return shape;
-}
-
-std::string now_text() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::now()));
 }
 
 std::string summary(const MachinesSpec& spec) {
@@ -97,8 +90,7 @@ int run_plan_probe(const Job& job, const Options& options) {
   const std::vector<RankProbe> ranks = probe(job, shape, cores);
   if (job.first()) log_info("probed {} ranks in {:.1f} s", ranks.size(), steady_seconds() - start);
   agreed_on_first(job, [&] {
-    const MachinesSpec machines =
-        machines_from(ranks, active_compute(), fmt::format("{} by gemring {}", now_text(), program_version()));
+    const MachinesSpec machines = machines_from(ranks, active_compute(), made_now_text());
     const std::string name = options.run.cluster_file.value_or("{}");
     const std::string file = cluster_file_with(machines, groups, name);
     if (!options.plan.output_file || is_standard_output(*options.plan.output_file)) return write_result(file);

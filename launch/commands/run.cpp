@@ -17,6 +17,8 @@ int run_command(const Job& job, const Options& options) {
       return run_inspect(job, options);
     case Command::bench:
       return run_bench(job, options);
+    case Command::calibrate:
+      return run_calibrate(job, options);
     case Command::render:
       return run_render(job, options);
     case Command::tokenize:

@@ -22,6 +22,8 @@ constexpr std::array kCommands = {
     CommandWords{Command::inspect, "inspect", "Show what is in a model directory.", "--log-level", false},
     CommandWords{Command::bench, "bench",
                  "Measure prefill, decode, gemfilter, single kernels, or the machine's limits.", "--max-new-tokens"},
+    CommandWords{Command::calibrate, "calibrate",
+                 "Measure which layers and heads of a model find answers; write its filter profile.", "--target"},
     CommandWords{Command::render, "render", "Conversations to prompts: lines {\"messages\": [...]} in, JSON texts out.",
                  "--chat-template", false},
     CommandWords{Command::tokenize, "tokenize", "Text to token ids: lines {\"text\": ...} in, a JSON array a line out.",

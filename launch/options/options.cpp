@@ -7,6 +7,7 @@
 #include <random>
 #include <utility>
 
+#include "distributed/plan/limits.h"
 #include "engine/base/error.h"
 #include "launch/options/command_words.h"
 #include "launch/options/environment.h"
@@ -33,6 +34,23 @@ RankRange parse_rank_range(const std::string& text) {
   return range;
 }
 
+std::vector<std::int32_t> parse_lengths(const std::string& text) {
+  constexpr std::int32_t kShortest = 256;
+  std::vector<std::int32_t> lengths;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::int32_t length = 0;
+    const auto [rest, error] = std::from_chars(text.data() + begin, text.data() + end, length);
+    if (error != std::errc() || rest != text.data() + end || length < kShortest || length > kMostTokens) {
+      throw UsageError({"--lengths", fmt::format("'{}' is no list of lengths", text),
+                        fmt::format("write numbers of {} to {}: 2048,8192", kShortest, kMostTokens)});
+    }
+    lengths.push_back(length);
+    begin = end + 1;
+  }
+  return lengths;
+}
+
 ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) {
   return parse_command_line(option_table(), arguments, process_environment());
 }
@@ -51,7 +69,8 @@ std::string draw_seeds(Options& options) {
     seed = std::random_device()();  // 32 bits
     return fmt::format("--seed -1: drew {}", seed);
   };
-  const std::string prompt = draw(options.bench.seed, options.bench.draw_seed);
+  std::string prompt = draw(options.bench.seed, options.bench.draw_seed);
+  if (prompt.empty()) prompt = draw(options.calibrate.seed, options.calibrate.draw_seed);
   const std::string sampling = draw(options.generate.sampling.seed, options.generate.draw_seed);
   return prompt.empty() ? sampling : prompt;
 }

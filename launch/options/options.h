@@ -18,7 +18,19 @@
 
 namespace gemring {
 
-enum class Command : int { generate, logits, plan, simulate, inspect, bench, render, tokenize, detokenize, launch };
+enum class Command : int {
+  generate,
+  logits,
+  plan,
+  simulate,
+  inspect,
+  bench,
+  calibrate,
+  render,
+  tokenize,
+  detokenize,
+  launch
+};
 enum class Benchmark : int { prefill, decode, gemfilter, limits, kernels };
 enum class KernelKind : int { all, linear, attention, decode };
 enum class ProgressMode : int { automatic, always, never };  // automatic: where stderr is a terminal
@@ -144,6 +156,21 @@ struct BenchOptions {
   bool draw_seed = false;                     // it is still to be drawn
 };
 
+struct CalibrateOptions {
+  std::optional<std::string> texts;        // directory; unset: the bundled book
+  std::optional<std::string> questions;    // file of questions, instead of needles in texts
+  std::string lengths = "2048,8192";       // tokens of the prompts; see parse_lengths()
+  std::int32_t samples = 2;                // of each kind and length
+  double target = 0.99;                    // recall of the answers' tokens
+  std::uint64_t seed = 1;                  // of the needles
+  bool draw_seed = false;                  // it is still to be drawn
+  std::optional<std::string> output_file;  // unset: the user's cache
+  std::optional<std::string> picture;      // SVG
+};
+
+/// "2048,8192": lengths of prompts, in their order. Throws UsageError: none, a length below 256 or above kMostTokens.
+std::vector<std::int32_t> parse_lengths(const std::string& text);
+
 struct TokenizeOptions {
   bool special = false;  // with the tokens that the post-processor adds, such as BOS
 };
@@ -161,6 +188,7 @@ struct Options {
   PlanOptions plan;
   SimulateOptions simulate;
   BenchOptions bench;
+  CalibrateOptions calibrate;
   TokenizeOptions tokenize;
   JobOptions job;
 };

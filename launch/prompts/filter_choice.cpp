@@ -10,6 +10,7 @@
 #include "engine/selection/known_profiles.h"
 #include "engine/selection/profile_file.h"
 #include "launch/prompts/given_text.h"
+#include "launch/prompts/profile_cache.h"
 
 namespace gemring {
 namespace {
@@ -33,6 +34,9 @@ FilterChoice from_file(ProfileFile file, const OpenModel& model) {
         "{} was found with other weights of the same shape (fingerprint {}, these are {}): another quantisation or a "
         "fine-tune, which may filter in other heads",
         file.path, choice.profile.fingerprint, fingerprint);
+  } else if (choice.profile.below_target) {
+    choice.warning = fmt::format("{} is the best that calibration found, and not as good as was wanted: {}", file.path,
+                                 choice.profile.found);
   }
   return choice;
 }
@@ -41,14 +45,15 @@ FilterChoice by_rule(const ModelConfig& config) {
   const LayerIndex layer = config.rule_of_thumb_filter_layer();
   return {gemfilter_profile(layer), "rule of thumb",
           fmt::format("filter layer {} is only a rule of thumb (0.6 x {} layers): a layer too early misses the answer; "
-                      "give --filter-layer, or a profile ({{\"filter_layer\": R}}) with --filter-profile or beside the "
-                      "model",
+                      "measure it with gemring calibrate, or give --filter-layer, or a profile "
+                      "({{\"filter_layer\": R}}) with --filter-profile or beside the model",
                       layer.value(), config.layer_count())};
 }
 
 }  // namespace
 
-FilterChoice choose_filter(const FilterOptions& options, const OpenModel& model) {
+FilterChoice choose_filter(const FilterOptions& options, const OpenModel& model,
+                           const std::vector<std::string>& environment) {
   if (options.filter_layer) return from_option(*options.filter_layer, model.config);
   if (options.filter_profile) {
     const std::string& path = *options.filter_profile;
@@ -56,6 +61,9 @@ FilterChoice choose_filter(const FilterOptions& options, const OpenModel& model)
   }
   if (!model.published_name.empty()) {  // no random weights
     if (std::optional<ProfileFile> file = find_profile(model.name)) return from_file(std::move(*file), model);
+    if (std::optional<ProfileFile> file = cached_profile(environment, model.weights->fingerprint())) {
+      return from_file(std::move(*file), model);
+    }
   }
   if (std::optional<KnownProfile> known = known_profile(model.published_name, model.config)) {
     return {std::move(known->profile), fmt::format("{}: {}", known->model, known->source), ""};
@@ -67,7 +75,7 @@ FilterProfile agree_on_filter(const Job& job, const Options& options, const Open
   if (options.filter.method == Method::full) return gemfilter_profile(LayerIndex(0));
   std::string text;
   agreed_on_first(job, [&] {
-    const FilterChoice choice = choose_filter(options.filter, model);
+    const FilterChoice choice = choose_filter(options.filter, model, job.environment);
     if (!choice.warning.empty()) log_warn("{}", choice.warning);
     log_info("filter: {} of {} layers, {} ({})", choice.profile.filter_layer().value(), model.config.layer_count(),
              describe(choice.profile), choice.source);

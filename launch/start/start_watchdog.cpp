@@ -6,7 +6,8 @@ namespace gemring {
 namespace {
 
 bool computes(Command command) {
-  return command == Command::generate || command == Command::logits || command == Command::bench;
+  return command == Command::generate || command == Command::logits || command == Command::bench ||
+         command == Command::calibrate;
 }
 
 }  // namespace

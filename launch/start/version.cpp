@@ -1,12 +1,19 @@
 #include "launch/start/version.h"
 
-#include <fmt/format.h>
+#include <fmt/chrono.h>
+
+#include <chrono>
 
 #include "distributed/comm/mpi_session.h"
 #include "engine/kernels/blas_info.h"
 #include "engine/kernels/isa.h"
 
 namespace gemring {
+
+std::string made_now_text() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ} by gemring {}", fmt::gmtime(std::chrono::system_clock::now()),
+                     program_version());
+}
 
 std::string version_text() {
 #if defined(__clang__)

@@ -47,6 +47,10 @@ def is_logits(data):
     return "logits" in json.loads(data[8:8 + length])
 
 
+def is_svg(data):
+    return data.startswith(b"<svg") and data.endswith(b"</svg>\n")
+
+
 def is_job_file(data):
     return data.startswith(b"#!") and b"gemring" in data
 
@@ -55,9 +59,9 @@ class Outputs(EndToEnd):
     """`options`: (name, words before the path, what its contents must satisfy)."""
 
     def test_every_option_that_writes_a_file_is_looked_at(self):
-        """Names are these three (tests/launch/options/option_table_test.cpp); launch/README.md has all of them."""
+        """Names are these four (tests/launch/options/option_table_test.cpp); launch/README.md has all of them."""
         with open(os.path.join(gemring_run.ROOT, "launch", "README.md"), encoding="utf-8") as file:
-            rows = re.findall(r"^\| `(--json|--trace|--output)`[^|]*\|[^|]*\|[^|]*\| ([^|]*) \|", file.read(), re.M)
+            rows = re.findall(r"^\| `(--json|--trace|--output|--picture)`[^|]*\|[^|]*\|[^|]*\| ([^|]*) \|", file.read(), re.M)
         wanted = {(command, option) for option, commands in rows for command in commands.split(", ")}
         self.assertGreater(len(wanted), 10)
         looked_at = {(words[0], words[-1]) for _, words, _ in self.options}
@@ -77,6 +81,7 @@ class Outputs(EndToEnd):
         config = os.path.join(gemring_run.DEMO_MODEL, "config.json")
         generate = ["generate", *MODEL, *SHORT]
         logits = ["logits", *MODEL, "--prompt-ids", ids, "--output"]
+        calibrate = ["calibrate", *MODEL, "--lengths", 256, "--samples", 1, "--target", 0.01]
         bench = ["bench", "prefill", "--random-weights", config, "--tokens", 16, "--repetitions", 1, "--warmup", 0,
                  "--log-level", "warn"]
         self.options = [
@@ -92,6 +97,9 @@ class Outputs(EndToEnd):
                                  self.measured, "--json"], is_lines),
             ("bench --json", [*bench, "--json"], is_lines),
             ("bench --trace", [*bench, "--trace"], is_trace),
+            ("calibrate --output", [*calibrate, "--output"], is_object),
+            ("calibrate --picture", [*calibrate, "--output", self.path("profile"), "--picture"], is_svg),
+            ("calibrate --trace", [*calibrate, "--output", self.path("profile"), "--trace"], is_trace),
             ("plan --probe --output", ["plan", "--probe", "--log-level", "warn", "--output"], is_object),
         ]
         self.quick = self.options[:9]  # the others measure for seconds, or compute long

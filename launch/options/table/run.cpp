@@ -9,10 +9,10 @@ namespace {
 
 using enum Command;
 
-const std::vector<Command> kComputing = {generate, logits, bench, launch};
-const std::vector<Command> kPlanned = {generate, logits, plan, simulate, bench, launch};
-const std::vector<Command> kAll = {generate, logits, plan,     simulate,   inspect,
-                                   bench,    render, tokenize, detokenize, launch};
+const std::vector<Command> kComputing = {generate, logits, bench, calibrate, launch};
+const std::vector<Command> kPlanned = {generate, logits, plan, simulate, bench, calibrate, launch};
+const std::vector<Command> kAll = {generate,  logits, plan,     simulate,   inspect, bench,
+                                   calibrate, render, tokenize, detokenize, launch};
 
 void add_rank_options(OptionTable& table) {
   const OptionValue cluster = text([](auto& options) -> auto& { return options.run.cluster_file; });

@@ -131,7 +131,7 @@ TEST(ASecret, IsInNoReportNoJobFileNoMessage) {
 TEST(OptionTable, NamesAndFieldsAreThereOnceForACommand) {
   for (const Command command :
        {Command::generate, Command::logits, Command::plan, Command::simulate, Command::inspect, Command::bench,
-        Command::render, Command::tokenize, Command::detokenize, Command::launch}) {
+        Command::calibrate, Command::render, Command::tokenize, Command::detokenize, Command::launch}) {
     std::set<std::string> names = {"-h", "--help"}, fields = {"id"};
     for (const OptionDescription& option : option_table()) {
       if (!option.belongs_to(command) || option.derived) continue;
@@ -169,7 +169,8 @@ std::string beyond(const OptionDescription& option, const std::string& bound, in
 }
 
 TEST(OptionTable, WhatWritesAFileHasOneOfTheNamesThatTheTestsOfOutputsGoThrough) {
-  const std::set<std::string> names = {"--json", "--trace", "--output"};  // tests/end_to_end/outputs_test.py
+  const std::set<std::string> names = {"--json", "--trace", "--output",
+                                       "--picture"};  // tests/end_to_end/outputs_test.py
   for (const OptionDescription& option : option_table()) {
     EXPECT_TRUE(option.file != FileUse::output || names.contains(option.name)) << option.name;
   }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/weights/made/random_tensors.h"
+#include "launch/prompts/profile_cache.h"
 #include "tests/support/files.h"
 
 namespace gemring {
@@ -27,33 +28,44 @@ OpenModel model_in(const TemporaryDirectory& directory, const std::string& publi
   return model;
 }
 
+const std::vector<std::string> nobody = {"HOME=/nonexistent"};  // has no cache
+
 TEST(ChooseFilter, EachSourceComesBeforeTheNext) {
   const TemporaryDirectory directory;
   const OpenModel model = model_in(directory, "Qwen2.5 Coder 0.5B");
   const OpenModel stranger = model_in(directory, "Somebody's 0.5B");
   FilterOptions options;
 
-  FilterChoice choice = choose_filter(options, stranger);
+  FilterChoice choice = choose_filter(options, stranger, nobody);
   EXPECT_EQ(choice.profile, gemfilter_profile(LayerIndex(14)));  // 0.6 x 24 = 14.4
   EXPECT_EQ(choice.source, "rule of thumb");
   EXPECT_TRUE(contains(choice.warning, "only a rule of thumb"));
 
-  choice = choose_filter(options, model);
+  choice = choose_filter(options, model, nobody);
   EXPECT_TRUE(contains(choice.source, "Qwen2.5-Coder-0.5B")) << choice.source;
   EXPECT_EQ(choice.warning, "");
 
+  const std::vector<std::string> user = {"HOME=/nonexistent", "XDG_CACHE_HOME=" + directory.file("cache")};
+  const auto cached = cache_profile(user, model.weights->fingerprint(), gemfilter_profile(LayerIndex(17)));
+  ASSERT_TRUE(cached.has_value());
+  choice = choose_filter(options, model, user);
+  EXPECT_EQ(choice.profile.filter_layer(), LayerIndex(17));
+  EXPECT_EQ(choice.source, *cached);
+  EXPECT_TRUE(contains(*cached, "cache/gemring/profiles/0x")) << *cached;
+
   directory.write("gemring.json", R"({"filter_layer": 20})");
-  choice = choose_filter(options, model);
+  EXPECT_EQ(choose_filter(options, model, user).profile.filter_layer(), LayerIndex(20)) << "before the cache";
+  choice = choose_filter(options, model, nobody);
   EXPECT_EQ(choice.profile.filter_layer(), LayerIndex(20));
   EXPECT_EQ(choice.source, directory.file("gemring.json"));
 
   directory.write("mine.json", R"({"heads": [{"layer": 11, "head": 1}, {"layer": 13, "head": 0}]})");
   options.filter_profile = directory.file("mine.json");
-  choice = choose_filter(options, model);
+  choice = choose_filter(options, model, nobody);
   EXPECT_EQ(describe(choice.profile), "heads 11/1 13/0");
 
   options.filter_layer = 7;
-  choice = choose_filter(options, model);
+  choice = choose_filter(options, model, nobody);
   EXPECT_EQ(choice.profile, gemfilter_profile(LayerIndex(7))) << "GemFilter as published";
   EXPECT_EQ(choice.source, "--filter-layer");
 }
@@ -68,12 +80,12 @@ TEST(ChooseFilter, AnotherModelsProfileIsRefusedAndOtherWeightsOfItAreWarnedOf) 
   };
 
   write(R"("layers": 24, "query_heads": 14, "vocab": 32000)");
-  EXPECT_TRUE(
-      contains(error_of<ConfigError>([&] { choose_filter(options, model); }), "24 layers with 14 heads and 32000"));
+  EXPECT_TRUE(contains(error_of<ConfigError>([&] { choose_filter(options, model, nobody); }),
+                       "24 layers with 14 heads and 32000"));
   write(R"("layers": 24, "query_heads": 14, "vocab": 151936, "fingerprint": "0x01")");
-  EXPECT_TRUE(contains(choose_filter(options, model).warning, "other weights of the same shape"));
+  EXPECT_TRUE(contains(choose_filter(options, model, nobody).warning, "other weights of the same shape"));
   write(R"("fingerprint": ")" + fingerprint_text(model.weights->fingerprint()) + "\"");
-  EXPECT_EQ(choose_filter(options, model).warning, "");
+  EXPECT_EQ(choose_filter(options, model, nobody).warning, "");
 }
 
 TEST(ChooseFilter, LayersOutsideTheModelAreRefused) {
@@ -82,15 +94,15 @@ TEST(ChooseFilter, LayersOutsideTheModelAreRefused) {
   FilterOptions options;
   for (const int layer : {24, -1}) {
     options.filter_layer = layer;
-    EXPECT_THROW(choose_filter(options, model), UsageError) << layer;
+    EXPECT_THROW(choose_filter(options, model, nobody), UsageError) << layer;
   }
   for (const int layer : {0, 23}) {
     options.filter_layer = layer;
-    EXPECT_EQ(choose_filter(options, model).profile.filter_layer(), LayerIndex(layer));
+    EXPECT_EQ(choose_filter(options, model, nobody).profile.filter_layer(), LayerIndex(layer));
   }
   options.filter_layer.reset();
   directory.write("gemring.json", R"({"filter_layer": 24})");
-  EXPECT_THROW(choose_filter(options, model), ConfigError);
+  EXPECT_THROW(choose_filter(options, model, nobody), ConfigError);
 }
 
 }  // namespace

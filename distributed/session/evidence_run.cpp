@@ -1,0 +1,49 @@
+#include "distributed/session/evidence_run.h"
+
+#include <utility>
+
+namespace gemring {
+
+ClusterPlan evidence_plan(int ranks, std::int32_t layers) {
+  ClusterPlan plan;
+  plan.ranks = ranks;
+  plan.layers = layers;
+  for (int rank = 0; rank < ranks; ++rank) plan.filter_group.emplace_back(rank);
+  plan.filter_shares.assign(static_cast<std::size_t>(ranks), 1);
+  return plan;
+}
+
+FilterProfile every_head(const ModelConfig& config) {
+  FilterProfile profile;
+  for (std::int32_t layer = 0; layer < config.layer_count(); ++layer) {
+    for (std::int32_t head = 0; head < config.heads; ++head) profile.heads.push_back({LayerIndex(layer), head});
+  }
+  return profile;
+}
+
+EvidenceRun::EvidenceRun(Communicator& world, const ModelConfig& config, const TensorSource& weights,
+                         const ClusterPlan& plan, const ComputeOptions& options)
+    : world_(world),
+      config_(config),
+      plan_(plan),
+      options_(options),
+      heads_(every_head(config)),
+      parts_(load_parts(weights, config, plan, RankId(world.member()), heads_)) {
+  options_.ring = on_links(options_.ring, plan.group_links(plan.filter_group));
+}
+
+std::vector<float> EvidenceRun::run(std::span<const TokenId> prompt, std::int32_t n,
+                                    const FilterPass::Progress& progress) {
+  const FilterParts parts{
+      .embedding = &*parts_.embedding, .layers = parts_.filter_layers, .scoring = parts_.scoring, .profile = &heads_};
+  FilterPass pass(world_, config_, parts, options_, plan_.filter_shards(n), prompt);
+  const auto layers = static_cast<double>(parts.layers.size());
+  for (std::size_t layer = 0; layer < parts.layers.size(); ++layer) {
+    pass.run_layer([&](double share) {
+      if (progress) progress((static_cast<double>(layer) + share) / (layers + 1));
+    });
+  }
+  return pass.score();
+}
+
+}  // namespace gemring

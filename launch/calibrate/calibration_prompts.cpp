@@ -1,0 +1,153 @@
+#include "launch/calibrate/calibration_prompts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "engine/base/check.h"
+#include "engine/base/error.h"
+#include "engine/text/unicode/byte_range.h"
+#include "engine/text/unicode/utf8.h"
+#include "engine/weights/json_text.h"
+#include "launch/prompts/chat.h"
+#include "launch/prompts/given_text.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::int32_t kQuestionTokens = 160;  // about: facts, question and a template's own
+constexpr std::size_t kTokenBytes = 8;         // of a text, more than tokens have on average
+
+/// Where the answer stands in the prompt's text. Of a fact the last: a key may be written like a value.
+ByteRange place_of(const std::string& fact, const std::string& answer, const std::string& text) {
+  const std::size_t begin = text.find(fact);
+  GEMRING_CHECK(begin != std::string::npos, "the chat template changed the text: '{}' is not in it", fact);
+  const std::size_t at = begin + fact.rfind(answer);
+  return {at, at + answer.size()};
+}
+
+std::string field(const nlohmann::json& line, const char* key, const std::string& where) {
+  const auto found = line.find(key);
+  if (found == line.end() || !found->is_string() || found->get_ref<const std::string&>().empty()) {
+    throw UsageError({where, fmt::format("gives no \"{}\"", key),
+                      R"(write {"text": TEXT or "file": FILE, "question": TEXT, "answer": TEXT})"});
+  }
+  return found->get<std::string>();
+}
+
+Needle question_of(const std::string& line, const std::string& where) {
+  nlohmann::json json;
+  try {
+    require_json_object(line);
+    json = parse_json(line);
+  } catch (const JsonTextError& error) {
+    throw UsageError({where, error.what(), "write one JSON object a line"});
+  }
+  for (const auto& [key, value] : json.items()) {
+    if (key != "text" && key != "file" && key != "question" && key != "answer")
+      throw UsageError({where, fmt::format("\"{}\" is no field of a question", key), "leave it out"});
+  }
+  Needle needle{.kind = "own", .text = {}, .question = field(json, "question", where), .facts = {}, .answers = {}};
+  if (json.contains("file")) {
+    const std::string path = field(json, "file", where);
+    needle.text = checked_text(read_given_text(path, "--questions"), path, InvalidUtf8::refuse);
+  } else {
+    needle.text = field(json, "text", where);
+  }
+  const std::string answer = field(json, "answer", where);
+  if (needle.text.find(answer) == std::string::npos) {
+    throw UsageError({where, fmt::format("the answer '{}' does not stand in its text", answer),
+                      "calibration looks for the tokens of the answer: write it as the text does"});
+  }
+  needle.facts = {answer};
+  needle.answers = {answer};
+  return needle;
+}
+
+}  // namespace
+
+std::string read_texts(const std::string& directory) {
+  std::vector<std::string> paths;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() == ".txt") paths.push_back(entry.path().string());
+  }
+  if (error) throw UsageError({"--texts", fmt::format("{}: {}", directory, error.message()), "name a directory"});
+  std::sort(paths.begin(), paths.end());
+  std::string text;
+  for (const std::string& path : paths) {
+    text += checked_text(read_given_text(path, "--texts"), path, InvalidUtf8::refuse) + "\n";
+  }
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) {
+    throw UsageError({"--texts", fmt::format("{} has no text in files *.txt", directory), "put some there"});
+  }
+  return text;
+}
+
+std::vector<Needle> read_questions(const std::string& lines, const std::string& name) {
+  std::vector<Needle> needles;
+  std::size_t number = 0;
+  for (std::size_t begin = 0; begin < lines.size();) {
+    const std::size_t end = std::min(lines.find('\n', begin), lines.size());
+    const std::string line = lines.substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    needles.push_back(question_of(line, fmt::format("{}, line {}", name, number)));
+  }
+  if (needles.size() < 2) {
+    throw UsageError({name, fmt::format("has {} questions", needles.size()),
+                      "give at least two: one half chooses, the other confirms"});
+  }
+  return needles;
+}
+
+CalibrationPrompts::CalibrationPrompts(const Tokenizer& tokenizer, const ChatTemplate* chat, std::string_view text)
+    : tokenizer_(tokenizer), chat_(chat), text_(text) {}
+
+std::string CalibrationPrompts::piece(std::int32_t tokens, std::uint64_t seed) const {
+  const auto to_whole_characters = [](std::string& text) {
+    text.resize(first_invalid_utf8(text).value_or(text.size()));
+  };
+  const std::size_t wanted = static_cast<std::size_t>(tokens) * kTokenBytes;
+  std::size_t begin = ((seed * 0x9e3779b97f4a7c15u) >> 16) % text_.size();
+  while (begin > 0 && (static_cast<unsigned char>(text_[begin]) & 0xc0) == 0x80) --begin;
+  std::string text(text_.substr(begin));
+  while (text.size() < wanted) text += text_;
+  text.resize(wanted);
+  to_whole_characters(text);
+  const Encoding encoding = tokenizer_.encode(text, {.add_bos = false, .parse_special = false});
+  text.resize(encoding.ends[std::min(encoding.ends.size(), static_cast<std::size_t>(tokens)) - 1]);
+  to_whole_characters(text);
+  return text;
+}
+
+CalibrationPrompt CalibrationPrompts::make(NeedleKind kind, std::int32_t length, std::uint64_t seed) const {
+  return make(make_needle(kind, piece(std::max(length - kQuestionTokens, 16), seed), seed));
+}
+
+CalibrationPrompt CalibrationPrompts::make(const Needle& needle) const {
+  const PromptText text =
+      chat_ == nullptr ? join(needle.text, needle.question) : chat_prompt(*chat_, {}, needle.text, needle.question);
+  const Encoding encoding =
+      tokenizer_.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
+  CalibrationPrompt prompt{.kind = needle.kind, .ids = encoding.ids, .answer = {}};
+  std::size_t begin = 0;
+  std::vector<ByteRange> places;
+  for (std::size_t i = 0; i < needle.facts.size(); ++i) {
+    places.push_back(place_of(needle.facts[i], needle.answers[i], text.text));
+  }
+  for (std::size_t token = 0; token < encoding.ends.size(); ++token) {
+    const std::size_t end = encoding.ends[token];
+    const bool answers = std::any_of(places.begin(), places.end(),
+                                     [&](const ByteRange& place) { return end > place.begin && begin < place.end; });
+    if (answers) prompt.answer.emplace_back(token);
+    begin = end;
+  }
+  return prompt;
+}
+
+}  // namespace gemring

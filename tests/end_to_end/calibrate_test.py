@@ -1,0 +1,84 @@
+"""gemring calibrate: the layers and heads that find answers, on any number of ranks; its profile, and who takes it."""
+
+import json
+import os
+
+import gemring_run
+from gemring_run import EndToEnd, Run, command
+
+SHORT = ["calibrate", "--model", gemring_run.DEMO_MODEL, "--lengths", "512", "--samples", "2", "--compute", "f32",
+         "--log-level", "warn"]
+
+
+class Calibrate(EndToEnd):
+    def without_profile(self):
+        """The bundled model, without the profile that lies with it."""
+        folder = self.path("model")
+        if not os.path.isdir(folder):
+            os.mkdir(folder)
+            for name in os.listdir(gemring_run.DEMO_MODEL):
+                if name != "gemring.json":
+                    os.symlink(os.path.join(gemring_run.DEMO_MODEL, name), os.path.join(folder, name))
+        return folder
+
+    def test_any_number_of_ranks_finds_the_same_which_generate_takes(self):
+        tables, profiles = [], []
+        for ranks in (0, 2, 3):
+            path = self.path(f"profile-{ranks}.json")
+            run = self.succeed([*SHORT, "--target", "0.9", "--output", path], ranks)
+            tables.append(run.stdout.replace(path, "PATH"))
+            with open(path, encoding="utf-8") as file:
+                profile = json.load(file)
+            found = profile.pop("found")
+            self.assertRegex(found, r"^\d{4}-\d\d-\d\dT.* by gemring .*: 12 prompts of 512 tokens in the bundled book; recall")
+            profiles.append(profile)
+        self.assertEqual(tables[1:], tables[:1] * 2)
+        self.assertEqual(profiles[1:], profiles[:1] * 2)
+        self.assertRegex(tables[0], r"layer   all heads   best head\n    0 ")
+        self.assertIn("chosen     ", tables[0])
+        run = self.succeed(["generate", "--model", self.without_profile(), "--prompt-file",
+                            os.path.join(gemring_run.ROOT, "launch", "demo-data", "alice.txt"), "--keep", 256, "--max-new-tokens",
+                            2, "--allow-extrapolation", "--filter-profile", path, "--log-level", "info"])
+        self.assertIn(path, run.stderr)
+
+    def test_the_cache_is_where_others_look(self):
+        folder = self.without_profile()
+        env = {"XDG_CACHE_HOME": self.path("cache")}
+        words = [*SHORT, "--target", "0.5"]
+        words[2] = folder
+        self.assertIn("written to " + env["XDG_CACHE_HOME"], self.succeed(words, env=env).stdout)
+        inspected = json.loads(self.succeed(["inspect", "--model", folder, "--json"], env=env).stdout)
+        self.assertTrue(inspected["filter_layer_source"].startswith(env["XDG_CACHE_HOME"]), inspected)
+        run = self.succeed([*words], env={"XDG_CACHE_HOME": "/proc/nowhere"})
+        self.assertIn("the profile is kept nowhere", run.stderr)
+
+    def test_below_the_target_the_best_is_written_with_exit_8_and_warned_of(self):
+        text = "The cat sat there. " * 60
+        questions = self.path("questions.jsonl", "".join(json.dumps(
+            {"text": text, "question": "What?", "answer": "there"}) + "\n" for _ in range(2)))
+        path = self.path("weak.json")
+        run = Run(command(["calibrate", "--model", gemring_run.DEMO_MODEL, "--questions", questions, "--target", "1", "--output",
+                           path], 0)).finish()
+        if run.code == 0:
+            self.skipTest("the model finds even that")
+        self.assertEqual(run.code, 8, run.describe())
+        self.assertIn("nothing keeps 1.000", run.stdout)
+        run = self.succeed(["generate", "--model", gemring_run.DEMO_MODEL, "--prompt", "Alice", "--max-new-tokens", 1,
+                            "--filter-profile", path])
+        self.assertIn("not as good as was wanted", run.stderr)
+
+    def test_what_cannot_be_is_refused(self):
+        for words, code, said in (
+                (["--lengths", "12"], 2, "is no list of lengths"),
+                (["--lengths", "512,x"], 2, "is no list of lengths"),
+                (["--lengths", "100000"], 3, "positions"),
+                (["--texts", self.path("nowhere")], 2, "--texts"),
+                (["--questions", self.path("bad.jsonl", "{}\n")], 2, "line 1"),
+                (["--target", "0"], 2, "--target")):
+            with self.subTest(words=words):
+                self.assert_fails(Run(command(["calibrate", "--model", gemring_run.DEMO_MODEL, "--log-level", "error", *words], 0)),
+                                  code, said)
+
+
+if __name__ == "__main__":
+    gemring_run.main()
