@@ -257,6 +257,10 @@ ZigzagShards ClusterPlan::filter_shards(std::int32_t n) const {
   return shards_of({GlobalPosition(0), GlobalPosition(n)}, filter_group, filter_shares);
 }
 
+ChunkDeal ClusterPlan::filter_deal(std::int32_t n, std::int32_t chunk) const {
+  return {n, chunk, filter_shares.empty() ? Shares(filter_group.size(), 1) : filter_shares};
+}
+
 std::vector<ZigzagShards> ClusterPlan::stage_shards(std::size_t stage, std::int32_t n) const {
   std::vector<ZigzagShards> shards;
   for (const PositionRange& chunk : chunks(n)) {

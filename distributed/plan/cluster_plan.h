@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "distributed/plan/chunk_deal.h"
 #include "distributed/plan/machines.h"
 #include "distributed/plan/zigzag.h"
 #include "engine/base/types.h"
@@ -76,6 +77,7 @@ struct ClusterPlan {
 
   /// Who owns which positions of a prompt of n in the filter pass, and of each chunk of a sequence of n in a stage.
   ZigzagShards filter_shards(std::int32_t n) const;
+  ChunkDeal filter_deal(std::int32_t n, std::int32_t chunk) const;  // of a windowed filter pass
   std::vector<ZigzagShards> stage_shards(std::size_t stage, std::int32_t n) const;
 
   std::string describe() const;  // the table that `gemring plan` prints and the log shows at start

@@ -47,7 +47,7 @@ RingChoice choice_of(const ClusterPlan& plan, const PlanInputs& inputs, const st
 
 GroupChoices choices_of(const ClusterPlan& plan, const PlanInputs& inputs) {
   GroupChoices choices;
-  if (inputs.filters(plan.method)) {
+  if (inputs.filters(plan.method) && inputs.window.window == 0) {
     const auto of_tokens = [&](std::int32_t tokens) {
       return choice_of(plan, inputs, plan.filter_group, {plan.filter_shards(tokens)}, {});
     };
@@ -86,15 +86,10 @@ class Coster {
     for (const ReadTensor& tensor : cost_.tensors) cost_.weights_bytes += tensor.bytes;
     if (runs_filter() && plan_.filters(cost_.rank)) filter();
     if (stage_) stage();
-    // Kept indices and token ids to the first stage, along the tree.
-    const BroadcastTree tree(cost_.rank.value(), plan_.ranks);
-    for (const MemberRange subtree : tree.children()) {
-      const std::vector<RankId>& readers = plan_.stages.front().ranks;
-      const bool reads =
-          std::any_of(readers.begin(), readers.end(), [&](RankId reader) { return subtree.contains(reader.value()); });
-      if (reads) cost_.bytes_sent_prefill += 8.0 * pass_tokens();
+    if (!plan_.stages.empty()) {
+      broadcast_prompt();
+      if (cost_.rank == RankId(0)) cost_.stage.activation_bytes += terms_.sampling();
     }
-    if (cost_.rank == RankId(0)) cost_.stage.activation_bytes += terms_.sampling();
     cost_.fixed_bytes = kFixedBytes;
     if (inputs_.parallel > 0) {
       cost_.total_bytes = cost_.fixed_bytes + cost_.weights_bytes + cost_.filter.total() + cost_.stage.total();
@@ -120,7 +115,19 @@ class Coster {
     return keys_seen(model_, shards.ranges(member), begin, end);
   }
 
+  /// Kept indices and token ids to the first stage, along the tree.
+  void broadcast_prompt() {
+    const std::vector<RankId>& readers = plan_.stages.front().ranks;
+    const BroadcastTree tree(cost_.rank.value(), plan_.ranks);
+    for (const MemberRange subtree : tree.children()) {
+      const bool reads =
+          std::any_of(readers.begin(), readers.end(), [&](RankId reader) { return subtree.contains(reader.value()); });
+      if (reads) cost_.bytes_sent_prefill += 8.0 * pass_tokens();
+    }
+  }
   void filter();
+  void exact_filter(int member);
+  void windowed_filter(int member);
   PhaseMemory filter_memory(std::int32_t own, const RingChoice& choice) const;
   std::uint64_t waiting_filter_memory(std::int32_t own) const;
   void stage();
@@ -140,8 +147,52 @@ class Coster {
 };
 
 void Coster::filter() {
-  const auto group = static_cast<int>(plan_.filter_group.size());
   const int member = member_of(plan_.filter_group, cost_.rank);
+  if (inputs_.window.window > 0)
+    windowed_filter(member);
+  else
+    exact_filter(member);
+}
+
+void Coster::windowed_filter(int member) {
+  const WindowSizes& sizes = inputs_.window;
+  const ChunkDeal deal = plan_.filter_deal(inputs_.prompt_tokens, sizes.chunk);
+  const std::int32_t own = deal.size(member);
+  const auto others = static_cast<double>(deal.members() - 1);
+  const MemoryTerms::Windowed memory = terms_.windowed_filter(own, deal.members());
+  cost_.filter = {memory.keys, memory.scores + memory.scratch, memory.messages};
+  if (inputs_.parallel > 0) {  // of two that are alive one waits
+    const MemoryTerms::Windowed shorter =
+        terms_.windowed_filter(plan_.filter_deal(overtaking_tokens(inputs_), sizes.chunk).size(member), deal.members());
+    cost_.filter.kv_cache_bytes += shorter.keys;
+    cost_.filter.activation_bytes += shorter.scores;
+    cost_.filter.message_buffer_bytes += shorter.messages;
+  }
+  // The scores of all, and what comes of the largest member's.
+  if (member == 0) cost_.filter.activation_bytes += MemoryTerms::matrix(inputs_.prompt_tokens, inputs_.scoring_heads);
+
+  const double layers = inputs_.filter_layer.value();
+  double seen = 0;
+  for (LayerIndex layer(0); layer < inputs_.filter_layer; ++layer)
+    seen += std::min(sizes.window + sizes.sinks, model_.layer(layer).window);
+  cost_.filter_flop = own * (layers * flop_.linear() + seen * flop_.pair +
+                             flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads));
+  for (std::int32_t chunk = deal.next_of(member, -1); chunk + 1 < deal.chunks(); chunk = deal.next_of(member, chunk)) {
+    if (deal.owner(chunk + 1) == member) continue;
+    cost_.bytes_sent_filter += layers * static_cast<double>(WindowHalo::size(kv_shape(model_, inputs_.kv_type), sizes));
+  }
+  if (member == 0)
+    cost_.bytes_sent_filter += 4.0 * (inputs_.prompt_tokens - own);
+  else
+    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_heads * own;
+  if (deal.chunks() > 0 && member == deal.owner(deal.chunks() - 1)) {
+    cost_.filter_flop += inputs_.scoring_layers * flop_.query;
+    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_layers * model_.query_width() * others;
+  }
+}
+
+void Coster::exact_filter(int member) {
+  const auto group = static_cast<int>(plan_.filter_group.size());
   const ZigzagShards shards = plan_.filter_shards(inputs_.prompt_tokens);
   const std::int32_t own = shards.size(member);
   const double layers = inputs_.filter_layer.value();  // whole ones; of layer r only keys, one query and scores

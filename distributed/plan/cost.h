@@ -8,6 +8,7 @@
 
 #include "distributed/plan/cluster_plan.h"
 #include "distributed/plan/ring_variant.h"
+#include "engine/attention/window_cache.h"
 #include "engine/kernels/compute.h"
 #include "engine/model/config.h"
 #include "engine/tensor/data_type.h"
@@ -25,6 +26,7 @@ struct PlanInputs {
   LayerIndex filter_layer;          // r
   std::int32_t scoring_heads = 1;   // columns of scores that a filter pass gathers, one float a token each
   std::int32_t scoring_layers = 1;  // layers that they belong to
+  WindowSizes window;               // of a windowed filter pass; a window of 0: it is exact
   DataType kv_type = DataType::f32;
   DataType message_type = DataType::f32;         // of activations between stages, and of ring blocks (message_types.h)
   std::optional<RingVariant> ring_variant = {};  // unset: the cheapest of each group and chunk

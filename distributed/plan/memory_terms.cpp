@@ -81,6 +81,20 @@ std::uint64_t MemoryTerms::local_attention(std::int64_t queries) const {
   return attention_scratch() + size(queries) * sizeof(KeyRange) + matrix(queries, std::int64_t{2} * model_.heads);
 }
 
+MemoryTerms::Windowed MemoryTerms::windowed_filter(std::int64_t own, std::int64_t members) const {
+  const KvShape shape = kv_shape(model_, inputs_.kv_type);
+  const WindowSizes& sizes = inputs_.window;
+  const std::int64_t rows = std::min(inputs_.prompt_tokens, sizes.chunk);
+  const std::uint64_t halos = size(inputs_.filter_layer.value()) * WindowHalo::size(shape, sizes);
+  Windowed sum;
+  sum.keys = size(inputs_.scoring_layers) * matrix(own, model_.kv_width(), inputs_.kv_type) + halos;
+  sum.scores = matrix(own, inputs_.scoring_heads + 2);
+  sum.scratch = layers(rows, rows) + rotations(rows) + local_attention(rows) + matrix(rows, model_.query_width()) +
+                keys_values(sizes.window + sizes.chunk, inputs_.kv_type) + 2 * WindowHalo::size(shape, sizes);
+  if (members > 1) sum.messages = halos;
+  return sum;
+}
+
 MemoryTerms::Ring MemoryTerms::ring(const RingChoice& choice, std::int64_t members) const {
   Ring sum;
   for (const RingVariant variant : kRingVariants) {

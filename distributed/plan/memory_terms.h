@@ -26,6 +26,16 @@ class MemoryTerms {
   /// LocalAttention of so many queries at a time.
   std::uint64_t local_attention(std::int64_t queries) const;
 
+  /// WindowedFilterPass on one of `members`, with `own` tokens in its chunks. All but `scratch` stays while it waits for
+  /// another pass.
+  struct Windowed {
+    std::uint64_t keys = 0;     // of layers that score, and the halos that this rank keeps
+    std::uint64_t scores = 0;   // and ids and positions
+    std::uint64_t scratch = 0;  // of a chunk
+    std::uint64_t messages = 0;
+  };
+  Windowed windowed_filter(std::int64_t own, std::int64_t members) const;
+
   /// GroupAttention on one of `members`: all passes that its chunks need (ring_buffers.h).
   struct Ring {
     std::uint64_t activation_bytes = 0;      // scratch, and states of softmax

@@ -98,6 +98,8 @@ class Predictor {
                             const std::vector<std::int32_t>& cached, LayerIndex begin, LayerIndex end,
                             const Working& working, std::vector<double>& compute) const;
   void filter();
+  void exact_filter();
+  void windowed_filter();
   void select();
   void prefill();
   std::vector<PhaseSeconds> chunk_seconds(std::size_t stage, const Working& working);
@@ -161,6 +163,50 @@ PhaseSeconds Predictor::group_layers(const std::vector<RankId>& group, const Zig
 }
 
 void Predictor::filter() {
+  if (inputs_.window.window > 0)
+    windowed_filter();
+  else
+    exact_filter();
+}
+
+/// Chunks go through the layers in a wave: who comes last waits for those before it, a layer each, and then for nobody
+/// as long as halos travel faster than a layer is computed.
+void Predictor::windowed_filter() {
+  const std::vector<RankId>& group = plan_.filter_group;
+  const Working working = this->working(group);
+  const WindowSizes& sizes = inputs_.window;
+  const ChunkDeal deal = plan_.filter_deal(inputs_.prompt_tokens, sizes.chunk);
+  const double layers = inputs_.filter_layer.value();
+  const auto halo = static_cast<double>(WindowHalo::size(kv_shape(model_, inputs_.kv_type), sizes));
+  double slowest = 0, of_layer = 0, messages = 0;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const std::int32_t rows = deal.size(static_cast<int>(i));
+    const double threads = busy(group[i], working);
+    double own =
+        linear(group[i], rows, layers * flop_.linear() + flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads),
+               threads) +
+        embedding(group[i], rows, threads) +
+        clock(group[i]).touch(static_cast<double>(costs_[group[i].index()].filter.total()), threads);
+    for (LayerIndex layer(0); layer < inputs_.filter_layer; ++layer) {
+      const std::int32_t keys = std::min(sizes.window + sizes.sinks, model_.layer(layer).window);
+      own += attention(group[i], rows, static_cast<double>(rows) * keys, threads);
+    }
+    const double chunk_layer = rows == 0 || layers == 0 ? 0 : own * std::min(rows, sizes.chunk) / rows / layers;
+    of_layer = std::max(of_layer, chunk_layer);
+    slowest = std::max(slowest, own);
+    of(group[i]).filter = own;
+    if (i == 0) continue;
+    const LinkSpeed between = link(group[0], group[i]);
+    const double column = 4.0 * rows;
+    messages = std::max(messages, transfer(column, between) + transfer(inputs_.scoring_heads * column, between));
+    const double late = std::max(transfer(halo, link(group[i - 1], group[i])) - chunk_layer, 0.0);
+    messages = std::max(messages, late * layers * deal.rounds());
+  }
+  made_.filter = {slowest + of_layer * static_cast<double>(group.size() - 1), 0};
+  add(made_.filter, {messages, messages});
+}
+
+void Predictor::exact_filter() {
   const std::vector<RankId>& group = plan_.filter_group;
   const Working working = this->working(group);
   const ZigzagShards shards = plan_.filter_shards(inputs_.prompt_tokens);

@@ -68,6 +68,7 @@ void GroupAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<cons
   const std::size_t expected = chunk_.queries(group_.member(), layer).size();
   GEMRING_CHECK(positions.size() == expected && q.tokens() == expected, "{} queries at {} positions, {} expected",
                 q.tokens(), positions.size(), expected);
+  GEMRING_CHECK(shape.sinks == 0, "{} sinks in a ring", shape.sinks);
   const RingChoice::Chunk& chosen = choice_.chunks[current_];
   const RingVariant variant = last_.is(layer) ? chosen.last.variant : chosen.others.variant;
   passes_[static_cast<std::size_t>(variant)]->attend(layer, q, shape);

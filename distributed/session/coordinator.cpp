@@ -108,8 +108,10 @@ bool Coordinator::admit_request() {
   active.request = request;
   active.result = std::move(result);
   active.chunks = plan_.chunks(kept);
-  const SequenceId sequence = scheduler_.add({.filter_steps = filters ? model_.filter_steps : 0,
-                                              .filter_step_cost = static_cast<double>(request->prompt.size()),
+  if (filters) active.filter_steps = model_.filter_steps(active.result.prompt_tokens);
+  const double filter_cost = static_cast<double>(request->prompt.size()) * model_.filter_layers;
+  const SequenceId sequence = scheduler_.add({.filter_steps = active.filter_steps,
+                                              .filter_step_cost = filter_cost / std::max(active.filter_steps, 1),
                                               .prefill_steps = static_cast<std::int32_t>(active.chunks.size())});
   active_.emplace(sequence, std::move(active));
   if (request->cancel) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -32,10 +33,11 @@ struct RunLimits {
   std::int32_t wanted_rows = 1;  // of each prefill's logits, the last ones; more only where nothing is generated
 };
 
-/// What the coordinator knows of the model.
+/// What the coordinator knows of the model and its filter passes.
 struct ModelSize {
   std::int32_t vocab = 0;
-  std::int32_t filter_steps = 0;  // of a filter pass: FilterPass::steps()
+  std::int32_t filter_layers = 0;                               // the filter layer included
+  std::function<std::int32_t(std::int32_t)> filter_steps = {};  // of a pass over so many tokens (filter_pass.h)
 };
 
 /// What a filter pass gave: kept tokens, or why there are none.
@@ -72,6 +74,7 @@ class Coordinator {
   struct Active {
     std::shared_ptr<const GenerationRequest> request;
     std::optional<Sampler> sampler;
+    std::int32_t filter_steps = 0;  // of its filter pass; 0 without one
     CompressedPrompt compressed;
     std::vector<PositionRange> chunks;     // of its prefill
     std::vector<ZigzagShards> last_stage;  // of each chunk

@@ -127,7 +127,7 @@ void Coordinator::end_step(StepUnderWay& step) {
     if (active.ending) {
       end_if_idle(sequence);
     } else if (choice.kind == Scheduler::Kind::filter) {
-      if (choice.part + 1 < model_.filter_steps) continue;
+      if (choice.part + 1 < active.filter_steps) continue;
       active.result.filter_seconds = steady_seconds() - active.begin;
       if (active.result.error) fail(sequence, Error(*active.result.error));
     } else if (choice.kind == Scheduler::Kind::prefill) {

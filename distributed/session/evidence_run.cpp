@@ -32,18 +32,20 @@ EvidenceRun::EvidenceRun(Communicator& world, const ModelConfig& config, const T
   options_.ring = on_links(options_.ring, plan.group_links(plan.filter_group));
 }
 
-std::vector<float> EvidenceRun::run(std::span<const TokenId> prompt, std::int32_t n,
+std::vector<float> EvidenceRun::run(std::span<const TokenId> prompt, std::int32_t n, const Look& look,
                                     const FilterPass::Progress& progress) {
+  heads_.window = look.window;
+  heads_.sinks = look.sinks;
   const FilterParts parts{
       .embedding = &*parts_.embedding, .layers = parts_.filter_layers, .scoring = parts_.scoring, .profile = &heads_};
-  FilterPass pass(world_, config_, parts, options_, plan_.filter_shards(n), prompt);
-  const auto layers = static_cast<double>(parts.layers.size());
-  for (std::size_t layer = 0; layer < parts.layers.size(); ++layer) {
-    pass.run_layer([&](double share) {
-      if (progress) progress((static_cast<double>(layer) + share) / (layers + 1));
+  const auto pass = make_filter_pass(world_, config_, parts, options_, plan_, n, prompt);
+  const std::int32_t steps = filter_steps(heads_, plan_, options_, n);
+  for (std::int32_t step = 0; step + 1 < steps; ++step) {
+    pass->run_step([&](double share) {
+      if (progress) progress((step + share) / steps);
     });
   }
-  return pass.score();
+  return pass->score();
 }
 
 }  // namespace gemring

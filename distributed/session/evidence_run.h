@@ -21,6 +21,12 @@ ClusterPlan evidence_plan(int ranks, std::int32_t layers);
 /// All heads of all layers, layer by layer: more columns than a profile that people write may have.
 FilterProfile every_head(const ModelConfig& config);
 
+/// What queries see: FilterProfile::window and sinks.
+struct Look {
+  std::int32_t window = 0;
+  std::int32_t sinks = 0;
+};
+
 /// Holds this rank's weights: all layers. Collective: every rank makes one, with the same arguments.
 class EvidenceRun {
  public:
@@ -28,9 +34,10 @@ class EvidenceRun {
   EvidenceRun(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
               const ComputeOptions& options);
 
-  /// One prompt of n tokens, whose ids rank 0 gives; every rank says n. Returns the raw products with the last token,
+  /// One prompt of n tokens, whose ids rank 0 gives; every rank says n and how far layers look. Returns the raw products with the last token,
   /// [layers x heads, n] by layer, then head, on rank 0; elsewhere nothing. `progress`: with the share that is done.
-  std::vector<float> run(std::span<const TokenId> prompt, std::int32_t n, const FilterPass::Progress& progress);
+  std::vector<float> run(std::span<const TokenId> prompt, std::int32_t n, const Look& look,
+                         const FilterPass::Progress& progress);
 
  private:
   Communicator& world_;

@@ -92,8 +92,10 @@ Session::~Session() = default;
 void Session::State::run_first(RequestSource& source, const RunLimits& limits, const RankParts& rank,
                                PhaseClock& clock) {
   EventQueue events(kMostEvents);
-  Coordinator coordinator(world, plan, {.vocab = config.vocab, .filter_steps = filter_steps(parts)}, source, limits,
-                          events);
+  const ModelSize size{.vocab = config.vocab,
+                       .filter_layers = filter.filter_layer().value() + 1,
+                       .filter_steps = [&](std::int32_t n) { return filter_steps(filter, plan, options, n); }};
+  Coordinator coordinator(world, plan, size, source, limits, events);
   Worker worker(rank, limits.sequences, &coordinator, &events, clock);
   Delivery delivery(events, [&] { coordinator.stop(); });
   std::thread coordinating([&] {

@@ -16,10 +16,6 @@ FilterParts filter_parts(const ModelParts& model, const FilterProfile& profile) 
 
 }  // namespace
 
-std::int32_t filter_steps(const ModelParts& model) {
-  return model.scoring.empty() ? 0 : FilterPass::steps(model.filter_layers);
-}
-
 Worker::Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coordinator, EventQueue* events,
                PhaseClock& clock)
     : rank_(rank), coordinator_(coordinator), events_(events), clock_(clock), filter_options_(rank.options) {
@@ -89,23 +85,23 @@ void Worker::filter(const LocalStep& local) {
   mark_request(step.sequence);
   if (rank_.filter_group == nullptr) return;
   for (auto& [sequence, other] : passes_) {
-    if (sequence != step.sequence) other.wait();
+    if (sequence != step.sequence) other->wait();
   }
   const GenerationRequest* const request = local.request.get();
   auto pass = passes_.find(step.sequence);
   if (step.part == 0) {
     const std::span<const TokenId> prompt = request == nullptr ? std::span<const TokenId>() : request->prompt;
     pass = passes_
-               .try_emplace(step.sequence, *rank_.filter_group, rank_.config, filter_parts_, filter_options_,
-                            rank_.plan.filter_shards(step.prompt_tokens), prompt)
+               .emplace(step.sequence, make_filter_pass(*rank_.filter_group, rank_.config, filter_parts_,
+                                                        filter_options_, rank_.plan, step.prompt_tokens, prompt))
                .first;
   }
-  const std::int32_t layers = FilterPass::steps(filter_parts_.layers) - 1;
-  if (step.part < layers) {
-    pass->second.run_layer([&](double share) { show(local, "filter", step.part + share, layers); });
+  const std::int32_t last = filter_steps(rank_.filter, rank_.plan, rank_.options, step.prompt_tokens) - 1;
+  if (step.part < last) {
+    pass->second->run_step([&](double share) { show(local, "filter", step.part + share, last); });
     return report(local);
   }
-  const std::vector<float> columns = pass->second.score();
+  const std::vector<float> columns = pass->second->score();
   passes_.erase(pass);
   if (request == nullptr) return;
   clock_.begin("select");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "distributed/comm/communicator.h"
@@ -55,11 +56,8 @@ class Worker {
   std::optional<StepReceiver> receiver_;  // on every rank but 0
   FilterParts filter_parts_;              // on a rank that filters, as what follows
   ComputeOptions filter_options_;
-  std::map<SequenceId, FilterPass> passes_;  // at most two
+  std::map<SequenceId, std::unique_ptr<FilterPass>> passes_;  // at most two
   std::optional<Stage> stage_;
 };
-
-/// Steps of a filter pass of this model; 0 without one.
-std::int32_t filter_steps(const ModelParts& model);
 
 }  // namespace gemring

@@ -12,7 +12,8 @@ namespace gemring {
 
 /// What a layer's attention is besides its queries and keys. A model's further ways (of scores, of sinks) are fields.
 struct AttentionShape {
-  std::int32_t window = kNoWindow;  // a query sees keys of the last so many positions, its own included
+  std::int32_t window = kNoWindow;  // a query sees keys of the last so many positions, its own included,
+  std::int32_t sinks = 0;           // and of positions below this, which lie in a segment of their own (WindowCache)
 };
 
 /// Attention over the sequence of the current step. A step's rows on this rank are numbered from 0; every layer first

@@ -5,6 +5,15 @@
 #include "engine/base/check.h"
 
 namespace gemring {
+namespace {
+
+/// Of the queries, as far as this segment's keys go.
+std::int32_t window_in(const KvSegment& segment, const AttentionShape& shape) {
+  const bool sinks = !segment.positions.empty() && segment.positions.back().value() < shape.sinks;
+  return sinks ? kNoWindow : shape.window;
+}
+
+}  // namespace
 
 LocalAttention::LocalAttention(KvSegments& keys, std::size_t heads, std::size_t max_queries)
     : keys_(keys),
@@ -24,7 +33,7 @@ void LocalAttention::attend(LayerIndex layer, HeadsView<float> q, std::span<cons
   if (keys_.segment_count(layer) != 1) return attend_segments(layer, q, positions, shape);
   const KvSegment segment = keys_.segment(layer, 0);
   const std::span seen(seen_.data(), q.tokens());
-  find_seen(positions, segment.positions, shape.window, seen);
+  find_seen(positions, segment.positions, window_in(segment, shape), seen);
   const PartialSoftmax state{q, {maxima_.data(), q.tokens(), q.heads()}, {sums_.data(), q.tokens(), q.heads()}};
   gemring::attend(q, segment.kv, seen, state, StateUse::start_and_finish, scratch_);
 }
@@ -42,7 +51,7 @@ void LocalAttention::attend_segments(LayerIndex layer, HeadsView<float> q, std::
   StateUse use = StateUse::start;
   for (std::size_t i = 0; i < keys_.segment_count(layer); ++i) {
     const KvSegment segment = keys_.segment(layer, i);
-    find_seen(positions, segment.positions, shape.window, seen);
+    find_seen(positions, segment.positions, window_in(segment, shape), seen);
     if (std::all_of(seen.begin(), seen.end(), [](const KeyRange& keys) { return keys.begin >= keys.end; })) continue;
     gemring::attend(q, segment.kv, seen, state, use, scratch_);
     use = StateUse::carry_on;

@@ -43,12 +43,7 @@ void project_rotated(const char* name, LinearInput& normed, const Projection& pr
     const MatrixView<float> each(heads.data(), heads.tokens() * heads.heads(), heads.head_dim());
     rms_norm(each, head_norm, epsilon, each);
   }
-  switch (rotations.pairs) {
-    case RopeConfig::Pairs::half_split:
-      return rotate(heads, rotations.cos, rotations.sin);
-    case RopeConfig::Pairs::interleaved:
-      return rotate_interleaved(heads, rotations.cos, rotations.sin);
-  }
+  rotate(heads, rotations);
 }
 
 }  // namespace
@@ -174,13 +169,20 @@ void ScoringLayer::query(MatrixView<const float> x, const StepRows& row, std::sp
 
 void ScoringLayer::score(MatrixView<const float> x, const StepRows& rows, MatrixView<const float> queries,
                          MatrixView<float> scores, LayerWorkspace& work) const {
+  keys(x, rows, work, [&](std::size_t begin, HeadsView<const float> k) {
+    for (std::size_t column = 0; column < queries.rows(); ++column) {
+      score_keys({queries.row(column), queries.cols()}, k, {scores.row(column) + begin, k.tokens()});
+    }
+  });
+}
+
+void ScoringLayer::keys(MatrixView<const float> x, const StepRows& rows, LayerWorkspace& work,
+                        const KeysCallback& take) const {
   for_blocks(x.rows(), work, [&](std::size_t begin, std::size_t end) {
     const auto k = work.keys(end - begin);
     LinearInput normed = work.normed(x.rows(begin, end), weights_->input_norm, epsilon_);
     project_rotated("k", normed, weights_->k, weights_->k_norm, epsilon_, rows.rotations(shape_, begin, end), k, work);
-    for (std::size_t column = 0; column < queries.rows(); ++column) {
-      score_keys({queries.row(column), queries.cols()}, k, {scores.row(column) + begin, end - begin});
-    }
+    take(begin, k);
   });
 }
 

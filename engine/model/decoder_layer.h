@@ -131,7 +131,12 @@ class ScoringLayer {
   void score(MatrixView<const float> x, const StepRows& rows, MatrixView<const float> queries, MatrixView<float> scores,
              LayerWorkspace& work) const;
 
+  /// The keys themselves, some rows at a time: `take` gets the first one's number and [rows, kv_heads, head_dim].
+  using KeysCallback = std::function<void(std::size_t, HeadsView<const float>)>;
+  void keys(MatrixView<const float> x, const StepRows& rows, LayerWorkspace& work, const KeysCallback& take) const;
+
   LayerIndex layer() const { return layer_; }
+  const LayerShape& shape() const { return shape_; }
 
  private:
   LayerShape shape_;

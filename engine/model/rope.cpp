@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "engine/base/check.h"
+#include "engine/kernels/elementwise.h"
 
 namespace gemring {
 namespace {
@@ -93,8 +94,17 @@ std::vector<float> inverse_frequencies(const RopeConfig& rope, std::int32_t head
   return frequencies;
 }
 
+void rotate(HeadsView<float> heads, const RopeRows& rotations) {
+  switch (rotations.pairs) {
+    case RopeConfig::Pairs::half_split:
+      return rotate(heads, rotations.cos, rotations.sin);
+    case RopeConfig::Pairs::interleaved:
+      return rotate_interleaved(heads, rotations.cos, rotations.sin);
+  }
+}
+
 RopeTable::RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions, float scale,
-                     RopeConfig::Pairs pairs)
+                     RopeConfig::Pairs pairs, RopeAngles angles)
     : pairs_(pairs),
       rows_(positions.size()),
       half_(inverse_frequencies.size()),
@@ -104,9 +114,11 @@ RopeTable::RopeTable(std::span<const float> inverse_frequencies, std::span<const
   for (std::size_t t = 0; t < rows_; ++t) {
     const auto position = static_cast<float>(positions[t].value());
     for (std::size_t i = 0; i < half_; ++i) {
-      const float angle = position * inverse_frequencies[i];
-      cos_[t * half_ + i] = static_cast<float>(std::cos(static_cast<double>(angle))) * scale;
-      sin_[t * half_ + i] = static_cast<float>(std::sin(static_cast<double>(angle))) * scale;
+      const double angle = angles == RopeAngles::exact
+                               ? static_cast<double>(positions[t].value()) * static_cast<double>(inverse_frequencies[i])
+                               : static_cast<double>(position * inverse_frequencies[i]);
+      cos_[t * half_ + i] = static_cast<float>(std::cos(angle)) * scale;
+      sin_[t * half_ + i] = static_cast<float>(std::sin(angle)) * scale;
     }
   }
 }
@@ -125,11 +137,21 @@ void RopeTable::copy_row(std::size_t row, const RopeRows& from) {
   std::copy_n(from.sin.row(0), half_, sin_.data() + row * half_);
 }
 
-RopeTables::RopeTables(const ModelConfig& config, std::int32_t pass_tokens, std::span<const GlobalPosition> positions) {
+RopeTables::RopeTables(const ModelConfig& config, std::int32_t pass_tokens, std::span<const GlobalPosition> positions,
+                       RopeAngles angles) {
   for (const RopeConfig& rope : config.ropes) {
     tables_.emplace_back(inverse_frequencies(rope, config.head_dim, pass_tokens), positions,
-                         static_cast<float>(rope.attention_factor), rope.pairs);
+                         static_cast<float>(rope.attention_factor), rope.pairs, angles);
   }
+}
+
+RopeTables RopeTables::turns(const ModelConfig& config, std::int32_t pass_tokens, std::span<const GlobalPosition> by) {
+  RopeTables turns;
+  for (const RopeConfig& rope : config.ropes) {
+    turns.tables_.emplace_back(inverse_frequencies(rope, config.head_dim, pass_tokens), by, 1.0f, rope.pairs,
+                               RopeAngles::exact);
+  }
+  return turns;
 }
 
 RopeTables::RopeTables(const ModelConfig& config, std::size_t rows) {

@@ -23,14 +23,20 @@ struct RopeRows {
   RopeConfig::Pairs pairs = RopeConfig::Pairs::half_split;
 };
 
-/// cos and sin of position x frequency for all positions that a rank works on in a phase. Angles are rounded to f32 as
-/// the reference code does: at position 100,000 that rounding is visible in the logits.
+/// heads <- rotated, in place.   heads: [rows, heads, head_dim]
+void rotate(HeadsView<float> heads, const RopeRows& rotations);
+
+/// How the product of position and frequency is rounded. At position 100,000 the reference's f32 is visible in the
+/// logits, and what is compared with it has to round so too; at a million it is off by 0.06 rad.
+enum class RopeAngles { f32, exact };
+
+/// cos and sin of position x frequency for all positions that a rank works on in a phase.
 class RopeTable {
  public:
   RopeTable() = default;
   /// `scale`: of cosines and sines (RopeConfig::attention_factor).
   RopeTable(std::span<const float> inverse_frequencies, std::span<const GlobalPosition> positions, float scale = 1.0f,
-            RopeConfig::Pairs pairs = RopeConfig::Pairs::half_split);
+            RopeConfig::Pairs pairs = RopeConfig::Pairs::half_split, RopeAngles angles = RopeAngles::f32);
   /// Of rows that copy_row() fills.
   RopeTable(std::size_t rows, std::int32_t head_dim, RopeConfig::Pairs pairs);
 
@@ -53,13 +59,16 @@ class RopeTables {
  public:
   RopeTables() = default;
   /// `pass_tokens` as for inverse_frequencies().
-  RopeTables(const ModelConfig& config, std::int32_t pass_tokens, std::span<const GlobalPosition> positions);
+  RopeTables(const ModelConfig& config, std::int32_t pass_tokens, std::span<const GlobalPosition> positions,
+             RopeAngles angles = RopeAngles::f32);
   /// Of rows that copy_row() fills.
   RopeTables(const ModelConfig& config, std::size_t rows);
 
   RopeRows rows(std::size_t rope, std::size_t begin, std::size_t end) const {
     return tables_.at(rope).rows(begin, end);
   }
+  /// Rotations that move what is rotated already by so many positions further, unscaled. Exact angles.
+  static RopeTables turns(const ModelConfig& config, std::int32_t pass_tokens, std::span<const GlobalPosition> by);
   /// Requires: `from` is of the same model.
   void copy_row(std::size_t row, const RopeTables& from, std::size_t from_row);
 

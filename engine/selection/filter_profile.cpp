@@ -54,12 +54,15 @@ FilterProfile gemfilter_profile(LayerIndex r) {
 }
 
 std::string describe(const FilterProfile& profile) {
+  std::string text;
   if (profile.heads.size() == 1 && !profile.heads.front().head) {
-    return fmt::format("layer {}", profile.filter_layer().value());
+    text = fmt::format("layer {}", profile.filter_layer().value());
+  } else {
+    text = "heads";
+    for (const ScoringHead& head : profile.heads) text += fmt::format(" {}", name_of(head));
+    if (profile.normalisation == ScoreNormalisation::z_score) text += " (z-score)";
   }
-  std::string text = "heads";
-  for (const ScoringHead& head : profile.heads) text += fmt::format(" {}", name_of(head));
-  if (profile.normalisation == ScoreNormalisation::z_score) text += " (z-score)";
+  if (profile.window > 0) text += fmt::format(", window {} + {} sinks", profile.window, profile.sinks);
   return text;
 }
 
@@ -67,6 +70,10 @@ void check_profile(const FilterProfile& profile, const ModelConfig& config, cons
   if (profile.heads.empty() || profile.heads.size() > kMostScoringHeads) {
     refuse_profile(place,
                    fmt::format("names {} scoring heads; 1 to {} can score", profile.heads.size(), kMostScoringHeads));
+  }
+  if (profile.window < 0 || profile.window > kWidestWindow || profile.sinks < 0 || profile.sinks > kMostSinks) {
+    refuse_profile(place, fmt::format("has a window of {} and {} sinks; 0 (all keys) to {} and 0 to {} can be",
+                                      profile.window, profile.sinks, kWidestWindow, kMostSinks));
   }
   const ProfiledShape shape{config.layer_count(), config.heads, config.vocab};
   if (profile.shape && *profile.shape != shape) {

@@ -28,6 +28,10 @@ struct ScoringHead {
   bool operator==(const ScoringHead&) const = default;
 };
 
+/// Of a windowed filter pass: the longest window, and the first tokens that are seen besides.
+inline constexpr std::int32_t kWidestWindow = 2048;
+inline constexpr std::int32_t kMostSinks = 64;
+
 /// Columns of one float per prompt token on every filter rank: more would be felt in its memory.
 inline constexpr std::size_t kMostScoringHeads = 32;
 
@@ -44,6 +48,8 @@ struct FilterProfile {
   std::vector<ScoringHead> heads;  // 1..kMostScoringHeads, ascending by layer
   ScoreNormalisation normalisation = ScoreNormalisation::none;
   std::optional<std::int32_t> pool_width;  // unset: GemFilter's 5
+  std::int32_t window = 0;                 // keys that queries of layers below see, their own included; 0: all
+  std::int32_t sinks = 0;                  // and those of the text's first tokens, where there is a window
   std::optional<ProfiledShape> shape;      // unset: not said
   std::string fingerprint;                 // of the checkpoint it was measured on; empty: not said
   std::string found;                       // when, how and on what, for people
@@ -62,8 +68,8 @@ FilterProfile gemfilter_profile(LayerIndex r);
 /// "layer 13", "heads 11/9 13/1 (z-score)".
 std::string describe(const FilterProfile& profile);
 
-/// Throws ConfigError, which names `place`, where a layer or head is none of the model's, the shape is another one, or
-/// the columns are none, too many, twice the same or without order.
+/// Throws ConfigError, which names `place`, where a layer or head is none of the model's, the shape is another one, the
+/// columns are none, too many, twice the same or without order, or the window is none.
 void check_profile(const FilterProfile& profile, const ModelConfig& config, const std::string& place);
 
 /// One score per token. columns: [heads, tokens] raw products, each in order of position; profile.heads says of which.

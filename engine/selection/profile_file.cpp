@@ -65,6 +65,8 @@ FilterProfile profile_of(const proto::Profile& message, const std::string& place
     }
     profile.pool_width = message.pool();
   }
+  profile.window = message.window();
+  profile.sinks = message.sinks();
   const int said = message.has_layers() + message.has_query_heads() + message.has_vocab();
   if (said != 0 && said != 3) refuse_file(place, "gives some of layers, query_heads and vocab; all three or none");
   if (said == 3) profile.shape = {message.layers(), message.query_heads(), message.vocab()};
@@ -90,6 +92,8 @@ std::string profile_json(const FilterProfile& profile) {
   }
   if (profile.normalisation == ScoreNormalisation::z_score) message.set_normalisation(proto::Profile::z_score);
   if (profile.pool_width) message.set_pool(*profile.pool_width);
+  message.set_window(profile.window);
+  message.set_sinks(profile.sinks);
   if (profile.shape) {
     message.set_layers(profile.shape->layers);
     message.set_query_heads(profile.shape->heads);

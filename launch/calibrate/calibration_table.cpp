@@ -35,11 +35,13 @@ std::string escaped(const std::string& text) {
   return safe;
 }
 
-std::string sentence(const CalibratedProfile& profile) {
+std::string sentence(const CalibratedProfile& profile, const ModelConfig& config) {
+  const double all = filter_pass_flop(config, gemfilter_profile(LayerIndex(config.layer_count() - 1)));
   return fmt::format(
-      "{}: {} layers below it read the whole text; recall {:.3f} where it was chosen, {:.3f} where it was "
-      "confirmed",
-      describe(profile.profile), profile.profile.filter_layer().value(), profile.chosen_by, profile.confirmed_by);
+      "{}: {} of {} layers read the whole text, {:.2f} of the work of all; recall {:.3f} where it was chosen, {:.3f} "
+      "where it was confirmed\n",
+      describe(profile.profile), profile.profile.filter_layer().value(), config.layer_count(),
+      filter_pass_flop(config, profile.profile) / all, profile.chosen_by, profile.confirmed_by);
 }
 
 }  // namespace
@@ -54,10 +56,15 @@ std::string recall_table(const Calibration& found, double target) {
   return text;
 }
 
-std::string verdict(const Calibration& found, double target) {
-  std::string text = fmt::format("{}  {}\n", found.reached ? "chosen   " : "the best ", sentence(found.best));
-  text += fmt::format("runner-up  {}\n", sentence(found.runner_up));
-  if (!found.reached) text += fmt::format("nothing keeps {:.3f} of the answers: see --target and --lengths\n", target);
+std::string verdict(const CalibrationOutcome& outcome, const ModelConfig& config, double target) {
+  std::string text =
+      fmt::format("{}  {}", outcome.reached ? "chosen   " : "the best ", sentence(outcome.best().best, config));
+  text += fmt::format("runner-up  {}", sentence(outcome.best().runner_up, config));
+  for (std::size_t i = 0; i < outcome.windows.size(); ++i) {
+    if (i != outcome.chosen) text += fmt::format("otherwise  {}", sentence(outcome.windows[i].found.best, config));
+  }
+  if (!outcome.reached)
+    text += fmt::format("nothing keeps {:.3f} of the answers: see --target and --lengths\n", target);
   return text;
 }
 

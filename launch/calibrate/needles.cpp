@@ -78,7 +78,8 @@ struct Asked {
 };
 
 Asked ask_magic(std::string_view type, const std::string& value, Draw& draw) {
-  const std::string key = draw.key();
+  std::string key = draw.key();
+  while (key == value) key = draw.key();  // the question would give the answer away
   return {fmt::format("What is the special magic {} for {} mentioned in the provided text?",
                       type.substr(0, type.size() - 1), key),
           {{magic(type, key, value), value}}};

@@ -5,6 +5,7 @@
 
 #include "distributed/plan/ring_choice.h"
 #include "engine/base/error.h"
+#include "launch/prompts/filter_choice.h"
 #include "launch/prompts/prompt.h"
 
 namespace gemring {
@@ -22,7 +23,8 @@ Workload workload_of(const Options& options, const ModelConfig& config, const Fi
   if (options.filter.method == Method::gemfilter) {
     selection = resolve(options.filter.selection, tokens, std::nullopt, config.max_positions - new_tokens);
   }
-  check_length(tokens, options.filter, selection, new_tokens, config.max_positions, options.run.allow_extrapolation);
+  check_length(tokens, options.filter, selection, new_tokens, {config.max_positions, filter_positions(config, filter)},
+               options.run.allow_extrapolation);
   Workload workload = workload_of(options.filter.method, filter, tokens, selection, new_tokens);
   workload.parallel = options.requests.parallel.value_or(0);
   return workload;

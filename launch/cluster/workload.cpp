@@ -70,6 +70,7 @@ PlanInputs plan_inputs(const RunOptions& options, const OpenModel& model, const 
   inputs.filter_layer = workload.filter.filter_layer();
   inputs.scoring_heads = static_cast<std::int32_t>(workload.filter.heads.size());
   inputs.scoring_layers = workload.filter.scoring_layers();
+  inputs.window = {workload.filter.window, workload.filter.sinks, kFilterChunk};
   inputs.logit_rows = workload.logit_rows;
   inputs.requests = workload.requests;
   inputs.parallel = workload.parallel;

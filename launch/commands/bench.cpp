@@ -193,8 +193,8 @@ int run_bench(const Job& job, const Options& given) {
   agreed(job, [&] {
     if (options.filter.method == Method::gemfilter) selection = resolve(options.filter.selection, tokens, std::nullopt);
     request = request_of(options, selection);
-    check_length(tokens, options.filter, selection, request.stop.max_new_tokens, model.config.max_positions,
-                 options.run.allow_extrapolation);
+    check_length(tokens, options.filter, selection, request.stop.max_new_tokens,
+                 {model.config.max_positions, filter_positions(model.config, filter)}, options.run.allow_extrapolation);
   });
 
   Workload workload = workload_of(options.filter.method, filter, tokens, selection, request.stop.max_new_tokens);

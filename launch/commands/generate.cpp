@@ -10,6 +10,7 @@
 #include "distributed/session/request_source.h"
 #include "engine/base/format.h"
 #include "engine/base/output_file.h"
+#include "launch/calibrate/calibration_run.h"
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
 #include "launch/output/report.h"
@@ -44,9 +45,16 @@ struct Opened {
 Opened open_all(const Job& job, const Options& options) {
   Opened opened;
   opened.model = open_model(job, options);
-  opened.filter = agree_on_filter(job, options, opened.model);
   const bool needs_text = options.requests.file || !options.prompt.ids_file;
   opened.tokenizer = open_tokenizer(job, opened.model.name, needs_text);
+  bool can_ask = opened.tokenizer.has_value();
+  broadcast_control(job.world, can_ask, 0);
+  MeasureFilter measure;
+  if (can_ask) {
+    const Tokenizer* const tokenizer = job.first() ? &*opened.tokenizer : nullptr;
+    measure = [&, tokenizer] { return calibrate_on_the_spot(job, options, opened.model, tokenizer); };
+  }
+  opened.filter = agree_on_filter(job, options, opened.model, measure);
   agreed_on_first(job, [&] {
     if (options.prompt.chat.on) opened.chat.emplace(open_chat_template(options.model_directory, options.prompt.chat));
   });

@@ -50,6 +50,8 @@ int run_simulate(const Job& job, const Options& options) {
     }
     const RankRange range = parse_rank_range(options.simulate.ranks);
     const std::int32_t tokens = planned_tokens(options, model.config);
+    const std::int32_t positions =
+        options.filter.method == Method::full ? model.config.max_positions : filter_positions(model.config, filter);
     bool warned = false;
     for (const Scaling scaling : {Scaling::strong, Scaling::weak}) {
       if (options.simulate.scaling != Scaling::both && options.simulate.scaling != scaling) continue;
@@ -57,11 +59,11 @@ int run_simulate(const Job& job, const Options& options) {
       for (const int ranks : counts_of(range)) {
         const std::int64_t length =
             scaling == Scaling::weak ? std::int64_t{tokens} * ranks / range.first : std::int64_t{tokens};
-        if (scaling == Scaling::weak && length > model.config.max_positions && !options.run.allow_extrapolation) {
+        if (scaling == Scaling::weak && length > positions && !options.run.allow_extrapolation) {
           log_warn(
               "weak scaling ends before {} ranks: {} tokens are beyond the model's {} positions; "
               "--allow-extrapolation goes on",
-              ranks, length, model.config.max_positions);
+              ranks, length, positions);
           break;
         }
         if (length + options.generate.max_new_tokens > kMostTokens) {

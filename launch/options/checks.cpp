@@ -127,7 +127,10 @@ void check_combinations(const Options& options, const std::vector<GivenOption>& 
   const bool of_a_model = benchmark != Benchmark::limits && benchmark != Benchmark::kernels;
   if (options.command == Command::bench && of_a_model) require_model_or_shape(options, "bench");
   if (options.command == Command::plan || options.command == Command::simulate) check_planning(options);
-  if (options.command == Command::calibrate) parse_lengths(options.calibrate.lengths);
+  if (options.command == Command::calibrate) {
+    parse_lengths(options.calibrate.lengths);
+    parse_windows(options.calibrate.windows);
+  }
   if (options.command == Command::launch) check_launch(options, given);
 }
 

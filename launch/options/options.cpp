@@ -9,6 +9,7 @@
 
 #include "distributed/plan/limits.h"
 #include "engine/base/error.h"
+#include "engine/selection/filter_profile.h"
 #include "launch/options/command_words.h"
 #include "launch/options/environment.h"
 #include "launch/options/option.h"
@@ -34,21 +35,35 @@ RankRange parse_rank_range(const std::string& text) {
   return range;
 }
 
-std::vector<std::int32_t> parse_lengths(const std::string& text) {
-  constexpr std::int32_t kShortest = 256;
-  std::vector<std::int32_t> lengths;
+namespace {
+
+/// Numbers of `least` to `most` with commas between them.
+std::vector<std::int32_t> parse_numbers(const std::string& text, const char* option, const char* what,
+                                        std::int32_t least, std::int32_t most, const char* example) {
+  std::vector<std::int32_t> numbers;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    std::int32_t length = 0;
-    const auto [rest, error] = std::from_chars(text.data() + begin, text.data() + end, length);
-    if (error != std::errc() || rest != text.data() + end || length < kShortest || length > kMostTokens) {
-      throw UsageError({"--lengths", fmt::format("'{}' is no list of lengths", text),
-                        fmt::format("write numbers of {} to {}: 2048,8192", kShortest, kMostTokens)});
+    std::int32_t number = 0;
+    const auto [rest, error] = std::from_chars(text.data() + begin, text.data() + end, number);
+    if (error != std::errc() || rest != text.data() + end || number < least || number > most) {
+      throw UsageError({option, fmt::format("'{}' is no list of {}", text, what),
+                        fmt::format("write numbers of {} to {}: {}", least, most, example)});
     }
-    lengths.push_back(length);
+    numbers.push_back(number);
     begin = end + 1;
   }
-  return lengths;
+  return numbers;
+}
+
+}  // namespace
+
+std::vector<std::int32_t> parse_lengths(const std::string& text) {
+  constexpr std::int32_t kShortest = 256;
+  return parse_numbers(text, "--lengths", "lengths", kShortest, kMostTokens, "2048,8192");
+}
+
+std::vector<std::int32_t> parse_windows(const std::string& text) {
+  return parse_numbers(text, "--windows", "windows", 0, kWidestWindow, "512,0");
 }
 
 ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) {

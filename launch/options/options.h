@@ -64,6 +64,7 @@ struct FilterOptions {
   Method method = Method::gemfilter;
   std::optional<std::int32_t> filter_layer;   // 0-based; unset: see choose_filter()
   std::optional<std::string> filter_profile;  // file; unset: see choose_filter()
+  bool no_calibrate = false;                  // a model that nobody has measured is filtered by a rule of thumb
   SelectionOptions selection;
 };
 
@@ -161,6 +162,7 @@ struct CalibrateOptions {
   std::optional<std::string> questions;    // file of questions, instead of needles in texts
   std::string lengths = "2048,8192";       // tokens of the prompts; see parse_lengths()
   std::int32_t samples = 2;                // of each kind and length
+  std::string windows = "512,0";           // see parse_windows()
   double target = 0.99;                    // recall of the answers' tokens
   std::uint64_t seed = 1;                  // of the needles
   bool draw_seed = false;                  // it is still to be drawn
@@ -170,6 +172,9 @@ struct CalibrateOptions {
 
 /// "2048,8192": lengths of prompts, in their order. Throws UsageError: none, a length below 256 or above kMostTokens.
 std::vector<std::int32_t> parse_lengths(const std::string& text);
+
+/// "512,0": windows of the filter pass's layers, 0 for none. Throws UsageError: none, above kWidestWindow.
+std::vector<std::int32_t> parse_windows(const std::string& text);
 
 struct TokenizeOptions {
   bool special = false;  // with the tokens that the post-processor adds, such as BOS

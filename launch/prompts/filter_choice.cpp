@@ -47,18 +47,12 @@ FilterChoice by_rule(const ModelConfig& config) {
           fmt::format("filter layer {} is only a rule of thumb (0.6 x {} layers): a layer too early misses the answer; "
                       "measure it with gemring calibrate, or give --filter-layer, or a profile "
                       "({{\"filter_layer\": R}}) with --filter-profile or beside the model",
-                      layer.value(), config.layer_count())};
+                      layer.value(), config.layer_count()),
+          true};
 }
 
-}  // namespace
-
-FilterChoice choose_filter(const FilterOptions& options, const OpenModel& model,
-                           const std::vector<std::string>& environment) {
-  if (options.filter_layer) return from_option(*options.filter_layer, model.config);
-  if (options.filter_profile) {
-    const std::string& path = *options.filter_profile;
-    return from_file({path, parse_profile(read_given_text(path, "--filter-profile"), path)}, model);
-  }
+/// Of what nobody named on the command line.
+FilterChoice found_choice(const OpenModel& model, const std::vector<std::string>& environment) {
   if (!model.published_name.empty()) {  // no random weights
     if (std::optional<ProfileFile> file = find_profile(model.name)) return from_file(std::move(*file), model);
     if (std::optional<ProfileFile> file = cached_profile(environment, model.weights->fingerprint())) {
@@ -71,16 +65,40 @@ FilterChoice choose_filter(const FilterOptions& options, const OpenModel& model,
   return by_rule(model.config);
 }
 
-FilterProfile agree_on_filter(const Job& job, const Options& options, const OpenModel& model) {
+}  // namespace
+
+FilterChoice choose_filter(const FilterOptions& options, const OpenModel& model,
+                           const std::vector<std::string>& environment) {
+  if (options.filter_layer) return from_option(*options.filter_layer, model.config);
+  if (options.filter_profile) {
+    const std::string& path = *options.filter_profile;
+    return from_file({path, parse_profile(read_given_text(path, "--filter-profile"), path)}, model);
+  }
+  FilterChoice choice = found_choice(model, environment);
+  if (options.selection.policy == SelectionPolicy::paper) choice.profile.window = choice.profile.sinks = 0;
+  return choice;
+}
+
+std::int32_t filter_positions(const ModelConfig& config, const FilterProfile& profile) {
+  return profile.window > 0 ? kAnyPositions : config.max_positions;
+}
+
+FilterProfile agree_on_filter(const Job& job, const Options& options, const OpenModel& model,
+                              const MeasureFilter& measure) {
   if (options.filter.method == Method::full) return gemfilter_profile(LayerIndex(0));
   std::string text;
+  bool measures = false;
   agreed_on_first(job, [&] {
     const FilterChoice choice = choose_filter(options.filter, model, job.environment);
+    measures = choice.by_rule && measure && !options.filter.no_calibrate;
+    if (measures) return;
     if (!choice.warning.empty()) log_warn("{}", choice.warning);
     log_info("filter: {} of {} layers, {} ({})", choice.profile.filter_layer().value(), model.config.layer_count(),
              describe(choice.profile), choice.source);
     text = profile_json(choice.profile);
   });
+  broadcast_control(job.world, measures, 0);
+  if (measures) return measure();
   broadcast_control(job.world, text, 0);
   return parse_profile(text, "rank 0's filter profile");
 }

@@ -131,7 +131,7 @@ Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, con
 }
 
 void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const ResolvedSelection& selection,
-                  std::int32_t max_new_tokens, std::int32_t max_positions, bool allow_extrapolation) {
+                  std::int32_t max_new_tokens, const ModelPositions& positions, bool allow_extrapolation) {
   require_not_empty(static_cast<std::size_t>(prompt_tokens));
   const auto count = [](std::int64_t tokens) { return grouped(static_cast<std::uint64_t>(tokens)); };
   const auto beyond = [&](const std::string& problem, const std::string& advice) {
@@ -146,18 +146,21 @@ void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const
                                    count(max_new_tokens), count(kMostTokens)),
                        "lower --max-new-tokens or shorten the prompt"});
   }
-  if (prompt_tokens > max_positions) {
-    beyond(fmt::format("has {} tokens, the model's limit is {} positions{}", count(prompt_tokens), count(max_positions),
+  const char* const filter_model = positions.filter == positions.answer ? "model" : "filter model";
+  const std::int32_t of_prompt = filtered ? positions.filter : positions.answer;
+  if (prompt_tokens > of_prompt) {
+    beyond(fmt::format("has {} tokens, the {}'s limit is {} positions{}", count(prompt_tokens),
+                       filtered ? filter_model : "model", count(of_prompt),
                        filtered ? fmt::format(" (the filter pass reads all of them; the compressed prefill needs {})",
                                               count(kept + max_new_tokens))
                                 : ""),
            "shorten the prompt, take a model with a longer context");
     if (!filtered) return;
   }
-  if (kept + max_new_tokens <= max_positions) return;
+  if (kept + max_new_tokens <= positions.answer) return;
   beyond(fmt::format("{} {} tokens and --max-new-tokens {} need {} positions, the model's limit is {}", count(kept),
                      filtered ? "kept" : "prompt", count(max_new_tokens), count(kept + max_new_tokens),
-                     count(max_positions)),
+                     count(positions.answer)),
          filtered ? "lower --keep or --max-new-tokens" : "lower --max-new-tokens, shorten the prompt");
 }
 

@@ -44,10 +44,20 @@ std::vector<TokenId> parse_ids(const std::string& json, const std::string& name,
 Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
                    const ModelConfig& config);
 
+/// Positions that the models were made for: the filter pass reads the prompt (a windowed one is bound to none), the
+/// other one what was kept.
+struct ModelPositions {
+  ModelPositions(std::int32_t both) : answer(both), filter(both) {}  // NOLINT(google-explicit-constructor)
+  ModelPositions(std::int32_t answering, std::int32_t filtering) : answer(answering), filter(filtering) {}
+
+  std::int32_t answer;
+  std::int32_t filter;
+};
+
 /// Positions that the passes need: n in the filter's (or the only) pass; kept + new tokens in the compressed
 /// prefill and decode. Throws UsageError (empty prompt) and ConfigError with both figures where the model's limit is
 /// passed; with --allow-extrapolation a warning tells them.
 void check_length(std::int32_t prompt_tokens, const FilterOptions& filter, const ResolvedSelection& selection,
-                  std::int32_t max_new_tokens, std::int32_t max_positions, bool allow_extrapolation);
+                  std::int32_t max_new_tokens, const ModelPositions& positions, bool allow_extrapolation);
 
 }  // namespace gemring

@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 #include "engine/generation/stop_rules.h"
 #include "launch/prompts/chat.h"
+#include "launch/prompts/filter_choice.h"
 
 namespace gemring {
 
@@ -56,7 +57,8 @@ GenerationRequest RequestMaker::make(const RequestLine& line) const {
     request.selection = resolve(selection, tokens, prompt.question_tokens, positions);
   }
   check_length(tokens, line.filter, request.selection, line.generate.max_new_tokens,
-               setting_.model.config.max_positions, setting_.options.run.allow_extrapolation);
+               {setting_.model.config.max_positions, filter_positions(setting_.model.config, setting_.filter)},
+               setting_.options.run.allow_extrapolation);
   request.sampling = line.generate.sampling;
   request.stop = {end_tokens_, line.generate.max_new_tokens, line.generate.ignore_eos};
   if (!line.generate.stop.empty()) request.stop.ends_text = ends_in(line.generate.stop, setting_.tokenizer);

@@ -25,7 +25,7 @@ class Calibrate(EndToEnd):
         tables, profiles = [], []
         for ranks in (0, 2, 3):
             path = self.path(f"profile-{ranks}.json")
-            run = self.succeed([*SHORT, "--target", "0.9", "--output", path], ranks)
+            run = self.succeed([*SHORT, "--target", "0.6", "--output", path], ranks)
             tables.append(run.stdout.replace(path, "PATH"))
             with open(path, encoding="utf-8") as file:
                 profile = json.load(file)
@@ -53,14 +53,8 @@ class Calibrate(EndToEnd):
         self.assertIn("the profile is kept nowhere", run.stderr)
 
     def test_below_the_target_the_best_is_written_with_exit_8_and_warned_of(self):
-        text = "The cat sat there. " * 60
-        questions = self.path("questions.jsonl", "".join(json.dumps(
-            {"text": text, "question": "What?", "answer": "there"}) + "\n" for _ in range(2)))
         path = self.path("weak.json")
-        run = Run(command(["calibrate", "--model", gemring_run.DEMO_MODEL, "--questions", questions, "--target", "1", "--output",
-                           path], 0)).finish()
-        if run.code == 0:
-            self.skipTest("the model finds even that")
+        run = Run(command([*SHORT, "--target", "1", "--output", path], 0)).finish()
         self.assertEqual(run.code, 8, run.describe())
         self.assertIn("nothing keeps 1.000", run.stdout)
         run = self.succeed(["generate", "--model", gemring_run.DEMO_MODEL, "--prompt", "Alice", "--max-new-tokens", 1,

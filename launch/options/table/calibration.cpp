@@ -63,6 +63,14 @@ void add_prompts(OptionTable& table) {
 
 void add_calibration_options(OptionTable& table) {
   add_prompts(table);
+  table.push_back({.name = "--windows",
+                   .group = "Calibration",
+                   .type = "LIST",
+                   .help =
+                       "keys that layers below the scoring ones may see, to be compared: 512 sees the last 512 and a\n"
+                       "few sink tokens, in time linear in the text; 0 sees all. Each takes a pass over every prompt",
+                   .commands = {calibrate},
+                   .value = text([](auto& options) -> auto& { return options.calibrate.windows; })});
   table.push_back({.name = "--target",
                    .group = "Calibration",
                    .type = "SHARE",

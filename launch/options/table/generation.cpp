@@ -134,6 +134,14 @@ void add_scoring_options(OptionTable& table) {
        .value = text([](auto& options) -> auto& { return options.filter.filter_profile; }),
        .file = FileUse::input,
        .needs = a_filter()});
+  table.push_back(
+      {.name = "--no-calibrate",
+       .group = "Filter",
+       .help = "a model whose filter nobody has measured is filtered at layer 0.6 x layers, with a warning;\n"
+               "else it is measured before the first answer, once, and its profile is kept in this user's cache",
+       .commands = {generate, launch},
+       .value = flag([](auto& options) -> auto& { return options.filter.no_calibrate; }),
+       .needs = a_filter()});
 }
 
 }  // namespace

@@ -256,6 +256,30 @@ TEST(Memory, ALongFilterPassThatRunsNeedsMoreThanOneThatWaitsBesideAShortOneWher
   EXPECT_GT(filter_of(80'000, 0), 40'000u * (32 + 16 + 4) + filter_of(40'000, 0));
 }
 
+/// A windowed filter pass on rank 0 of `members`, all of which filter.
+std::uint64_t windowed_bytes(PlanInputs inputs, int members, std::int32_t tokens, std::int32_t parallel) {
+  inputs.window = {.window = 512, .sinks = 4, .chunk = 2048};
+  inputs.prompt_tokens = tokens;
+  inputs.parallel = parallel;
+  const GroupSpec all{.symbol = GroupSpec::Symbol::all, .ranks = {}};
+  const ClusterSpec spec{.name = "s.json", .filter = all, .stages = {{all, 1, 0}}, .chunk_length = 0};
+  return rank_costs(resolve(spec, members, Method::gemfilter, 3), inputs).at(0).filter.total();
+}
+
+// A token's key 32, score 4, id and position 8; and 4 where all scores come together.
+TEST(Memory, AWindowedFilterPassIsLinearInTheText) {
+  const PlanInputs inputs = small_inputs();
+  EXPECT_EQ(windowed_bytes(inputs, 1, 204'800, 0) - windowed_bytes(inputs, 1, 102'400, 0), 102'400u * 48);
+  EXPECT_EQ(windowed_bytes(inputs, 2, 204'800, 0) - windowed_bytes(inputs, 2, 102'400, 0), 51'200u * 44 + 102'400u * 4);
+  PlanInputs narrow = inputs;
+  narrow.kv_type = DataType::bf16;
+  narrow.scoring_layers = 3;
+  narrow.scoring_heads = 5;
+  EXPECT_EQ(windowed_bytes(narrow, 1, 204'800, 0) - windowed_bytes(narrow, 1, 102'400, 0),
+            102'400u * (3 * 16 + 20 + 8 + 20));
+  EXPECT_GT(windowed_bytes(inputs, 1, 204'800, 2), windowed_bytes(inputs, 1, 204'800, 0)) << "two may be alive";
+}
+
 TEST(Memory, InAStageOfSeveralEachSequenceHasTheStatesOfItsTokensQuery) {
   PlanInputs inputs = small_inputs();
   const GroupSpec all{.symbol = GroupSpec::Symbol::all, .ranks = {}};

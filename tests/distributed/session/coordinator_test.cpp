@@ -29,13 +29,15 @@ class Source : public RequestSource {
   std::size_t given_ = 0;
 };
 
+const ModelSize kThreeSteps = {.vocab = 10, .filter_layers = 3, .filter_steps = [](std::int32_t) { return 3; }};
+
 /// What the watch sees of rank 0 while its worker waits for a coordinator that has nothing to do but wait.
 Place place_of_waiting(Source& source, Place::State expected) {
   const DrivingThread worker(DrivingThread::Role::worker);
   const WaitMark waits(kOwnCoordinator);
   EventQueue events(100);
   const ClusterPlan plan = default_plan(1, Method::gemfilter, 4);
-  Coordinator coordinator(world(), plan, {.vocab = 10, .filter_steps = 3}, source, {}, events);
+  Coordinator coordinator(world(), plan, kThreeSteps, source, {}, events);
   std::thread coordinating([&] { coordinator.run(); });
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (look_at_process().place.state != expected && std::chrono::steady_clock::now() < end)
@@ -67,7 +69,7 @@ TEST(Coordinator, AFailedRunDropsTheStepsThatWait) {
   Source source({test::mixed_requests().front()}, true);
   EventQueue events(100);
   const ClusterPlan plan = default_plan(1, Method::gemfilter, 4);
-  Coordinator coordinator(world(), plan, {.vocab = 10, .filter_steps = 3}, source, {}, events);
+  Coordinator coordinator(world(), plan, kThreeSteps, source, {}, events);
   std::thread coordinating([&] { coordinator.run(); });
   double waited = 0;
   EXPECT_EQ(coordinator.local_steps().take(waited).step.kind, Step::Kind::filter);

@@ -100,6 +100,28 @@ TEST(RopeTable, AnAttentionFactorScalesBoth) {
   EXPECT_FLOAT_EQ(table.rows(0, 1).sin.row(0)[0], 1.5f * std::sin(3.0f));
 }
 
+// What stands at 5 and is turned by 1,000,000 stands at 1,000,005, whatever the scale of cosines is.
+TEST(RopeTables, TurnsMoveWhatIsRotatedAlready) {
+  ModelConfig config;
+  config.head_dim = 8;
+  config.ropes.resize(1);
+  for (const RopeConfig::Pairs pairs : {RopeConfig::Pairs::half_split, RopeConfig::Pairs::interleaved}) {
+    config.ropes[0].pairs = pairs;
+    config.ropes[0].attention_factor = 1.25;
+    const auto at = [&](std::int32_t position) {
+      std::vector<float> head = {1, 2, -3, 4, 0.5f, -6, 7, 8};
+      const std::vector<GlobalPosition> there = {GlobalPosition(position)};
+      rotate({head.data(), 1, 1, 8}, RopeTables(config, 100, there, RopeAngles::exact).rows(0, 0, 1));
+      return head;
+    };
+    std::vector<float> turned = at(5);
+    const std::vector<GlobalPosition> by = {GlobalPosition(1'000'000)};
+    rotate({turned.data(), 1, 1, 8}, RopeTables::turns(config, 100, by).rows(0, 0, 1));
+    const std::vector<float> expected = at(1'000'005);
+    for (std::size_t i = 0; i < turned.size(); ++i) EXPECT_NEAR(turned[i], expected[i], 2e-5) << i;
+  }
+}
+
 TEST(RopeTable, AnglesArePositionTimesFrequency) {
   const std::vector<float> frequencies = {1, 0.5f};
   const std::vector<GlobalPosition> positions = {GlobalPosition(0), GlobalPosition(3), GlobalPosition(100)};

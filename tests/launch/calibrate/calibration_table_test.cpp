@@ -22,10 +22,40 @@ TEST(CalibrationTable, HasALineForEachLayerAndMarksThoseThatReachTheTarget) {
 }
 
 TEST(CalibrationTable, TheVerdictSaysWhetherTheTargetWasReached) {
-  Calibration found = example();
-  EXPECT_TRUE(verdict(found, 0.99).starts_with("chosen     layer 1: 1 layers below it read the whole text"));
-  found.reached = false;
-  EXPECT_NE(verdict(found, 0.99).find("nothing keeps 0.990"), std::string::npos);
+  ModelConfig config;
+  config.hidden = 64;
+  config.ffn = 128;
+  config.heads = config.kv_heads = 4;
+  config.head_dim = 16;
+  config.layers.resize(3);
+  CalibrationOutcome outcome{.windows = {{512, example()}, {0, example()}}, .chosen = 1, .reached = true};
+  EXPECT_TRUE(
+      verdict(outcome, config, 0.99).starts_with("chosen     layer 1: 1 of 3 layers read the whole text, 0.50 of"));
+  EXPECT_NE(verdict(outcome, config, 0.99).find("\notherwise  layer 1"), std::string::npos);
+  outcome.reached = false;
+  EXPECT_NE(verdict(outcome, config, 0.99).find("nothing keeps 0.990"), std::string::npos);
+}
+
+// A window saves what attention to all keys costs, and a layer costs more than heads do.
+TEST(CalibrationTable, WorkCountsLayersThenTheWindowThenHeads) {
+  ModelConfig config;
+  config.hidden = 64;
+  config.ffn = 128;
+  config.heads = config.kv_heads = 4;
+  config.head_dim = 16;
+  config.layers.resize(8);
+  const auto work = [&](std::int32_t layer, std::int32_t window) {
+    FilterProfile profile = gemfilter_profile(LayerIndex(layer));
+    profile.window = window;
+    return filter_pass_flop(config, profile);
+  };
+  EXPECT_LT(work(4, 512), work(4, 2048));
+  EXPECT_LT(work(4, 2048), work(4, 0));
+  EXPECT_LT(work(3, 0), work(4, 0));
+  FilterProfile heads = gemfilter_profile(LayerIndex(4));
+  heads.heads = {{LayerIndex(3), 0}, {LayerIndex(4), 0}, {LayerIndex(4), 1}};
+  EXPECT_GT(filter_pass_flop(config, heads), work(4, 0));
+  EXPECT_LT(filter_pass_flop(config, heads), work(5, 0));
 }
 
 TEST(CalibrationTable, ThePictureIsAnSvgWithBothLines) {

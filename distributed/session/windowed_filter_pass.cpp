@@ -1,0 +1,259 @@
+#include "distributed/session/windowed_filter_pass.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "distributed/session/filter_rows.h"
+#include "engine/attention/local_attention.h"
+#include "engine/base/check.h"
+#include "engine/base/trace.h"
+#include "engine/kernels/elementwise.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::size_t kScoredRows = 4096;  // at a time: their keys in f32 are scratch
+
+/// The positions one behind the other from `begin` on.
+std::vector<GlobalPosition> positions_from(GlobalPosition begin, std::int32_t count) {
+  std::vector<GlobalPosition> positions;
+  positions.reserve(static_cast<std::size_t>(count));
+  for (std::int32_t i = 0; i < count; ++i) positions.push_back(begin + i);
+  return positions;
+}
+
+}  // namespace
+
+/// Attention of a layer of one chunk. What the chunk before left comes in late, so that it may take its time.
+class WindowedFilterPass::ChunkAttention final : public Attention {
+ public:
+  ChunkAttention(WindowCache& cache, const WindowSizes& sizes, std::size_t heads)
+      : inner_(cache, heads, static_cast<std::size_t>(sizes.chunk)), sizes_(sizes) {}
+
+  std::function<void(LayerIndex)> exchange;
+
+  void write(LayerIndex layer, std::size_t first_row, HeadsView<const float> k, HeadsView<const float> v) override {
+    inner_.write(layer, first_row, k, v);
+  }
+  /// A layer that has a window of its own was made without sinks.
+  void attend(LayerIndex layer, HeadsView<float> q, std::span<const GlobalPosition> positions,
+              const AttentionShape& shape) override {
+    exchange(layer);
+    inner_.attend(
+        layer, q, positions,
+        {.window = std::min(shape.window, sizes_.window), .sinks = shape.window == kNoWindow ? sizes_.sinks : 0});
+  }
+
+ private:
+  LocalAttention inner_;
+  WindowSizes sizes_;
+};
+
+/// What the chunk at hand needs.
+struct WindowedFilterPass::Scratch {
+  Scratch(const WindowedFilterPass& pass, std::size_t rows)
+      : work(pass.config_, rows, rows),
+        cache(kv_shape(pass.config_, pass.options_.kv_type), pass.sizes_),
+        attention(cache, pass.sizes_, static_cast<std::size_t>(pass.config_.heads)),
+        activations(rows * static_cast<std::size_t>(pass.config_.hidden)),
+        sink_keys(static_cast<std::size_t>(pass.sizes_.sinks * pass.config_.kv_width())) {}
+
+  LayerWorkspace work;
+  WindowCache cache;
+  ChunkAttention attention;
+  Buffer<float> activations;              // [rows, hidden]
+  Buffer<float> sink_keys;                // [sinks, kv_heads, head_dim], turned
+  std::vector<GlobalPosition> positions;  // of the chunk
+  RopeTables ropes;                       // of these
+  RopeTables turns;                       // of the sinks
+};
+
+/// Halos of every layer, on their way to this rank and from it.
+class WindowedFilterPass::Halos {
+ public:
+  Halos(Communicator& group, const ChunkDeal& deal, std::size_t layers, const KvShape& shape, const WindowSizes& sizes)
+      : group_(group), deal_(deal), incoming_(layers), outgoing_(layers) {
+    for (std::size_t layer = 0; layer < layers; ++layer) {
+      in_.emplace_back(shape, sizes);
+      if (group.size() > 1) out_.emplace_back(shape, sizes);
+    }
+  }
+
+  /// Receives of what chunk - 1 leaves, if another member has it, and they are not posted yet.
+  void expect(std::int32_t chunk) {
+    if (chunk <= expected_ || chunk >= deal_.chunks()) return;
+    expected_ = chunk;
+    if (chunk == 0 || deal_.owner(chunk - 1) == group_.member()) return;
+    for (std::size_t layer = 0; layer < in_.size(); ++layer)
+      incoming_[layer] = group_.receive(in_[layer].bytes(), deal_.owner(chunk - 1), MessageKind::ring);
+  }
+
+  /// Of the chunk before the one that was expected last.
+  WindowHalo& taken(LayerIndex layer) {
+    incoming_[layer.index()].wait();
+    return in_[layer.index()];
+  }
+
+  /// Of `chunk`, whose keys and values are in `cache`, for the chunk behind it.
+  void leave(std::int32_t chunk, LayerIndex layer, const WindowCache& cache) {
+    if (chunk + 1 == deal_.chunks()) return;
+    const int next = deal_.owner(chunk + 1);
+    if (next == group_.member()) return cache.leave(in_[layer.index()]);
+    Transfer& sending = outgoing_[layer.index()];
+    sending.wait();
+    WindowHalo& halo = out_[layer.index()];
+    cache.leave(halo);
+    sending = group_.send(halo.bytes(), next, MessageKind::ring);
+  }
+
+ private:
+  Communicator& group_;
+  const ChunkDeal& deal_;
+  std::vector<WindowHalo> in_, out_;
+  std::vector<Transfer> incoming_, outgoing_;
+  std::int32_t expected_ = -1;
+};
+
+WindowedFilterPass::WindowedFilterPass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
+                                       const ComputeOptions& options, ChunkDeal deal, std::span<const TokenId> prompt)
+    : group_(group),
+      config_(config),
+      parts_(parts),
+      options_(options),
+      deal_(std::move(deal)),
+      sizes_{parts.profile->window, parts.profile->sinks, deal_.length()},
+      positions_(deal_.positions_of(group.member())),
+      queries_(parts.scoring.size()) {
+  const TraceSpan span("set up filter", SpanKind::set_up, positions_.size());
+  ids_ = scatter_ids(
+      group, [&](int member) { return deal_.positions_of(member); }, prompt);
+  const KvShape shape = kv_shape(config, options.kv_type);
+  for (std::size_t layer = 0; layer < parts.scoring.size(); ++layer)
+    keys_.emplace_back(positions_.size() * shape.bytes_per_token());
+  scores_ = Buffer<float>(positions_.size() * parts.profile->heads.size());
+  halos_ = std::make_unique<Halos>(group, deal_, parts.layers.size(), shape, sizes_);
+}
+
+WindowedFilterPass::~WindowedFilterPass() = default;
+
+WindowedFilterPass::Scratch& WindowedFilterPass::scratch() {
+  if (!scratch_) {
+    scratch_ = std::make_unique<Scratch>(*this, static_cast<std::size_t>(std::min(deal_.positions(), deal_.length())));
+  }
+  return *scratch_;
+}
+
+void WindowedFilterPass::wait() {
+  scratch_.reset();
+}
+
+void WindowedFilterPass::run_step(const Progress& progress) {
+  const auto [begin, end] = deal_.round(next_round_++);
+  for (std::int32_t chunk = deal_.next_of(group_.member(), begin - 1); chunk < end;
+       chunk = deal_.next_of(group_.member(), chunk)) {
+    halos_->expect(chunk);
+    run_chunk(chunk, progress);
+  }
+  // Messages of other passes may follow on the same way, so receives of what this round sends are posted within it.
+  const std::int32_t next = deal_.next_of(group_.member(), end - 1);
+  if (next == end) halos_->expect(next);
+}
+
+void WindowedFilterPass::run_chunk(std::int32_t chunk, const Progress& progress) {
+  Scratch& scratch = this->scratch();
+  const PositionRange range = deal_.range(chunk);
+  const auto rows = static_cast<std::size_t>(range.size());
+  scratch.positions = positions_from(range.begin, range.size());
+  scratch.ropes = RopeTables(config_, deal_.positions(), scratch.positions, RopeAngles::exact);
+  scratch.turns =
+      RopeTables::turns(config_, deal_.positions(),
+                        std::vector<GlobalPosition>(static_cast<std::size_t>(sizes_.sinks),
+                                                    GlobalPosition(WindowCache::sink_shift(range.begin, sizes_))));
+  scratch.cache.begin_step(scratch.positions);
+  scratch.attention.exchange = [&](LayerIndex layer) { exchange(chunk, layer); };
+  const MatrixView<float> x(scratch.activations.data(), rows, static_cast<std::size_t>(config_.hidden));
+  parts_.embedding->gather(std::span(ids_).subspan(rows_done_, rows), x);
+  const StepRows step{scratch.positions, &scratch.ropes, 0};
+  for (std::size_t layer = 0; layer < parts_.layers.size(); ++layer) {
+    note_keys(chunk, LayerIndex(layer), x);
+    parts_.layers[layer].forward(x, step, rows, scratch.attention, scratch.work);
+    if (progress) progress(static_cast<double>(layer + 1) / static_cast<double>(parts_.layers.size() + 1));
+  }
+  note_keys(chunk, LayerIndex(parts_.layers.size()), x);
+  rows_done_ += rows;
+}
+
+void WindowedFilterPass::exchange(std::int32_t chunk, LayerIndex layer) {
+  WindowCache& cache = scratch_->cache;
+  if (chunk > 0) {
+    WindowHalo& halo = halos_->taken(layer);
+    const auto kv_heads = static_cast<std::size_t>(config_.kv_heads);
+    const HeadsView<float> turned(scratch_->sink_keys.data(), static_cast<std::size_t>(sizes_.sinks), kv_heads,
+                                  static_cast<std::size_t>(config_.head_dim));
+    std::copy_n(halo.sink_keys().data(), turned.size(), turned.data());
+    if (sizes_.sinks > 0) rotate(turned, scratch_->turns.rows(config_.layer(layer).rope, 0, turned.tokens()));
+    cache.take(halo, turned);
+  }
+  halos_->leave(chunk, layer, cache);
+}
+
+void WindowedFilterPass::note_keys(std::int32_t chunk, LayerIndex layer, MatrixView<float> x) {
+  if (heads_in(*parts_.profile, layer).empty()) return;
+  const ScoringLayer& scoring = scoring_layer(parts_.scoring, layer);
+  const auto index = static_cast<std::size_t>(&scoring - parts_.scoring.data());
+  const StepRows rows{scratch_->positions, &scratch_->ropes, 0};
+  const KvShape shape = kv_shape(config_, options_.kv_type);
+  scoring.keys(x, rows, scratch_->work, [&](std::size_t begin, HeadsView<const float> k) {
+    narrow(k.data(), shape.type, keys_[index].data() + (rows_done_ + begin) * shape.bytes_per_token(), k.size());
+  });
+  if (chunk + 1 < deal_.chunks()) return;
+  queries_[index].resize(static_cast<std::size_t>(config_.query_width()));
+  scoring.query(x.rows(x.rows() - 1, x.rows()), rows.from(x.rows() - 1), queries_[index], scratch_->work);
+}
+
+/// From the member that had the last chunk.
+void WindowedFilterPass::broadcast_queries() {
+  const int owner = deal_.owner(deal_.chunks() - 1);
+  for (std::vector<float>& query : queries_) {
+    query.resize(static_cast<std::size_t>(config_.query_width()));
+    group_.broadcast(std::as_writable_bytes(std::span(query)), owner);
+  }
+}
+
+/// Of rows [begin, end), with the heads of a scoring layer.
+void WindowedFilterPass::score_rows(std::size_t layer, std::size_t begin, std::size_t end) {
+  const KvShape shape = kv_shape(config_, options_.kv_type);
+  const ScoringLayer& scoring = parts_.scoring[layer];
+  const std::span<const ScoringHead> heads = heads_in(*parts_.profile, scoring.layer());
+  Buffer<float> memory((end - begin) * shape.kv_heads * shape.head_dim);
+  const HeadsView<float> keys(memory.data(), end - begin, shape.kv_heads, shape.head_dim);
+  widen(shape.type, keys_[layer].data() + begin * shape.bytes_per_token(), memory.data(), memory.size());
+  const GlobalPosition farthest(std::max(deal_.positions() - config_.max_positions, 0));  // that the model knows
+  if (positions_[begin] < farthest) {
+    std::vector<GlobalPosition> turns;
+    for (std::size_t row = begin; row < end; ++row) turns.emplace_back(std::max(farthest - positions_[row], 0));
+    rotate(keys, RopeTables::turns(config_, deal_.positions(), turns).rows(scoring.shape().rope, 0, turns.size()));
+  }
+  const std::vector<float> queries = queries_of(queries_[layer], config_, heads);
+  const std::size_t width = queries_[layer].size();
+  const auto first = static_cast<std::size_t>(heads.data() - parts_.profile->heads.data());
+  for (std::size_t head = 0; head < heads.size(); ++head) {
+    score_keys({queries.data() + head * width, width}, keys,
+               {scores_.data() + (first + head) * positions_.size() + begin, end - begin});
+  }
+}
+
+std::vector<float> WindowedFilterPass::score() {
+  GEMRING_CHECK(next_round_ == deal_.rounds(), "behind round {} of {}", next_round_, deal_.rounds());
+  wait();
+  broadcast_queries();
+  for (std::size_t layer = 0; layer < parts_.scoring.size(); ++layer) {
+    for (std::size_t begin = 0; begin < positions_.size(); begin += kScoredRows)
+      score_rows(layer, begin, std::min(begin + kScoredRows, positions_.size()));
+  }
+  return gather_scores(
+      group_, [&](int member) { return deal_.positions_of(member); }, scores_.span(), parts_.profile->heads.size(),
+      static_cast<std::size_t>(deal_.positions()));
+}
+
+}  // namespace gemring

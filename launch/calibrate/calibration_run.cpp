@@ -1,0 +1,236 @@
+#include "launch/calibrate/calibration_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "distributed/comm/control.h"
+#include "distributed/plan/work_terms.h"
+#include "distributed/session/evidence_run.h"
+#include "engine/base/error.h"
+#include "engine/base/format.h"
+#include "engine/base/log.h"
+#include "engine/selection/profile_file.h"
+#include "launch/cluster/workload.h"
+#include "launch/output/progress.h"
+#include "launch/prompts/chat.h"
+#include "launch/prompts/given_text.h"
+#include "launch/prompts/profile_cache.h"
+#include "launch/start/version.h"
+
+namespace gemring {
+namespace {
+
+constexpr std::int32_t kKeptShare = 16;      // the best sixteenth of a prompt is looked at, nothing forced
+constexpr std::int32_t kCostTokens = 16384;  // of the text that costs are compared for
+
+// The quick form.
+constexpr std::int32_t kQuickPrompts = 16;
+constexpr std::int32_t kQuickTokens = 2048;
+constexpr std::int32_t kQuickWindow = 512;
+
+std::optional<ChatTemplate> chat_of(const OpenModel& model) {
+  try {
+    return open_chat_template(model.name, {});
+  } catch (const Error& error) {
+    log_info("calibration prompts are plain text: {}", error.what());
+    return std::nullopt;
+  }
+}
+
+/// All ranks filter; rank 0 holds what every head says of every prompt.
+PlannedSession plan_calibration(const Job& job, const Options& options, const OpenModel& model,
+                                const std::vector<std::int32_t>& lengths, std::int32_t window) {
+  FilterProfile heads = every_head(model.config);
+  heads.window = window;
+  heads.sinks = window > 0 ? kCalibratedSinks : 0;
+  const std::int32_t longest = *std::max_element(lengths.begin(), lengths.end());
+  Workload workload = workload_of(Method::gemfilter, heads, longest, {.keep = longest / kKeptShare}, 0);
+  const std::int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
+  workload.held_bytes = static_cast<std::uint64_t>(tokens) * heads.heads.size() * sizeof(float);
+  return plan_session(job, options.run, model, workload, evidence_plan(job.world.size(), model.config.layer_count()));
+}
+
+std::vector<std::int32_t> lengths_of(const Job& job, const std::vector<CalibrationPrompt>& prompts) {
+  std::vector<std::int32_t> lengths;
+  lengths.reserve(prompts.size());
+  for (const CalibrationPrompt& prompt : prompts) lengths.push_back(static_cast<std::int32_t>(prompt.ids.size()));
+  broadcast_control(job.world, lengths, 0);
+  return lengths;
+}
+
+/// How far all passes of all windows are.
+class Passes {
+ public:
+  Passes(const Job& job, const Options& options, const std::vector<std::int32_t>& lengths, std::size_t windows)
+      : line_(job.first() ? options.output.progress : ProgressMode::never),
+        all_(std::accumulate(lengths.begin(), lengths.end(), 0.0) * static_cast<double>(windows)) {}
+
+  void show(double tokens) { line_.update("calibrate", done_ + tokens, all_); }
+  void pass_done(double tokens) {
+    done_ += tokens;
+    show(0);
+  }
+
+ private:
+  ProgressLine line_;
+  double all_;
+  double done_ = 0;
+};
+
+std::vector<CalibrationCase> gather(const Job& job, EvidenceRun& run, const std::vector<CalibrationPrompt>& prompts,
+                                    const std::vector<std::int32_t>& lengths, std::int32_t window, Passes& passes) {
+  const Look look{window, window > 0 ? kCalibratedSinks : 0};
+  std::vector<CalibrationCase> cases;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const std::int32_t n = lengths[i];
+    const std::span<const TokenId> ids =
+        job.first() ? std::span<const TokenId>(prompts[i].ids) : std::span<const TokenId>();
+    std::vector<float> columns = run.run(ids, n, look, [&](double share) { passes.show(share * n); });
+    passes.pass_done(n);
+    if (!job.first()) continue;
+    log_debug("prompt {} of {}: {}, {} tokens, window {}", i + 1, lengths.size(), prompts[i].kind, n, window);
+    cases.push_back({std::move(columns), prompts[i].answer, {.keep = std::max(n / kKeptShare, 1)}});
+  }
+  return cases;
+}
+
+void set_window(CalibratedProfile& calibrated, std::int32_t window) {
+  calibrated.profile.window = window;
+  calibrated.profile.sinks = window > 0 ? kCalibratedSinks : 0;
+}
+
+std::size_t cheapest_window(const std::vector<WindowCalibration>& windows, const ModelConfig& config) {
+  const auto cost = [&](const WindowCalibration& each) {
+    const CalibratedProfile& best = each.found.best;
+    return std::tuple(!each.found.reached, each.found.reached ? 0 : -best.least(),
+                      filter_pass_flop(config, best.profile));
+  };
+  const auto cheapest =
+      std::min_element(windows.begin(), windows.end(), [&](const auto& a, const auto& b) { return cost(a) < cost(b); });
+  return static_cast<std::size_t>(cheapest - windows.begin());
+}
+
+}  // namespace
+
+double filter_pass_flop(const ModelConfig& config, const FilterProfile& profile) {
+  const LayerFlop flop(config);
+  const PositionRange all{GlobalPosition(0), GlobalPosition(kCostTokens)};
+  double seen = 0;
+  for (LayerIndex layer(0); layer < profile.filter_layer(); ++layer) {
+    const std::int32_t own = config.layer(layer).window;
+    seen += keys_seen({all}, profile.window > 0 ? std::min(profile.window + profile.sinks, own) : own);
+  }
+  return profile.filter_layer().value() * flop.linear() * kCostTokens + seen * flop.pair +
+         kCostTokens * flop.scoring(profile.scoring_layers(), static_cast<std::int32_t>(profile.heads.size()));
+}
+
+std::vector<CalibrationPrompt> calibration_prompts(const Options& options, const OpenModel& model,
+                                                   const Tokenizer& tokenizer) {
+  const CalibrateOptions& wanted = options.calibrate;
+  const std::optional<ChatTemplate> chat = chat_of(model);
+  const std::string text = wanted.texts ? read_texts(*wanted.texts) : std::string(bundled_text());
+  const CalibrationPrompts maker(tokenizer, chat ? &*chat : nullptr, text);
+  std::vector<CalibrationPrompt> prompts;
+  if (wanted.questions) {
+    const std::string lines = read_given_text(*wanted.questions, "--questions");
+    for (const Needle& needle : read_questions(lines, *wanted.questions)) prompts.push_back(maker.make(needle));
+  } else {
+    std::uint64_t seed = wanted.seed;
+    for (const std::int32_t length : parse_lengths(wanted.lengths)) {
+      for (const NeedleKind kind : kNeedleKinds) {  // samples of one kind side by side: every other one confirms
+        for (std::int32_t i = 0; i < wanted.samples; ++i) prompts.push_back(maker.make(kind, length, seed++));
+      }
+    }
+  }
+  for (const CalibrationPrompt& prompt : prompts) {
+    if (prompt.ids.size() <= static_cast<std::size_t>(model.config.max_positions)) continue;
+    if (options.run.allow_extrapolation) continue;
+    throw ConfigError({"calibrate",
+                       fmt::format("a prompt has {} tokens and the model {} positions", prompt.ids.size(),
+                                   model.config.max_positions),
+                       "give shorter --lengths or texts, or --allow-extrapolation"});
+  }
+  return prompts;
+}
+
+CalibrationOutcome calibrate_model(const Job& job, const Options& options, const OpenModel& model,
+                                   const std::vector<CalibrationPrompt>& prompts, const CalibrationAim& aim) {
+  const std::vector<std::int32_t> lengths = lengths_of(job, prompts);
+  Passes passes(job, options, lengths, aim.windows.size());
+  CalibrationOutcome outcome;
+  std::optional<EvidenceRun> run;
+  for (const std::int32_t window : aim.windows) {
+    const PlannedSession planned = plan_calibration(job, options, model, lengths, window);
+    if (!run) run.emplace(job.world, model.config, *model.weights, planned.plan, planned.compute);
+    const std::vector<CalibrationCase> cases = gather(job, *run, prompts, lengths, window, passes);
+    if (!job.first()) continue;
+    WindowCalibration of_window{
+        window, calibrate(cases, model.config.layer_count(), model.config.heads, aim.target, aim.margin)};
+    set_window(of_window.found.best, window);
+    set_window(of_window.found.runner_up, window);
+    outcome.windows.push_back(std::move(of_window));
+  }
+  if (job.first()) {
+    outcome.chosen = cheapest_window(outcome.windows, model.config);
+    outcome.reached = outcome.best().reached;
+  }
+  broadcast_control(job.world, outcome.reached, 0);
+  return outcome;
+}
+
+FilterProfile finished_profile(const CalibrationOutcome& outcome, const OpenModel& model, const CalibrationAim& aim,
+                               const std::string& prompts) {
+  const CalibratedProfile& best = outcome.best().best;
+  FilterProfile profile = best.profile;
+  profile.shape = ProfiledShape{model.config.layer_count(), model.config.heads, model.config.vocab};
+  profile.fingerprint = fingerprint_text(model.weights->fingerprint());
+  profile.below_target = !outcome.reached;
+  profile.found = fmt::format(
+      "{}: {}; recall of the answers' tokens among the best sixteenth {:.3f} where it was chosen, {:.3f} where it was "
+      "confirmed; target {}",
+      made_now_text(), prompts, best.chosen_by, best.confirmed_by, aim.target);
+  return profile;
+}
+
+FilterProfile calibrate_on_the_spot(const Job& job, const Options& options, const OpenModel& model,
+                                    const Tokenizer* tokenizer) {
+  const CalibrationAim aim{.windows = {kQuickWindow}, .target = 0.99, .margin = 1};
+  std::vector<CalibrationPrompt> prompts;
+  agreed_on_first(job, [&] {
+    log_info(
+        "nobody has measured how this model filters: {} prompts of {} tokens tell it, once (--no-calibrate leaves "
+        "it at a rule of thumb)",
+        kQuickPrompts, grouped(kQuickTokens));
+    const std::optional<ChatTemplate> chat = chat_of(model);
+    const CalibrationPrompts maker(*tokenizer, chat ? &*chat : nullptr, bundled_text());
+    for (std::int32_t i = 0; i < kQuickPrompts; ++i) {  // two of one kind side by side: one chooses, one confirms
+      const NeedleKind kind = kNeedleKinds[static_cast<std::size_t>(i / 2) % std::size(kNeedleKinds)];
+      prompts.push_back(maker.make(kind, kQuickTokens, static_cast<std::uint64_t>(i) + 1));
+    }
+  });
+  const CalibrationOutcome outcome = calibrate_model(job, options, model, prompts, aim);
+  std::string json;
+  agreed_on_first(job, [&] {
+    const FilterProfile profile = finished_profile(
+        outcome, model, aim, fmt::format("{} prompts of {} tokens in the bundled book", kQuickPrompts, kQuickTokens));
+    const auto path = cache_profile(job.environment, model.weights->fingerprint(), profile);
+    log_info("filter: {} of {} layers, {}{}", profile.filter_layer().value(), model.config.layer_count(),
+             describe(profile), path ? fmt::format(", kept in {}", *path) : "");
+    if (profile.below_target) {
+      log_warn(
+          "the filter profile keeps {:.3f} of the answers' tokens, which is less than {}: a larger --keep or "
+          "--method full is surer with this model",
+          outcome.best().best.least(), aim.target);
+    }
+    json = profile_json(profile);
+  });
+  broadcast_control(job.world, json, 0);
+  return parse_profile(json, "rank 0's filter profile");
+}
+
+}  // namespace gemring
