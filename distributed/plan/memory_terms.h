@@ -26,8 +26,8 @@ class MemoryTerms {
   /// LocalAttention of so many queries at a time.
   std::uint64_t local_attention(std::int64_t queries) const;
 
-  /// WindowedFilterPass on one of `members`, with `own` tokens in its chunks. All but `scratch` stays while it waits for
-  /// another pass.
+  /// WindowedFilterPass on one of `members`, with `own` tokens in its chunks. All but `scratch` stays while it waits
+  /// for another pass.
   struct Windowed {
     std::uint64_t keys = 0;     // of layers that score, and the halos that this rank keeps
     std::uint64_t scores = 0;   // and ids and positions

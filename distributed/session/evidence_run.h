@@ -34,8 +34,9 @@ class EvidenceRun {
   EvidenceRun(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
               const ComputeOptions& options);
 
-  /// One prompt of n tokens, whose ids rank 0 gives; every rank says n and how far layers look. Returns the raw products with the last token,
-  /// [layers x heads, n] by layer, then head, on rank 0; elsewhere nothing. `progress`: with the share that is done.
+  /// One prompt of n tokens, whose ids rank 0 gives; every rank says n and how far layers look. Returns the raw
+  /// products with the last token, [layers x heads, n] by layer, then head, on rank 0; elsewhere nothing. `progress`:
+  /// with the share that is done.
   std::vector<float> run(std::span<const TokenId> prompt, std::int32_t n, const Look& look,
                          const FilterPass::Progress& progress);
 

@@ -18,8 +18,8 @@ namespace gemring {
 /// waits for another one holds nothing: wait() frees it, the next step makes it again.
 class ExactFilterPass final : public FilterPass {
  public:
-  /// prompt: the n ids on the group's first rank, elsewhere empty. shards: of the n positions, the same on every rank of
-  /// the group (ClusterPlan::filter_shards). What is referred to outlives this.
+  /// prompt: the n ids on the group's first rank, elsewhere empty. shards: of the n positions, the same on every rank
+  /// of the group (ClusterPlan::filter_shards). What is referred to outlives this.
   ExactFilterPass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
                   const ComputeOptions& options, const ZigzagShards& shards, std::span<const TokenId> prompt);
   ~ExactFilterPass() override;

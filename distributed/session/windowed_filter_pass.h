@@ -23,8 +23,9 @@ namespace gemring {
 ///                                member 1:      C(1, 0)  C(1, 1)  C(1, 2) ..       H(0, l) -> member 1
 ///                                member 2:           C(2, 0)  C(2, 1)  C(2, 2) ..  H(1, l) -> member 2, H(2, l) -> 0
 ///
-/// Keys stand at the positions of the text, with exact angles; the sinks are turned to right before each chunk's window.
-/// A product that scores over more positions than the model knows is that of a key at the longest distance it knows.
+/// Keys stand at the positions of the text, with exact angles; the sinks are turned to right before each chunk's
+/// window. A product that scores over more positions than the model knows is that of a key at the longest distance it
+/// knows.
 ///
 /// Memory of a rank, for the s tokens of its chunks: keys [s, kv_heads, head_dim] of each layer that scores in the
 /// cache's type, scores [heads, s]; besides, whatever s is, two halos for each layer (one, alone), and the scratch of a

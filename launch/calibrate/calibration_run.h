@@ -56,7 +56,8 @@ FilterProfile finished_profile(const CalibrationOutcome& outcome, const OpenMode
                                const std::string& prompts);
 
 /// The quick form, for a model that nobody has measured: 16 prompts of 2,048 tokens from the bundled book, one window,
-/// a layer of margin. Collective; the result is on every rank, and in the cache of rank 0's user. `tokenizer`: rank 0's.
+/// a layer of margin. Collective; the result is on every rank, and in the cache of rank 0's user. `tokenizer`: rank
+/// 0's.
 FilterProfile calibrate_on_the_spot(const Job& job, const Options& options, const OpenModel& model,
                                     const Tokenizer* tokenizer);
 

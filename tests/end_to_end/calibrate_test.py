@@ -7,7 +7,7 @@ import gemring_run
 from gemring_run import EndToEnd, Run, command
 
 SHORT = ["calibrate", "--model", gemring_run.DEMO_MODEL, "--lengths", "512", "--samples", "2", "--compute", "f32",
-         "--log-level", "warn"]
+         "--windows", "0", "--log-level", "warn"]
 
 
 class Calibrate(EndToEnd):
@@ -34,12 +34,37 @@ class Calibrate(EndToEnd):
             profiles.append(profile)
         self.assertEqual(tables[1:], tables[:1] * 2)
         self.assertEqual(profiles[1:], profiles[:1] * 2)
-        self.assertRegex(tables[0], r"layer   all heads   best head\n    0 ")
+        self.assertRegex(tables[0], r"^layers see everything\nlayer   all heads   best head\n    0 ")
         self.assertIn("chosen     ", tables[0])
         run = self.succeed(["generate", "--model", self.without_profile(), "--prompt-file",
                             os.path.join(gemring_run.ROOT, "launch", "demo-data", "alice.txt"), "--keep", 256, "--max-new-tokens",
                             2, "--allow-extrapolation", "--filter-profile", path, "--log-level", "info"])
         self.assertIn(path, run.stderr)
+
+    def test_windows_are_compared_and_the_cheapest_is_taken(self):
+        path = self.path("windowed.json")
+        run = self.succeed([*SHORT, "--windows", "128,0", "--target", "0.1", "--output", path], 2)
+        self.assertRegex(run.stdout, r"^layers see 4 sink tokens and a window of 128\nlayer ")
+        self.assertIn("\nlayers see everything\n", run.stdout)
+        self.assertRegex(run.stdout, r"\nchosen     .*window 128 \+ 4 sinks: .*\nrunner-up  .*\notherwise  ")
+        with open(path, encoding="utf-8") as file:
+            profile = json.load(file)
+        self.assertEqual((profile["window"], profile["sinks"]), (128, 4))
+
+    def test_a_model_that_nobody_has_measured_is_measured_once(self):
+        words = ["generate", "--model", self.without_profile(), "--prompt", "Alice", "--max-new-tokens", 1, "--log-level", "info"]
+        env = {"XDG_CACHE_HOME": self.path("cache")}
+        left = self.succeed([*words, "--no-calibrate"], env=env)
+        self.assertIn("only a rule of thumb", left.stderr)
+        self.assertFalse(os.path.exists(env["XDG_CACHE_HOME"]))
+        first = self.succeed(words, 2, env=env)
+        self.assertIn("nobody has measured how this model filters", first.stderr)
+        (name,) = os.listdir(os.path.join(env["XDG_CACHE_HOME"], "gemring", "profiles"))
+        with open(os.path.join(env["XDG_CACHE_HOME"], "gemring", "profiles", name), encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["window"], 512)
+        second = self.succeed(words, env=env)
+        self.assertNotIn("nobody has measured", second.stderr)
+        self.assertIn(name, second.stderr)
 
     def test_the_cache_is_where_others_look(self):
         folder = self.without_profile()
@@ -68,6 +93,7 @@ class Calibrate(EndToEnd):
                 (["--lengths", "100000"], 3, "positions"),
                 (["--texts", self.path("nowhere")], 2, "--texts"),
                 (["--questions", self.path("bad.jsonl", "{}\n")], 2, "line 1"),
+                (["--windows", "512,9999"], 2, "is no list of windows"),
                 (["--target", "0"], 2, "--target")):
             with self.subTest(words=words):
                 self.assert_fails(Run(command(["calibrate", "--model", gemring_run.DEMO_MODEL, "--log-level", "error", *words], 0)),
