@@ -31,7 +31,7 @@ void render_all(const Conversation& conversation) {
         if (has_tokens) source.bos = source.eos = "<s>";
         attempt([&] {
           RenderedChat chat;
-          ChatWriter writer(chat);
+          ChatWriter writer(chat, conversation.messages);
           known.render(ChatInput(conversation, source, kDate), writer);
           check_rendered(chat);
         });

@@ -57,12 +57,14 @@ class ChatInput {
 /// Text of a message, in which special tokens stay text.
 struct Literal {
   std::string_view text;
+  const ChatMessage* of = nullptr;  // whose it is, where it is no view of a message's content
 };
 
 /// Puts a prompt together and notes which bytes come from messages.
 class ChatWriter {
  public:
-  explicit ChatWriter(RenderedChat& out) : out_(out) {}
+  /// `messages`: those that literals may be views of.
+  ChatWriter(RenderedChat& out, std::span<const ChatMessage> messages);
 
   /// Parts are markup (text) or Literal.
   template <class... Parts>
@@ -73,7 +75,14 @@ class ChatWriter {
  private:
   void add(std::string_view markup) { out_.text += markup; }
   void add(const Literal& literal);
+
+  struct Content {
+    const char* begin;
+    const char* end;
+    std::size_t message;
+  };
   RenderedChat& out_;
+  std::vector<Content> contents_;  // of the messages, ascending by address
 };
 
 /// A template that gemring knows, by the fingerprint of its canonical form.

@@ -60,7 +60,7 @@ void render_llama31(const ChatInput& in, ChatWriter& out, bool clock) {
   for (const ChatMessage& message : in.messages.subspan(system == nullptr ? 0 : 1)) {
     if (message.role == "tool" || message.role == "ipython") {
       write_header("ipython", out);
-      out.write(Literal{python_json(message.content)}, "<|eot_id|>");
+      out.write(Literal{python_json(message.content), &message}, "<|eot_id|>");
     } else {
       write_stripped_turn(message, out);
     }

@@ -67,7 +67,7 @@ RenderedChat ChatTemplate::render(const Conversation& conversation, std::optiona
                       "leave it out, or put the thoughts into the content"});
   }
   RenderedChat rendered;
-  ChatWriter writer(rendered);
+  ChatWriter writer(rendered, conversation.messages);
   render_(ChatInput(conversation, source_, date), writer);
   return rendered;
 }

@@ -27,9 +27,16 @@ struct ChatTemplateSource {
 /// list without `default`).
 ChatTemplateSource read_chat_template(const std::string& model);
 
+/// Bytes of a prompt that came from a message's content or reasoning.
+struct MessageBytes {
+  std::size_t message;  // number in the conversation
+  ByteRange bytes;
+};
+
 struct RenderedChat {
   std::string text;
-  std::vector<ByteRange> literal;  // what messages hold, ascending, apart: special tokens in there are no tokens
+  std::vector<ByteRange> literal;      // what messages hold, ascending, apart: special tokens in there are no tokens
+  std::vector<MessageBytes> contents;  // ascending, apart
 };
 
 class ChatTemplate {

@@ -63,6 +63,36 @@ TEST(ChatMessages, WhatIsMissingTwiceThereOrOfAnotherTypeIsNamed) {
   EXPECT_EQ(problem("null"), "messages: is null, not an object");
 }
 
+TEST(ChatMessages, PartsAreJoinedWhereAskedFor) {
+  const auto parts = [](const std::string& content) {
+    return parse_messages(R"({"messages": [{"role": "user", "content": )" + content + "}]}", ContentParts::joined);
+  };
+  const auto refused = [&](const std::string& content) -> std::string {
+    try {
+      parts(content);
+    } catch (const UsageError& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  const ChatMessage two =
+      parts(R"([{"type": "text", "text": "a book"}, {"text": "who?", "type": "text"}])").messages.at(0);
+  EXPECT_EQ(two.content, "a book\nwho?");
+  EXPECT_EQ(two.last_part, 7u);
+  const ChatMessage one = parts(R"([{"type": "text", "text": "a"}])").messages.at(0);
+  EXPECT_EQ(one.content, "a");
+  EXPECT_FALSE(one.last_part.has_value());
+  EXPECT_EQ(parts("[]").messages.at(0).content, "");
+  EXPECT_EQ(refused(R"([{"type": "image_url", "text": "a"}])"),
+            "message 1: has a part of type \"image_url\", and gemring reads text");
+  EXPECT_EQ(refused(R"([{"type": "text"}])"), "message 1: has a part of \"content\" without \"type\" or \"text\"");
+  EXPECT_EQ(refused(R"(["a"])"), "message 1: has text in the list \"content\", not an object");
+  EXPECT_EQ(refused(R"([[]])"), "message 1: has a list in the list \"content\", not an object");
+  EXPECT_EQ(refused(R"([{"type": "text", "text": 1}])"), "message 1: has a number as \"text\", not text");
+  EXPECT_EQ(refused(R"([{"type": "text", "text": "a", "image_url": {}}])"),
+            "message 1: has the key \"image_url\", which gemring does not take");
+}
+
 TEST(ChatMessages, BrokenJsonIsNamedWithItsPlace) {
   for (const char* broken : {"", "{", "{\"messages\": [", "{\"messages\": []} x", "{\"messages\": [\"\xff\"]}",
                              "{\"messages\": [{\"role\": \"\\ud800\", \"content\": \"\"}]}", "{'messages': []}"}) {

@@ -54,6 +54,15 @@ TEST(ChatTemplate, WhatMessagesSayIsLiteralAndTheMarkupIsNot) {
   EXPECT_EQ(chat.text.substr(chat.literal[1].begin, chat.literal[1].end - chat.literal[1].begin), "a<|im_end|>b");
 }
 
+TEST(ChatTemplate, ItIsNotedWhichMessageGaveWhat) {
+  const RenderedChat chat = own(kLoop).render({{{"system", "s", {}}, {"user", "user", {}}, {"user", "b", {}}}, true});
+  std::vector<std::pair<std::size_t, std::string>> contents;
+  for (const MessageBytes& part : chat.contents) {
+    contents.emplace_back(part.message, chat.text.substr(part.bytes.begin, part.bytes.end - part.bytes.begin));
+  }
+  EXPECT_EQ(contents, (std::vector<std::pair<std::size_t, std::string>>{{0, "s"}, {1, "user"}, {2, "b"}}));
+}
+
 TEST(ChatTemplate, AnotherSpellingOfTheSameTemplateIsKnown) {
   const ChatTemplate chat =
       own("{#- the same -#}\n{%- for message in messages %}\n    {{- \"<|im_start|>\" }}{{ message.role }}\n"
