@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
-#include <numeric>
+#include <utility>
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
+#include "engine/selection/best_tokens.h"
 #include "engine/selection/pooling.h"
 
 namespace gemring {
@@ -20,10 +20,28 @@ constexpr std::int32_t kMostDefaultKeep = 4096;  // the largest k of the paper
 constexpr std::int32_t kDefaultKeepShare = 16;   // of the prompt
 constexpr std::int32_t kLeastChosen = 256;       // beside the forced tokens
 constexpr std::int32_t kDefaultPool = 5;         // the paper's
-constexpr std::int32_t kDefaultKeepLast = 64;    // a question of ordinary length
 
 void refuse_negative(std::int32_t value, const char* option) {
   if (value < 0) throw UsageError({option, fmt::format("{} is negative", value), "give 0 or more tokens"});
+}
+
+void check_pool(std::int32_t width) {
+  constexpr const char* kAdvice = "5 is the paper's, 1 turns pooling off";
+  if (width < 1 || width % 2 == 0) {
+    throw UsageError({"--pool", fmt::format("width {} is not odd and positive", width), kAdvice});
+  }
+  if (width > kWidestPool) {
+    throw UsageError({"--pool", fmt::format("width {} is more than {}", width, kWidestPool), kAdvice});
+  }
+}
+
+/// What is given by number takes the place of what the text asks for.
+ForcedTokens forced_by(const SelectionOptions& options, std::int32_t tokens,
+                       const std::optional<ForcedTokens>& of_text) {
+  ForcedTokens forced = of_text ? *of_text : forced_without_text(tokens);
+  if (options.keep_first) forced.head = {{0, *options.keep_first}};
+  if (options.keep_last) forced.tail = {{std::max(tokens - *options.keep_last, 0), tokens}};
+  return forced;
 }
 
 void check_scores(std::span<const float> scores, const char* what) {
@@ -31,22 +49,19 @@ void check_scores(std::span<const float> scores, const char* what) {
   GEMRING_CHECK(bad == scores.end(), "{} of position {} of {} is NaN", what, bad - scores.begin(), scores.size());
 }
 
-// Appends the `count` best of positions [begin, end), ascending: all above the count-th largest score, and of those
-// equal to it the first ones.
-void append_best(std::span<const float> pooled, std::size_t begin, std::size_t end, std::size_t count,
-                 std::vector<OriginalPosition>& kept) {
-  GEMRING_CHECK(count <= end - begin, "{} of the {} positions {}..{}", count, end - begin, begin, end);
-  if (count == 0) return;
-  std::vector<float> sorted(pooled.begin() + static_cast<std::ptrdiff_t>(begin),
-                            pooled.begin() + static_cast<std::ptrdiff_t>(end));
-  const auto last = sorted.begin() + static_cast<std::ptrdiff_t>(count) - 1;
-  std::nth_element(sorted.begin(), last, sorted.end(), std::greater<>());
-  const float threshold = *last;
-  // What nth_element left before `last` is >= threshold; of the equal ones only as many as fit.
-  auto equal_left = 1 + std::count(sorted.begin(), last, threshold);
-  for (std::size_t i = begin; i < end; ++i) {
-    if (pooled[i] > threshold || (pooled[i] == threshold && equal_left-- > 0)) kept.emplace_back(i);
+std::vector<OriginalPosition> all_positions(std::size_t tokens) {
+  std::vector<OriginalPosition> positions;
+  positions.reserve(tokens);
+  for (std::size_t i = 0; i < tokens; ++i) positions.emplace_back(i);
+  return positions;
+}
+
+std::vector<OriginalPosition> positions_where(const std::vector<bool>& kept) {
+  std::vector<OriginalPosition> positions;
+  for (std::size_t i = 0; i < kept.size(); ++i) {
+    if (kept[i]) positions.emplace_back(i);
   }
+  return positions;
 }
 
 }  // namespace
@@ -58,61 +73,53 @@ std::int32_t default_keep(std::int32_t prompt_tokens, std::int64_t forced, std::
 }
 
 ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_tokens,
-                          std::optional<std::int32_t> question_tokens, std::int32_t positions) {
+                          const std::optional<ForcedTokens>& of_text, std::int32_t positions) {
+  refuse_negative(options.keep_first.value_or(0), "--keep-first");
+  refuse_negative(options.keep_last.value_or(0), "--keep-last");
   ResolvedSelection resolved;
   const bool forces = options.policy == SelectionPolicy::forced;
-  const std::int32_t last = forces ? options.keep_last.value_or(question_tokens.value_or(kDefaultKeepLast)) : 0;
-  const std::int32_t first = forces ? options.keep_first : 0;
-  resolved.keep = options.keep ? *options.keep : default_keep(prompt_tokens, std::int64_t{first} + last, positions);
+  const ForcedTokens forced = forces ? forced_by(options, prompt_tokens, of_text) : ForcedTokens();
+  resolved.forced = forced.head;
+  resolved.forced.insert(resolved.forced.end(), forced.tail.begin(), forced.tail.end());
+  resolved.forced = merged(std::move(resolved.forced), prompt_tokens);
+  const std::int64_t tokens = count_tokens(resolved.forced);
+  resolved.keep = options.keep ? *options.keep : default_keep(prompt_tokens, tokens, positions);
   resolved.pool_width = options.pool_width.value_or(kDefaultPool);
   if (resolved.keep < 1) {
     throw UsageError({"--keep", fmt::format("{} tokens cannot be kept", resolved.keep), "keep at least 1"});
   }
-  if (resolved.pool_width < 1 || resolved.pool_width % 2 == 0) {
-    throw UsageError({"--pool", fmt::format("width {} is not odd and positive", resolved.pool_width),
-                      "5 is the paper's, 1 turns pooling off"});
-  }
-  if (resolved.pool_width > kWidestPool) {
-    throw UsageError({"--pool", fmt::format("width {} is more than {}", resolved.pool_width, kWidestPool),
-                      "5 is the paper's, 1 turns pooling off"});
-  }
-  refuse_negative(options.keep_first, "--keep-first");
-  refuse_negative(options.keep_last.value_or(0), "--keep-last");
-  resolved.keep_first = first;
-  resolved.keep_last = last;
-  const std::int64_t forced = std::int64_t{resolved.keep_first} + resolved.keep_last;
-  if (forced > resolved.keep && !resolved.keeps_everything(prompt_tokens)) {
+  check_pool(resolved.pool_width);
+  if (tokens > resolved.keep && !resolved.keeps_everything(prompt_tokens)) {
+    const std::int64_t head = count_tokens(merged(forced.head, prompt_tokens));
     throw UsageError({"--keep",
-                      fmt::format("{} tokens are to be kept, but {} at the beginning and {} at the end are forced",
-                                  resolved.keep, resolved.keep_first, resolved.keep_last),
-                      "raise --keep, or lower --keep-first or --keep-last"});
+                      fmt::format("{} tokens are to be kept, but {} are forced: {} of the beginning and a chat's form, "
+                                  "{} of the question and the end",
+                                  resolved.keep, tokens, head, tokens - head),
+                      fmt::format("give --keep {} or more, or say with --keep-first and --keep-last how many of the "
+                                  "first and last tokens are kept instead",
+                                  tokens + 1)});
   }
   return resolved;
 }
 
 std::vector<OriginalPosition> select_positions(std::span<const float> scores, const ResolvedSelection& selection) {
   check_scores(scores, "score");
-  const std::size_t n = scores.size();
-  const auto keep = static_cast<std::size_t>(selection.keep);
-  std::vector<OriginalPosition> kept;
-  kept.reserve(std::min(n, keep));
-  const auto append_all = [&kept](std::size_t begin, std::size_t end) {
-    for (std::size_t i = begin; i < end; ++i) kept.emplace_back(i);
-  };
-  if (n <= keep) {
-    append_all(0, n);
-    return kept;
-  }
-  const auto first = static_cast<std::size_t>(selection.keep_first);
-  const auto last = static_cast<std::size_t>(selection.keep_last);
-  GEMRING_CHECK(first + last <= keep, "keep {}, first {}, last {}", keep, first, last);
+  const auto n = static_cast<std::int32_t>(scores.size());
+  if (selection.keeps_everything(n)) return all_positions(scores.size());
+  const std::int64_t forced = count_tokens(selection.forced);
+  GEMRING_CHECK(forced <= selection.keep, "keep {}, forced {}", selection.keep, forced);
+  GEMRING_CHECK(selection.forced.empty() || selection.forced.back().end <= n, "forced up to {} of {}",
+                selection.forced.back().end, n);
 
   const std::vector<float> pooled = average_pool(scores, selection.pool_width);
   check_scores(pooled, "pooled score");  // inf - inf
-  append_all(0, first);
-  append_best(pooled, first, n - last, keep - first - last, kept);
-  append_all(n - last, n);
-  return kept;
+  std::vector<bool> kept(scores.size());
+  for (const TokenRange& range : selection.forced) {
+    std::fill(kept.begin() + range.begin, kept.begin() + range.end, true);
+  }
+  const auto room = static_cast<std::size_t>(selection.keep - forced);
+  add_best_tokens(pooled, room, kept);
+  return positions_where(kept);
 }
 
 CompressedPrompt compress(std::span<const TokenId> prompt, std::vector<OriginalPosition> kept) {

@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "engine/base/types.h"
+#include "engine/selection/forced_tokens.h"
 
 namespace gemring {
 
 enum class SelectionPolicy {
-  forced,  // keep_first and keep_last tokens stay whatever their score; the best of the rest fill up to keep
+  forced,  // ResolvedSelection::forced stay whatever their score; the best of the rest fill up to keep
   paper,   // the paper to the letter: nothing is forced
 };
 
@@ -20,8 +21,8 @@ struct SelectionOptions {
   SelectionPolicy policy = SelectionPolicy::forced;
   std::optional<std::int32_t> keep;  // tokens of the compressed prompt, forced ones included; unset: default_keep()
   std::optional<std::int32_t> pool_width;  // odd, up to kWidestPool: neighbours of a strong token come along; unset: 5
-  std::int32_t keep_first = 4;             // tokens kept at the beginning (attention sinks)
-  std::optional<std::int32_t> keep_last;   // tokens kept at the end; unset: the question's tokens where known, else 64
+  std::optional<std::int32_t> keep_first;  // tokens kept at the beginning; unset: ForcedTokens::head
+  std::optional<std::int32_t> keep_last;   // tokens kept at the end; unset: ForcedTokens::tail
 };
 
 inline constexpr std::int32_t kAnyPositions = std::numeric_limits<std::int32_t>::max();
@@ -30,8 +31,7 @@ inline constexpr std::int32_t kAnyPositions = std::numeric_limits<std::int32_t>:
 struct ResolvedSelection {
   std::int32_t keep = 0;
   std::int32_t pool_width = 5;
-  std::int32_t keep_first = 0;
-  std::int32_t keep_last = 0;
+  std::vector<TokenRange> forced = {};  // kept whatever their score, as merged() returns them
   bool keeps_everything(std::int32_t prompt_tokens) const { return prompt_tokens <= keep; }
 };
 
@@ -39,15 +39,16 @@ struct ResolvedSelection {
 /// beyond those never more than `positions` of the model that answers.
 std::int32_t default_keep(std::int32_t prompt_tokens, std::int64_t forced, std::int32_t positions);
 
-/// `question_tokens`: tokens of --question at the end of the prompt, where known. `positions`: those of the answering
+/// `of_text`: what the prompt's text asks for; nothing: forced_without_text(). `positions`: those of the answering
 /// model that new tokens leave, for the default of keep. Throws UsageError: keep < 1,
-/// pool_width even, < 1 or > kWidestPool, a negative number, keep_first + keep_last > keep. The last is no error where
+/// pool_width even, < 1 or > kWidestPool, a negative number, more forced tokens than keep. The last is no error where
 /// everything is kept anyway.
 ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_tokens,
-                          std::optional<std::int32_t> question_tokens, std::int32_t positions = kAnyPositions);
+                          const std::optional<ForcedTokens>& of_text, std::int32_t positions = kAnyPositions);
 
-/// The kept positions, ascending. scores: [n] before pooling, one per prompt token, in order of position. Ties go to
-/// the lower position; forced tokens first, then the best of the rest by pooled score. NaN scores throw InternalError.
+/// The kept positions, ascending: all of them, or exactly `keep`. scores: [n] before pooling, one per prompt token, in
+/// order of position. Forced tokens first, then the best of the rest by pooled score; ties go to the lower position.
+/// NaN scores throw InternalError.
 std::vector<OriginalPosition> select_positions(std::span<const float> scores, const ResolvedSelection& selection);
 
 /// What prefill runs on: token i stands at GlobalPosition(i) of the pass and came from kept[i].

@@ -31,7 +31,7 @@ std::size_t begin_of(std::string_view question, std::string_view content, std::s
   return end - asked.size();
 }
 
-/// `conversation` ends with the user's message; `question`: what of that message is kept whatever its score.
+/// `conversation` ends with the user's message; `question`: the end of that message, where it is told.
 PromptText rendered_prompt(const ChatTemplate& chat, const ChatOptions& options, const Conversation& conversation,
                            const std::optional<std::string>& question) {
   std::optional<CalendarDate> date;
@@ -40,10 +40,13 @@ PromptText rendered_prompt(const ChatTemplate& chat, const ChatOptions& options,
 
   PromptText prompt;
   prompt.adds_special_tokens = false;  // the template writes those that the model wants
+  for (const MessageBytes& part : rendered.contents) {
+    prompt.messages.push_back({part.message, conversation.messages[part.message].role == "system", part.bytes});
+  }
   if (question && !question->empty()) {
-    // The user's message is the last one, so what it holds is the last that is literal; templates may trim its ends.
-    GEMRING_CHECK(!rendered.literal.empty(), "no message in the text of template {}", chat.name());
-    const ByteRange message = rendered.literal.back();
+    // The user's message is the last one; templates may trim its ends.
+    GEMRING_CHECK(!rendered.contents.empty(), "no message in the text of template {}", chat.name());
+    const ByteRange message = rendered.contents.back().bytes;
     const std::string_view content = std::string_view(rendered.text).substr(message.begin, message.end - message.begin);
     prompt.question_begin = begin_of(*question, content, message.end, chat.name());
   }
@@ -69,7 +72,7 @@ Conversation given_conversation(const PromptOptions& options) {
   if (begin != std::string::npos && json[begin] == '[') json = "{\"messages\": " + json + "}";
   Conversation conversation;
   try {
-    conversation = parse_messages(json);
+    conversation = parse_messages(json, ContentParts::joined);
   } catch (const Error& error) {
     throw Error(error.code(), {where, error.what(), error.text().advice});
   }
@@ -100,15 +103,13 @@ PromptText messages_prompt(const ChatTemplate& chat, const PromptOptions& option
   conversation.add_generation_prompt = true;
   std::vector<ChatMessage>& messages = conversation.messages;
   if (options.chat.system) messages.insert(messages.begin(), {"system", *options.chat.system, std::nullopt});
-  const auto others = std::count_if(messages.begin(), messages.end(),
-                                    [](const ChatMessage& message) { return message.role != "system"; });
-  std::string& last = messages.back().content;
-  std::optional<std::string> asked = question;
+  ChatMessage& last = messages.back();
   if (question) {
-    last = join(std::move(last), question).text;
-  } else if (others > 1) {  // one message alone is the text as well
-    asked = last;
+    last.content = join(std::move(last.content), question).text;
+    return rendered_prompt(chat, options.chat, conversation, question);
   }
+  std::optional<std::string> asked;
+  if (last.last_part) asked = last.content.substr(*last.last_part);
   return rendered_prompt(chat, options.chat, conversation, asked);
 }
 

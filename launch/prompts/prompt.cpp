@@ -35,13 +35,12 @@ PromptText join(std::string prompt, const std::optional<std::string>& question) 
 
 Prompt prompt_of(const PromptText& text, const Tokenizer& tokenizer) {
   if (text.text.empty()) require_not_empty(0);
-  const Encoding encoding = tokenizer.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
+  Encoding encoding = tokenizer.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
   require_not_empty(encoding.ids.size());
-  Prompt prompt{encoding.ids, std::nullopt};
-  if (text.question_begin) {
-    prompt.question_tokens = static_cast<std::int32_t>(std::count_if(
-        encoding.ends.begin(), encoding.ends.end(), [&](std::size_t end) { return end > *text.question_begin; }));
-  }
+  Prompt prompt{.ids = std::move(encoding.ids),
+                .forced = forced_tokens(text, encoding.ends),
+                .text = text.text,
+                .ends = std::move(encoding.ends)};
   return prompt;
 }
 
@@ -110,10 +109,10 @@ PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat) {
 
 Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
                    const ModelConfig& config) {
-  if (options.ids) return {parse_ids(*options.ids, "prompt_ids", config.vocab), std::nullopt};
+  if (options.ids) return {parse_ids(*options.ids, "prompt_ids", config.vocab)};
   if (options.ids_file) {
     const std::string json = read_given_text(*options.ids_file, "--prompt-ids");
-    return {parse_ids(json, input_name(*options.ids_file), config.vocab), std::nullopt};
+    return {parse_ids(json, input_name(*options.ids_file), config.vocab)};
   }
   if (tokenizer == nullptr) {
     throw UsageError({"--model", "the directory has no tokenizer.json, so text cannot be read",

@@ -10,26 +10,22 @@
 #include "engine/text/chat/chat_template.h"
 #include "engine/text/tokenizer/tokenizer.h"
 #include "launch/options/options.h"
+#include "launch/prompts/forced_text.h"
+#include "launch/prompts/prompt_text.h"
 
 namespace gemring {
 
 struct Prompt {
   std::vector<TokenId> ids;
-  std::optional<std::int32_t> question_tokens;  // at the end, where --question tells them
-};
-
-struct PromptText {
-  std::string text;
-  std::optional<std::size_t> question_begin;  // byte of its first character
-  std::vector<ByteRange> literal = {};        // special tokens in there stay text
-  bool adds_special_tokens = true;            // false: BOS is there already where the model wants it
+  std::optional<ForcedTokens> forced = std::nullopt;  // by its text; nothing where there are only ids
+  std::string text = {};
+  std::vector<std::size_t> ends = {};  // Encoding::ends; empty where there is no text
 };
 
 /// The prompt's text with the question behind it, on a line of its own.
 PromptText join(std::string prompt, const std::optional<std::string>& question);
 
-/// Tokens that end behind the question's first byte are the question's. Throws UsageError (empty prompt, invalid
-/// UTF-8).
+/// Throws UsageError (empty prompt, invalid UTF-8).
 Prompt prompt_of(const PromptText& text, const Tokenizer& tokenizer);
 
 /// The JSON array of ids in `json`, which errors call `name`. Throws UsageError naming the index of a bad entry.

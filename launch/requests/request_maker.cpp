@@ -54,7 +54,7 @@ GenerationRequest RequestMaker::make(const RequestLine& line) const {
     SelectionOptions selection = line.filter.selection;
     if (!selection.pool_width) selection.pool_width = setting_.filter.pool_width;
     const std::int32_t positions = setting_.model.config.max_positions - line.generate.max_new_tokens;
-    request.selection = resolve(selection, tokens, prompt.question_tokens, positions);
+    request.selection = resolve(selection, tokens, prompt.forced, positions);
   }
   check_length(tokens, line.filter, request.selection, line.generate.max_new_tokens,
                {setting_.model.config.max_positions, filter_positions(setting_.model.config, setting_.filter)},

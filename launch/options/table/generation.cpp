@@ -144,6 +144,33 @@ void add_scoring_options(OptionTable& table) {
        .needs = a_filter()});
 }
 
+/// What is kept whatever its score.
+void add_forced_options(OptionTable& table) {
+  table.push_back({.name = "--keep-first",
+                   .group = "Filter",
+                   .type = "TOKENS",
+                   .help =
+                       "kept at the beginning whatever their score. Unset: 4, and of a chat the system message (up\n"
+                       "to 1024) and the markup",
+                   .commands = kFiltering,
+                   .value = number([](auto& options) -> auto& { return options.filter.selection.keep_first; },
+                                   {.least = 0, .most = kMostTokens}),
+                   .request_field = "keep_first",
+                   .needs = a_filter_with_forced_tokens()});
+  table.push_back({.name = "--keep-last",
+                   .group = "Filter",
+                   .type = "TOKENS",
+                   .help =
+                       "kept at the end whatever their score, and no question anywhere else. Unset: --question, or\n"
+                       "the last paragraph of at most 256, else 64, and a first one of at most 128; of a\n"
+                       "conversation its last messages, up to 1024",
+                   .commands = kFiltering,
+                   .value = number([](auto& options) -> auto& { return options.filter.selection.keep_last; },
+                                   {.least = 0, .most = kMostTokens}),
+                   .request_field = "keep_last",
+                   .needs = a_filter_with_forced_tokens()});
+}
+
 }  // namespace
 
 void add_filter_options(OptionTable& table) {
@@ -173,24 +200,7 @@ void add_filter_options(OptionTable& table) {
                                    {.least = 1, .most = kWidestPool, .odd = true}),
                    .request_field = "pool",
                    .needs = a_filter()});
-  table.push_back({.name = "--keep-first",
-                   .group = "Filter",
-                   .type = "TOKENS",
-                   .help = "kept at the beginning whatever their score",
-                   .commands = kFiltering,
-                   .value = number([](auto& options) -> auto& { return options.filter.selection.keep_first; },
-                                   {.least = 0, .most = kMostTokens}),
-                   .request_field = "keep_first",
-                   .needs = a_filter_with_forced_tokens()});
-  table.push_back({.name = "--keep-last",
-                   .group = "Filter",
-                   .type = "TOKENS",
-                   .help = "kept at the end whatever their score. Unset: the tokens of --question, else 64",
-                   .commands = kFiltering,
-                   .value = number([](auto& options) -> auto& { return options.filter.selection.keep_last; },
-                                   {.least = 0, .most = kMostTokens}),
-                   .request_field = "keep_last",
-                   .needs = a_filter_with_forced_tokens()});
+  add_forced_options(table);
   table.push_back({.name = "--selection",
                    .group = "Filter",
                    .help = "paper: nothing is kept but by its score (arXiv 2409.17422)",

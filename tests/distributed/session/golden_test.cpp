@@ -100,7 +100,7 @@ TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
       const LayerIndex filter_layer(golden_case["filter_layer"].get<int>());
       Session session = this->session(plan, filter_layer);
       auto request = request_of(ids_of(golden, key + ".ids"), 12, config_);
-      request.selection = {.keep = golden_case["k"], .pool_width = 5, .keep_first = 0, .keep_last = 0};
+      request.selection = {.keep = golden_case["k"], .pool_width = 5};
       const GenerationResult result = session.generate(request);
       if (!first_rank()) continue;
       if (!result.scores.empty()) {
@@ -146,7 +146,7 @@ TEST_P(Golden, EveryPlanDrawsTheSameText) {
   const GroupSpec first{.symbol = GroupSpec::Symbol::first, .ranks = {}};
   const ClusterSpec alone{.name = "alone", .filter = first, .stages = {{.group = first, .cut = 1}}, .chunk_length = 0};
   auto request = request_of(ids_of(golden, "ids.131"), 24, config_);
-  request.selection = {.keep = 50, .pool_width = 5, .keep_first = 4, .keep_last = 10};
+  request.selection = {.keep = 50, .pool_width = 5, .forced = {{0, 4}, {121, 131}}};
   request.sampling = {.temperature = 0.8f, .top_k = 40, .top_p = 0.9f, .seed = 7};
   request.stop.ignore_end_tokens = true;
   const auto generate = [&](const ClusterPlan& plan) { return session(plan, LayerIndex(2)).generate(request); };
@@ -165,7 +165,7 @@ TEST_P(Golden, EveryRingVariantDrawsTheSameText) {
   const SafetensorsFile golden = open_safetensors(folder(GetParam()) + "/golden.safetensors");
   const GroupSpec all{.symbol = GroupSpec::Symbol::all, .ranks = {}};
   auto request = request_of(ids_of(golden, "ids.131"), 12, config_);
-  request.selection = {.keep = 50, .pool_width = 5, .keep_first = 4, .keep_last = 10};
+  request.selection = {.keep = 50, .pool_width = 5, .forced = {{0, 4}, {121, 131}}};
   request.stop.ignore_end_tokens = true;
   for (const std::int32_t cut : {1, 2}) {  // one chunk; chunks that meet a cached prefix
     const ClusterSpec spec{.name = "shared", .filter = all, .stages = {{.group = all, .cut = cut}}, .chunk_length = 20};

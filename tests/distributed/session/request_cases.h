@@ -25,7 +25,9 @@ inline std::vector<GenerationRequest> mixed_requests() {
                              Asked{211, 70, 6, 1.1f}, Asked{1, 50, 5, 0.0f}, Asked{60, 20, 12, 0.7f}}) {
     GenerationRequest request;
     request.prompt = prompt_of(asked.tokens, static_cast<std::int32_t>(requests.size()));
-    request.selection = {.keep = asked.keep, .pool_width = 5, .keep_first = 4, .keep_last = 6};
+    request.selection = {.keep = asked.keep,
+                         .pool_width = 5,
+                         .forced = merged({{0, 4}, {asked.tokens - 6, asked.tokens}}, asked.tokens)};
     request.sampling = {.temperature = asked.temperature, .top_k = 40, .top_p = 0.95f, .seed = requests.size()};
     request.stop = {.end_tokens = {}, .max_new_tokens = asked.new_tokens, .ignore_end_tokens = false};
     requests.push_back(std::move(request));

@@ -42,22 +42,21 @@ TEST(SelectPositions, PoolingBringsTheNeighboursOfAStrongToken) {
 
 TEST(SelectPositions, ForcedTokensStayAndTheBestOfTheRestFillUp) {
   const Scores scores = {-9, -9, 1, 5, 3, 4, -9, -9};
-  EXPECT_EQ(select(scores, {.keep = 5, .pool_width = 1, .keep_first = 1, .keep_last = 2}), (Positions{0, 3, 5, 6, 7}));
+  EXPECT_EQ(select(scores, {.keep = 5, .pool_width = 1, .forced = {{0, 1}, {6, 8}}}), (Positions{0, 3, 5, 6, 7}));
 }
 
 TEST(SelectPositions, AStrongForcedTokenTakesNoSecondPlace) {
   const Scores scores = {9, 1, 2, 3, 9};
-  EXPECT_EQ(select(scores, {.keep = 3, .pool_width = 1, .keep_first = 1, .keep_last = 1}), (Positions{0, 3, 4}));
+  EXPECT_EQ(select(scores, {.keep = 3, .pool_width = 1, .forced = {{0, 1}, {4, 5}}}), (Positions{0, 3, 4}));
 }
 
 TEST(SelectPositions, ForcedTokensMayFillTheWholePrompt) {
-  EXPECT_EQ(select({0, 9, 9, 9, 0}, {.keep = 3, .pool_width = 1, .keep_first = 2, .keep_last = 1}),
-            (Positions{0, 1, 4}));
+  EXPECT_EQ(select({0, 9, 9, 9, 0}, {.keep = 3, .pool_width = 1, .forced = {{0, 2}, {4, 5}}}), (Positions{0, 1, 4}));
 }
 
 TEST(SelectPositions, EverythingIsKeptWhereThePromptIsNoLonger) {
   EXPECT_EQ(select({3, 1, 2}, {.keep = 3}), (Positions{0, 1, 2}));
-  EXPECT_EQ(select({3, 1, 2}, {.keep = 10, .keep_first = 8, .keep_last = 8}), (Positions{0, 1, 2}));
+  EXPECT_EQ(select({3, 1, 2}, {.keep = 10, .forced = {{0, 3}}}), (Positions{0, 1, 2}));
   EXPECT_EQ(select({}, {.keep = 1}), Positions{});
 }
 
@@ -71,8 +70,13 @@ TEST(SelectPositions, NanIsABug) {
   EXPECT_THROW(select({kInfinity, -kInfinity, 2, 3, 4, 5}, {.keep = 1}), InternalError) << "inf - inf in the pool";
 }
 
+TEST(SelectPositions, ForcedTokensMayStandAnywhere) {
+  EXPECT_EQ(select({1, 0, 0, 5, 4, 0, 0, 3}, {.keep = 4, .pool_width = 1, .forced = {{1, 2}, {5, 6}}}),
+            (Positions{1, 3, 4, 5}));
+}
+
 TEST(SelectPositions, MoreForcedThanKeepIsABug) {
-  EXPECT_THROW(select({1, 2, 3, 4}, {.keep = 2, .keep_first = 2, .keep_last = 1}), InternalError);
+  EXPECT_THROW(select({1, 2, 3, 4}, {.keep = 2, .forced = {{0, 2}, {3, 4}}}), InternalError);
 }
 
 TEST(SelectPositions, AMillionEqualScoresKeepTheFirst) {

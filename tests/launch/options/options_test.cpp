@@ -33,7 +33,7 @@ TEST(Options, GenerateHasTheDocumentedDefaults) {
   EXPECT_FALSE(options.generate.ignore_eos);
   EXPECT_EQ(options.filter.method, Method::gemfilter);
   EXPECT_EQ(options.filter.selection.pool_width, std::nullopt);
-  EXPECT_EQ(options.filter.selection.keep_first, 4);
+  EXPECT_FALSE(options.filter.selection.keep_first.has_value());
   EXPECT_FALSE(options.filter.selection.keep.has_value());
   EXPECT_FALSE(options.filter.selection.keep_last.has_value());
   EXPECT_FALSE(options.filter.filter_layer.has_value());

@@ -44,7 +44,9 @@ TEST(ChatPrompt, QuestionTailAndAnswerPrefixAreTheQuestionsTokens) {
   options.answer_prefix = "The answer is";
   const Prompt prompt = prompt_of(chat_prompt(demo_template(), options, "A long text.", "who?"), demo_tokenizer());
   const auto tail = demo_tokenizer().encode("who?<|im_end|>\n<|im_start|>assistant\nThe answer is").ids;
-  ASSERT_EQ(prompt.question_tokens, static_cast<std::int32_t>(tail.size()));
+  const auto tokens = static_cast<std::int32_t>(prompt.ids.size());
+  EXPECT_EQ(merged(prompt.forced.value().tail, tokens),
+            (std::vector<TokenRange>{{tokens - static_cast<std::int32_t>(tail.size()), tokens}}));
   EXPECT_TRUE(std::equal(tail.rbegin(), tail.rend(), prompt.ids.rbegin()));
 }
 
@@ -68,13 +70,26 @@ std::string messages_problem(const std::string& json, PromptOptions options = {}
 constexpr const char* kTurns = R"([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
                                    {"role": "user", "content": "why?"}])";
 
-TEST(MessagesPrompt, TheLastMessageOfSeveralIsTheQuestion) {
+TEST(MessagesPrompt, WhatEachMessageGaveIsNoted) {
   const PromptText prompt = messages(kTurns);
   EXPECT_EQ(prompt.text,
             "<|im_start|>user\na<|im_end|>\n<|im_start|>assistant\nb<|im_end|>\n"
             "<|im_start|>user\nwhy?<|im_end|>\n<|im_start|>assistant\n");
-  EXPECT_EQ(prompt.question_begin, prompt.text.find("why?"));
+  EXPECT_FALSE(prompt.question_begin.has_value());
+  ASSERT_EQ(prompt.messages.size(), 3u);
+  const MessagePart& last = prompt.messages.back();
+  EXPECT_EQ(last.message, 2u);
+  EXPECT_EQ(prompt.text.substr(last.bytes.begin, last.bytes.end - last.bytes.begin), "why?");
   EXPECT_EQ(messages(std::string(R"({"messages": )") + kTurns + "}").text, prompt.text);
+}
+
+TEST(MessagesPrompt, TheLastOfSeveralPartsIsTheQuestion) {
+  const char* const parts =
+      R"([{"role": "user", "content": [{"type": "text", "text": "a book"}, {"type": "text", "text": "who?"}]}])";
+  const PromptText prompt = messages(parts);
+  EXPECT_EQ(prompt.text, "<|im_start|>user\na book\nwho?<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(prompt.question_begin, prompt.text.find("who?"));
+  EXPECT_EQ(messages(parts, "why?").question_begin, messages(parts, "why?").text.find("why?"));
 }
 
 TEST(MessagesPrompt, OneMessageAloneIsTheTextAndAQuestionGoesBehindIt) {

@@ -44,9 +44,11 @@ TEST(Prompt, WithoutAQuestionThePromptStaysAsItIs) {
 TEST(Prompt, TheQuestionsTokensAreThoseThatEndBehindItsFirstByte) {
   const Prompt alone = prompt_of({"who?", std::nullopt}, demo_tokenizer());
   const Prompt both = prompt_of(join("a text", "who?"), demo_tokenizer());
-  ASSERT_TRUE(both.question_tokens.has_value());
-  EXPECT_EQ(*both.question_tokens, static_cast<std::int32_t>(alone.ids.size()));
-  EXPECT_FALSE(alone.question_tokens.has_value());
+  const auto tokens = static_cast<std::int32_t>(both.ids.size());
+  const auto asked = static_cast<std::int32_t>(alone.ids.size());
+  EXPECT_EQ(merged(both.forced.value().tail, tokens), (std::vector<TokenRange>{{tokens - asked, tokens}}));
+  EXPECT_EQ(both.text, "a text\nwho?");
+  EXPECT_EQ(both.ends.size(), both.ids.size());
 }
 
 TEST(Prompt, InvalidUtf8IsAUsageError) {
@@ -131,14 +133,10 @@ TEST(PromptLength, NoModelsLimitAllowsMoreThanPositionsCanCount) {
 
 TEST(PromptLength, AFilteredPassNeedsThePromptThenTheKeptAndNewTokens) {
   const FilterOptions filter;
-  EXPECT_EQ(problem_of([&] { check_length(100, filter, {20, 5, 4, 4}, 80, 100, false); }), "no error");
-  EXPECT_EQ(problem_of([&] {
-              check_length(100, filter, {20, 5, 4, 4}, 81, 100, false);
-            }),
+  EXPECT_EQ(problem_of([&] { check_length(100, filter, {.keep = 20}, 80, 100, false); }), "no error");
+  EXPECT_EQ(problem_of([&] { check_length(100, filter, {.keep = 20}, 81, 100, false); }),
             "prompt: 20 kept tokens and --max-new-tokens 81 need 101 positions, the model's limit is 100");
-  EXPECT_EQ(problem_of([&] {
-              check_length(101, filter, {20, 5, 4, 4}, 1, 100, false);
-            }),
+  EXPECT_EQ(problem_of([&] { check_length(101, filter, {.keep = 20}, 1, 100, false); }),
             "prompt: has 101 tokens, the model's limit is 100 positions (the filter pass reads all of them; the "
             "compressed prefill needs 21)");
 }
@@ -164,14 +162,12 @@ TEST(PromptLength, WithAFilterModelThePromptNeedsItsPositionsAndTheAnswerTheOthe
 }
 
 TEST(PromptLength, ExtrapolationIsAllowedWhereAskedFor) {
-  EXPECT_EQ(problem_of([] { check_length(101, FilterOptions{}, {20, 5, 4, 4}, 200, 100, true); }), "no error");
+  EXPECT_EQ(problem_of([] { check_length(101, FilterOptions{}, {.keep = 20}, 200, 100, true); }), "no error");
 }
 
 TEST(PromptLength, WhereEverythingIsKeptThePromptCounts) {
   const FilterOptions filter;
-  EXPECT_EQ(problem_of([&] {
-              check_length(50, filter, {1024, 5, 4, 4}, 51, 100, false);
-            }),
+  EXPECT_EQ(problem_of([&] { check_length(50, filter, {.keep = 1024}, 51, 100, false); }),
             "prompt: 50 prompt tokens and --max-new-tokens 51 need 101 positions, the model's limit is 100");
 }
 
