@@ -63,6 +63,7 @@ std::string describe(const FilterProfile& profile) {
     if (profile.normalisation == ScoreNormalisation::z_score) text += " (z-score)";
   }
   if (profile.window > 0) text += fmt::format(", window {} + {} sinks", profile.window, profile.sinks);
+  if (profile.unit != KeepUnit::tokens) text += fmt::format(", {} kept whole", name(profile.unit));
   return text;
 }
 

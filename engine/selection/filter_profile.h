@@ -10,6 +10,7 @@
 
 #include "engine/base/types.h"
 #include "engine/model/config.h"
+#include "engine/selection/keep_unit.h"
 
 namespace gemring {
 
@@ -50,6 +51,7 @@ struct FilterProfile {
   std::optional<std::int32_t> pool_width;  // unset: GemFilter's 5
   std::int32_t window = 0;                 // keys that queries of layers below see, their own included; 0: all
   std::int32_t sinks = 0;                  // and those of the text's first tokens, where there is a window
+  KeepUnit unit = KeepUnit::tokens;        // what is kept or left out as one
   std::optional<ProfiledShape> shape;      // unset: not said
   std::string fingerprint;                 // of the checkpoint it was measured on; empty: not said
   std::string found;                       // when, how and on what, for people

@@ -4,7 +4,9 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <utility>
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
@@ -43,6 +45,27 @@ std::vector<ScoringHead> heads_of(const proto::Profile& message, const std::stri
   return heads;
 }
 
+constexpr std::array<std::pair<KeepUnit, proto::Profile::Unit>, 4> kUnits = {{
+    {KeepUnit::tokens, proto::Profile::tokens},
+    {KeepUnit::chunks, proto::Profile::chunks},
+    {KeepUnit::lines, proto::Profile::lines},
+    {KeepUnit::sentences, proto::Profile::sentences},
+}};
+
+KeepUnit unit_of(proto::Profile::Unit wanted, const std::string& place) {
+  for (const auto& [unit, message] : kUnits) {
+    if (message == wanted) return unit;
+  }
+  refuse_file(place, fmt::format("unit is {}, which is none", static_cast<int>(wanted)));
+}
+
+proto::Profile::Unit message_unit(KeepUnit wanted) {
+  for (const auto& [unit, message] : kUnits) {
+    if (unit == wanted) return message;
+  }
+  return proto::Profile::tokens;
+}
+
 proto::Profile message_of(const std::string& json, const std::string& place) {
   try {
     require_json_object(json);
@@ -67,6 +90,7 @@ FilterProfile profile_of(const proto::Profile& message, const std::string& place
   }
   profile.window = message.window();
   profile.sinks = message.sinks();
+  profile.unit = unit_of(message.unit(), place);
   const int said = message.has_layers() + message.has_query_heads() + message.has_vocab();
   if (said != 0 && said != 3) refuse_file(place, "gives some of layers, query_heads and vocab; all three or none");
   if (said == 3) profile.shape = {message.layers(), message.query_heads(), message.vocab()};
@@ -91,6 +115,7 @@ std::string profile_json(const FilterProfile& profile) {
     if (each.weight != 1) head.set_weight(each.weight);
   }
   if (profile.normalisation == ScoreNormalisation::z_score) message.set_normalisation(proto::Profile::z_score);
+  message.set_unit(message_unit(profile.unit));
   if (profile.pool_width) message.set_pool(*profile.pool_width);
   message.set_window(profile.window);
   message.set_sinks(profile.sinks);

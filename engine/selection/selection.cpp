@@ -85,6 +85,7 @@ ResolvedSelection resolve(const SelectionOptions& options, std::int32_t prompt_t
   const std::int64_t tokens = count_tokens(resolved.forced);
   resolved.keep = options.keep ? *options.keep : default_keep(prompt_tokens, tokens, positions);
   resolved.pool_width = options.pool_width.value_or(kDefaultPool);
+  if (forces) resolved.unit = options.unit.value_or(KeepUnit::tokens);
   if (resolved.keep < 1) {
     throw UsageError({"--keep", fmt::format("{} tokens cannot be kept", resolved.keep), "keep at least 1"});
   }
@@ -118,7 +119,11 @@ std::vector<OriginalPosition> select_positions(std::span<const float> scores, co
     std::fill(kept.begin() + range.begin, kept.begin() + range.end, true);
   }
   const auto room = static_cast<std::size_t>(selection.keep - forced);
-  add_best_tokens(pooled, room, kept);
+  if (selection.unit == KeepUnit::tokens) {
+    add_best_tokens(pooled, room, kept);
+  } else {
+    add_best_units(pooled, units_of(selection, n), room, kept);
+  }
   return positions_where(kept);
 }
 

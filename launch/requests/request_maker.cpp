@@ -1,5 +1,7 @@
 #include "launch/requests/request_maker.h"
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <memory>
 #include <utility>
@@ -8,6 +10,7 @@
 #include "engine/generation/stop_rules.h"
 #include "launch/prompts/chat.h"
 #include "launch/prompts/filter_choice.h"
+#include "launch/prompts/text_units.h"
 
 namespace gemring {
 
@@ -28,6 +31,12 @@ std::function<bool(TokenId)> ends_in(const std::vector<std::string>& strings, co
     text->strings.push(text->decoder.push(id));
     return text->strings.found();
   };
+}
+
+std::vector<std::int32_t> unit_ends_of(const Prompt& prompt, KeepUnit unit) {
+  if (!prompt.ends.empty()) return unit_ends(unit, prompt.text, prompt.ends);
+  throw UsageError({"--keep-unit", fmt::format("{} stand in a text, and this prompt is token ids", name(unit)),
+                    "give --keep-unit tokens or chunks, or the prompt as text"});
 }
 
 }  // namespace
@@ -53,8 +62,10 @@ GenerationRequest RequestMaker::make(const RequestLine& line) const {
   if (line.filter.method == Method::gemfilter) {
     SelectionOptions selection = line.filter.selection;
     if (!selection.pool_width) selection.pool_width = setting_.filter.pool_width;
+    if (!selection.unit) selection.unit = setting_.filter.unit;
     const std::int32_t positions = setting_.model.config.max_positions - line.generate.max_new_tokens;
     request.selection = resolve(selection, tokens, prompt.forced, positions);
+    if (needs_text(request.selection.unit)) request.selection.unit_ends = unit_ends_of(prompt, request.selection.unit);
   }
   check_length(tokens, line.filter, request.selection, line.generate.max_new_tokens,
                {setting_.model.config.max_positions, filter_positions(setting_.model.config, setting_.filter)},

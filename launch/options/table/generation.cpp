@@ -201,6 +201,18 @@ void add_filter_options(OptionTable& table) {
                    .request_field = "pool",
                    .needs = a_filter()});
   add_forced_options(table);
+  table.push_back({.name = "--keep-unit",
+                   .group = "Filter",
+                   .help = "what is kept or left out as one: tokens, chunks of 32, or lines or sentences of the text.\n"
+                           "Unset: as the model's filter profile says, else tokens",
+                   .commands = {generate, launch},
+                   .value = choice([](auto& options) -> auto& { return options.filter.selection.unit; },
+                                   {{"tokens", KeepUnit::tokens},
+                                    {"chunks", KeepUnit::chunks},
+                                    {"lines", KeepUnit::lines},
+                                    {"sentences", KeepUnit::sentences}}),
+                   .request_field = "keep_unit",
+                   .needs = a_filter_with_forced_tokens()});
   table.push_back({.name = "--selection",
                    .group = "Filter",
                    .help = "paper: nothing is kept but by its score (arXiv 2409.17422)",

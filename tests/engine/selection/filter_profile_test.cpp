@@ -72,6 +72,9 @@ TEST(FilterProfile, ItsLayersAndItsWords) {
   EXPECT_EQ(profile.scoring_layers(), 2);
   EXPECT_EQ(describe(profile), "heads 1/2 1/4 3/0 (z-score)");
   EXPECT_EQ(describe(gemfilter_profile(LayerIndex(13))), "layer 13");
+  FilterProfile lines = profile;
+  lines.unit = KeepUnit::lines;
+  EXPECT_EQ(describe(lines), "heads 1/2 1/4 3/0 (z-score), lines kept whole");
   EXPECT_EQ(gemfilter_profile(LayerIndex(13)).scoring_layers(), 1);
 }
 

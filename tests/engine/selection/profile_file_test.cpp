@@ -41,6 +41,7 @@ TEST(ProfileFile, EverythingThatAProfileSaysComesBack) {
   profile.heads = {{LayerIndex(11), 9, 0.25f}, {LayerIndex(13), 1, 1}, {LayerIndex(13), std::nullopt, -2}};
   profile.normalisation = ScoreNormalisation::z_score;
   profile.pool_width = 7;
+  profile.unit = KeepUnit::sentences;
   profile.shape = ProfiledShape{28, 12, 151936};
   profile.fingerprint = "0x0123456789abcdef";
   profile.found = "by hand, \"today\"";
@@ -63,6 +64,8 @@ TEST(ProfileFile, WhatIsNoProfileIsRefusedWithItsReason) {
       {R"({"pool": 5})", "neither filter_layer nor heads"},
       {R"({"heads": [{"layer": 1}, {"head": 3}]})", "head 1 of its list has no layer"},
       {R"({"filter_layer": 1, "pool": 4})", "pool is 4"},
+      {R"({"filter_layer": 1, "unit": "words"})", "is no profile"},
+      {R"({"filter_layer": 1, "unit": 9})", "unit is 9"},
       {R"({"filter_layer": 1, "layers": 4})", "all three or none"},
   };
   for (const auto& refused : table) {

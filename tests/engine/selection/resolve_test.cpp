@@ -66,6 +66,15 @@ TEST(ResolveSelection, WhatTheTextAsksForIsForcedUnlessNumbersSayOtherwise) {
   EXPECT_EQ(resolve(options, 5000, of_text).forced, (Ranges{{0, 2}, {15, 30}, {4983, 5000}}));
 }
 
+TEST(ResolveSelection, UnitsAreTokensUnlessSaidOtherwiseAndForThePaperAlways) {
+  SelectionOptions options;
+  EXPECT_EQ(resolve(options, 5000, {}).unit, KeepUnit::tokens);
+  options.unit = KeepUnit::chunks;
+  EXPECT_EQ(resolve(options, 5000, {}).unit, KeepUnit::chunks);
+  options.policy = SelectionPolicy::paper;
+  EXPECT_EQ(resolve(options, 5000, {}).unit, KeepUnit::tokens);
+}
+
 TEST(ResolveSelection, ThePaperForcesNothing) {
   SelectionOptions options;
   options.policy = SelectionPolicy::paper;

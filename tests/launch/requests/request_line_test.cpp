@@ -49,7 +49,8 @@ TEST(RequestLine, EveryFieldIsRead) {
   EXPECT_EQ(line.generate.sampling.seed, std::uint64_t{1} << 53);
   const RequestLine more = read(
       R"({"prompt": "p", "temperature": 1, "min_p": 0.05, "repeat_penalty": 1.1, "presence_penalty": -0.5,
-          "frequency_penalty": 0.25, "repeat_last_n": -1, "stop": ["\n\n", "Q:"]})");
+          "frequency_penalty": 0.25, "repeat_last_n": -1, "stop": ["\n\n", "Q:"], "keep_unit": "lines"})");
+  EXPECT_EQ(more.filter.selection.unit, KeepUnit::lines);
   EXPECT_EQ(more.generate.sampling.min_p, 0.05f);
   EXPECT_EQ(more.generate.sampling.penalties.repeat, 1.1f);
   EXPECT_EQ(more.generate.sampling.penalties.presence, -0.5f);
