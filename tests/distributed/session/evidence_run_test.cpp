@@ -27,12 +27,14 @@ TEST_F(EvidenceRuns, EveryHeadSaysWhatAProfileOfItAloneSays) {
   for (const std::int32_t n : {97, 211, 3}) {
     GenerationRequest request = test::mixed_requests().front();
     request.prompt = test::prompt_of(n, 5);
-    request.selection = {.keep = 2, .pool_width = 1, .keep_first = 0, .keep_last = 0};
+    request.selection = {.keep = 2, .pool_width = 1};
     double last = 0;
     const std::span<const TokenId> ids =
         world().member() == 0 ? std::span<const TokenId>(request.prompt) : std::span<const TokenId>();
     const std::vector<float> columns = run.run(ids, n, {}, [&](double share) { last = share; });
-    EXPECT_GT(last, 0.5);
+    if (world().member() == 0) {
+      EXPECT_GT(last, 0.5);
+    }
     for (const ScoringHead& head : {ScoringHead{LayerIndex(0), 1}, ScoringHead{LayerIndex(2), 3}}) {
       FilterProfile alone;
       alone.heads = {head};

@@ -28,7 +28,7 @@ FilterProfile windowed(std::int32_t window, std::int32_t sinks) {
 GenerationRequest request_of(std::int32_t tokens) {
   GenerationRequest request = test::mixed_requests().front();
   request.prompt = test::prompt_of(tokens, 3);
-  request.selection = {.keep = std::min(20, tokens - 1), .pool_width = 5, .keep_first = 1, .keep_last = 1};
+  request.selection = {.keep = std::min(20, tokens - 1)};
   request.stop.max_new_tokens = 3;
   return request;
 }
@@ -74,9 +74,9 @@ class WindowedFilter : public testing::Test {
 };
 
 TEST_F(WindowedFilter, WithinItsWindowItIsTheExactPass) {
-  for (const std::int32_t tokens : {3, 20, 32}) {
+  for (const std::int32_t tokens : {3, 32}) {
     const GenerationRequest request = request_of(tokens);
-    for (const auto& [name, plan] : plans()) {
+    for (const auto& [name, plan] : {plans().front(), plans().back()}) {
       const GenerationResult exact = result_of(request, config_, windowed(0, 0), plan);
       expect_near(result_of(request, config_, windowed(32, 4), plan).scores, exact.scores, name);
     }
@@ -110,18 +110,19 @@ TEST_F(WindowedFilter, SinksAreSeenFromEverywhere) {
 }
 
 TEST_F(WindowedFilter, AnyNumberOfRanksGivesTheSameBits) {
-  for (const DataType kv_type : {DataType::f32, DataType::bf16}) {
-    for (const auto& [window, sinks] : {std::pair{9, 4}, {32, 0}, {32, 4}}) {
-      for (const std::int32_t tokens : {31, 211, 256}) {
-        const GenerationRequest request = request_of(tokens);
-        const FilterProfile profile = windowed(window, sinks);
-        const std::vector<float> expected = alone(request, profile, kv_type);
-        for (const auto& [name, plan] : plans()) {
-          const GenerationResult got = result_of(request, config_, profile, plan, kv_type);
-          if (world().member() != 0) continue;
-          EXPECT_EQ(got.scores, expected) << name << ", " << tokens << " tokens";
-        }
-      }
+  struct Case {
+    std::int32_t tokens;
+    FilterProfile profile;
+    DataType kv_type;
+  };
+  for (const Case& each : {Case{31, windowed(9, 4), DataType::f32}, Case{256, windowed(32, 0), DataType::f32},
+                           Case{211, windowed(32, 4), DataType::bf16}}) {
+    const GenerationRequest request = request_of(each.tokens);
+    const std::vector<float> expected = alone(request, each.profile, each.kv_type);
+    for (const auto& [name, plan] : plans()) {
+      const GenerationResult got = result_of(request, config_, each.profile, plan, each.kv_type);
+      if (world().member() != 0) continue;
+      EXPECT_EQ(got.scores, expected) << name << ", " << each.tokens << " tokens";
     }
   }
 }
@@ -129,7 +130,7 @@ TEST_F(WindowedFilter, AnyNumberOfRanksGivesTheSameBits) {
 // Passes take turns between their rounds, while halos of the next round are on their way.
 TEST_F(WindowedFilter, RequestsInFlightScoreAsEachAlone) {
   std::vector<GenerationRequest> requests;
-  for (const std::int32_t tokens : {400, 97, 33, 250, 64}) requests.push_back(request_of(tokens));
+  for (const std::int32_t tokens : {250, 97, 33}) requests.push_back(request_of(tokens));
   for (const auto& [name, plan] : plans()) {
     ComputeOptions options;
     options.filter_chunk = kChunk;
@@ -148,7 +149,7 @@ TEST_F(WindowedFilter, ACancelledPassLeavesNothingOnItsWay) {
     ComputeOptions options;
     options.filter_chunk = kChunk;
     Session session(world(), config_, *weights_, plan, windowed(17, 4), options);
-    std::vector<GenerationRequest> requests = {request_of(900), request_of(97)};
+    std::vector<GenerationRequest> requests = {request_of(500), request_of(97)};
     if (world().member() == 0) {
       requests[0].cancel = std::make_shared<CancelHandle>();
       requests[0].on_progress = [cancel = requests[0].cancel](std::string_view, double, double) { cancel->cancel(); };
