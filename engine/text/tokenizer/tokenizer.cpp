@@ -31,6 +31,7 @@ struct Tokenizer::State {
     if (first != file.first_bytes.end()) return joiner.push_as_it_is(first->second, out);
     joiner.push(file.bytes[id.index()], has(id, TokenKind::byte), out);
   }
+  bool is_used(TokenId id) const { return has(id) && !std::binary_search(file.unused.begin(), file.unused.end(), id); }
   bool has(TokenId id, TokenKind kind) const { return has(id) && file.kinds[id.index()] == kind; }
 
   TokenizerFile file;
@@ -185,8 +186,7 @@ bool Tokenizer::exists(TokenId id) const {
 std::vector<TokenId> Tokenizer::holes() const {
   std::vector<TokenId> holes;
   for (std::size_t id = 0; id < size(); ++id) {
-    const bool unused = std::binary_search(state_->file.unused.begin(), state_->file.unused.end(), TokenId(id));
-    if (unused || !exists(TokenId(id))) holes.emplace_back(id);
+    if (!state_->is_used(TokenId(id))) holes.emplace_back(id);
   }
   return holes;
 }
@@ -204,6 +204,20 @@ std::string Tokenizer::decode(std::span<const TokenId> ids, bool keep_special) c
 
 std::size_t Tokenizer::size() const {
   return state_->file.kinds.size();
+}
+
+std::optional<TokenId> first_difference(const Tokenizer& one, const Tokenizer& other) {
+  const Tokenizer::State& a = *one.state_;
+  const Tokenizer::State& b = *other.state_;
+  for (std::size_t i = 0; i < std::max(one.size(), other.size()); ++i) {
+    const TokenId id(i);
+    const bool used = a.is_used(id);
+    if (used != b.is_used(id)) return id;
+    if (!used) continue;
+    const bool same_kind = a.has(id, TokenKind::byte) == b.has(id, TokenKind::byte);
+    if (!same_kind || a.file.bytes[i] != b.file.bytes[i]) return id;
+  }
+  return std::nullopt;
 }
 
 StreamingDecoder::StreamingDecoder(const Tokenizer& tokenizer)

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -74,10 +75,15 @@ class Tokenizer {
 
  private:
   friend class StreamingDecoder;
+  friend std::optional<TokenId> first_difference(const Tokenizer& one, const Tokenizer& other);
   struct State;
   explicit Tokenizer(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// The lowest id that is not the same token in both, whatever kind their files call it; nothing where the lists are
+/// equal. What no answer ever has (Tokenizer::holes()) is no token: files fill their lists up with different ones.
+std::optional<TokenId> first_difference(const Tokenizer& one, const Tokenizer& other);
 
 /// Text of tokens as they come: holds back an incomplete UTF-8 sequence until it is whole (or proves broken). The
 /// tokenizer must outlive it.
