@@ -37,11 +37,11 @@ struct GroupChoices {
   std::vector<RingChoice> stages;
 };
 
-RingChoice choice_of(const ClusterPlan& plan, const PlanInputs& inputs, const std::vector<RankId>& group,
-                     const std::vector<ZigzagShards>& chunks, const LastLayer& last) {
+RingChoice choice_of(const ClusterPlan& plan, const PlanInputs& inputs, const ModelConfig& model,
+                     const std::vector<RankId>& group, const std::vector<ZigzagShards>& chunks, const LastLayer& last) {
   if (group.size() <= 1) return {};
   const RingOptions options{.variant = inputs.ring_variant, .message_type = inputs.message_type};
-  return choose_variants(chunks, last, kv_shape(inputs.model, inputs.kv_type), inputs.model.heads,
+  return choose_variants(chunks, last, kv_shape(model, inputs.kv_type), model.heads,
                          on_links(options, plan.group_links(group)));
 }
 
@@ -49,7 +49,7 @@ GroupChoices choices_of(const ClusterPlan& plan, const PlanInputs& inputs) {
   GroupChoices choices;
   if (inputs.filters(plan.method) && inputs.window.window == 0) {
     const auto of_tokens = [&](std::int32_t tokens) {
-      return choice_of(plan, inputs, plan.filter_group, {plan.filter_shards(tokens)}, {});
+      return choice_of(plan, inputs, inputs.filtering().config, plan.filter_group, {plan.filter_shards(tokens)}, {});
     };
     choices.filter = of_tokens(inputs.prompt_tokens);
     if (inputs.parallel > 0) choices.overtaking = of_tokens(overtaking_tokens(inputs));
@@ -61,7 +61,7 @@ GroupChoices choices_of(const ClusterPlan& plan, const PlanInputs& inputs) {
       last = {LayerIndex(plan.layers - 1), GlobalPosition(tokens - std::min(tokens, inputs.logit_rows))};
     }
     const std::vector<RankId>& group = plan.stages[stage].ranks;
-    choices.stages.push_back(choice_of(plan, inputs, group, plan.stage_shards(stage, tokens), last));
+    choices.stages.push_back(choice_of(plan, inputs, inputs.model, group, plan.stage_shards(stage, tokens), last));
   }
   return choices;
 }
@@ -74,8 +74,11 @@ class Coster {
         inputs_(inputs),
         choices_(choices),
         model_(inputs.model),
+        filter_model_(inputs.filtering().config),
         terms_(inputs),
+        filter_terms_(inputs, inputs.filtering()),
         flop_(inputs.model),
+        filter_flop_(filter_model_),
         stage_(plan.stage_of(rank)) {
     cost_.rank = rank;
   }
@@ -111,8 +114,9 @@ class Coster {
   }
 
   /// Keys seen by this rank's queries of a chunk, summed over layers [begin, end).
-  double pairs(const ZigzagShards& shards, int member, LayerIndex begin, LayerIndex end) const {
-    return keys_seen(model_, shards.ranges(member), begin, end);
+  static double pairs(const ModelConfig& model, const ZigzagShards& shards, int member, LayerIndex begin,
+                      LayerIndex end) {
+    return keys_seen(model, shards.ranges(member), begin, end);
   }
 
   /// Kept indices and token ids to the first stage, along the tree.
@@ -140,8 +144,11 @@ class Coster {
   const PlanInputs& inputs_;
   const GroupChoices& choices_;
   const ModelConfig& model_;
+  const ModelConfig& filter_model_;
   MemoryTerms terms_;
+  MemoryTerms filter_terms_;
   LayerFlop flop_;
+  LayerFlop filter_flop_;
   std::optional<std::size_t> stage_;
   RankCost cost_;
 };
@@ -159,11 +166,11 @@ void Coster::windowed_filter(int member) {
   const ChunkDeal deal = plan_.filter_deal(inputs_.prompt_tokens, sizes.chunk);
   const std::int32_t own = deal.size(member);
   const auto others = static_cast<double>(deal.members() - 1);
-  const MemoryTerms::Windowed memory = terms_.windowed_filter(own, deal.members());
+  const MemoryTerms::Windowed memory = filter_terms_.windowed_filter(own, deal.members());
   cost_.filter = {memory.keys, memory.scores + memory.scratch, memory.messages};
   if (inputs_.parallel > 0) {  // of two that are alive one waits
-    const MemoryTerms::Windowed shorter =
-        terms_.windowed_filter(plan_.filter_deal(overtaking_tokens(inputs_), sizes.chunk).size(member), deal.members());
+    const MemoryTerms::Windowed shorter = filter_terms_.windowed_filter(
+        plan_.filter_deal(overtaking_tokens(inputs_), sizes.chunk).size(member), deal.members());
     cost_.filter.kv_cache_bytes += shorter.keys;
     cost_.filter.activation_bytes += shorter.scores;
     cost_.filter.message_buffer_bytes += shorter.messages;
@@ -174,20 +181,21 @@ void Coster::windowed_filter(int member) {
   const double layers = inputs_.filter_layer.value();
   double seen = 0;
   for (LayerIndex layer(0); layer < inputs_.filter_layer; ++layer)
-    seen += std::min(sizes.window + sizes.sinks, model_.layer(layer).window);
-  cost_.filter_flop = own * (layers * flop_.linear() + seen * flop_.pair +
-                             flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads));
+    seen += std::min(sizes.window + sizes.sinks, filter_model_.layer(layer).window);
+  cost_.filter_flop = own * (layers * filter_flop_.linear() + seen * filter_flop_.pair +
+                             filter_flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads));
   for (std::int32_t chunk = deal.next_of(member, -1); chunk + 1 < deal.chunks(); chunk = deal.next_of(member, chunk)) {
     if (deal.owner(chunk + 1) == member) continue;
-    cost_.bytes_sent_filter += layers * static_cast<double>(WindowHalo::size(kv_shape(model_, inputs_.kv_type), sizes));
+    cost_.bytes_sent_filter +=
+        layers * static_cast<double>(WindowHalo::size(kv_shape(filter_model_, inputs_.kv_type), sizes));
   }
   if (member == 0)
     cost_.bytes_sent_filter += 4.0 * (inputs_.prompt_tokens - own);
   else
     cost_.bytes_sent_filter += 4.0 * inputs_.scoring_heads * own;
   if (deal.chunks() > 0 && member == deal.owner(deal.chunks() - 1)) {
-    cost_.filter_flop += inputs_.scoring_layers * flop_.query;
-    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_layers * model_.query_width() * others;
+    cost_.filter_flop += inputs_.scoring_layers * filter_flop_.query;
+    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_layers * filter_model_.query_width() * others;
   }
 }
 
@@ -209,13 +217,13 @@ void Coster::exact_filter(int member) {
         layers * choices_.filter.chunks.front().others.bytes_sent[static_cast<std::size_t>(member)];
   }
 
-  cost_.filter_flop = layers * own * flop_.linear() +
-                      flop_.pair * pairs(shards, member, LayerIndex(0), inputs_.filter_layer) +
-                      own * flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads) +
-                      (member == 0 ? inputs_.scoring_layers * flop_.query : 0);
+  cost_.filter_flop = layers * own * filter_flop_.linear() +
+                      filter_flop_.pair * pairs(filter_model_, shards, member, LayerIndex(0), inputs_.filter_layer) +
+                      own * filter_flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads) +
+                      (member == 0 ? inputs_.scoring_layers * filter_flop_.query : 0);
   if (member == 0) {  // the others' ids, and the last token's queries
     cost_.bytes_sent_filter +=
-        4.0 * (inputs_.prompt_tokens - own) + 4.0 * inputs_.scoring_layers * model_.query_width() * (group - 1);
+        4.0 * (inputs_.prompt_tokens - own) + 4.0 * inputs_.scoring_layers * filter_model_.query_width() * (group - 1);
   } else {  // scores
     cost_.bytes_sent_filter += 4.0 * inputs_.scoring_heads * own;
   }
@@ -226,16 +234,16 @@ PhaseMemory Coster::filter_memory(std::int32_t own, const RingChoice& choice) co
   const auto group = static_cast<int>(plan_.filter_group.size());
   const std::int64_t queries = queries_at_a_time(own, group);
   PhaseMemory memory;
-  memory.kv_cache_bytes = terms_.cache(LayerIndex(0), own);  // of one layer at a time, the largest
+  memory.kv_cache_bytes = filter_terms_.cache(LayerIndex(0), own);  // of one layer at a time, the largest
   for (LayerIndex layer(1); layer < inputs_.filter_layer; ++layer)
-    memory.kv_cache_bytes = std::max(memory.kv_cache_bytes, terms_.cache(layer, own));
-  memory.activation_bytes =
-      terms_.layers(own, queries) + terms_.rotations(own) + MemoryTerms::matrix(own, inputs_.scoring_heads);
+    memory.kv_cache_bytes = std::max(memory.kv_cache_bytes, filter_terms_.cache(layer, own));
+  memory.activation_bytes = filter_terms_.layers(own, queries) + filter_terms_.rotations(own) +
+                            MemoryTerms::matrix(own, inputs_.scoring_heads);
   if (group == 1) {
-    memory.activation_bytes += terms_.local_attention(queries);
+    memory.activation_bytes += filter_terms_.local_attention(queries);
     return memory;
   }
-  const MemoryTerms::Ring ring = terms_.ring(choice, group);
+  const MemoryTerms::Ring ring = filter_terms_.ring(choice, group);
   memory.activation_bytes += ring.activation_bytes;
   memory.message_buffer_bytes = ring.message_buffer_bytes;
   return memory;
@@ -243,7 +251,7 @@ PhaseMemory Coster::filter_memory(std::int32_t own, const RingChoice& choice) co
 
 /// And between two layers while another pass goes first: what it carries from one to the other.
 std::uint64_t Coster::waiting_filter_memory(std::int32_t own) const {
-  return MemoryTerms::matrix(own, model_.hidden + inputs_.scoring_heads) + terms_.rotations(own);
+  return MemoryTerms::matrix(own, filter_model_.hidden + inputs_.scoring_heads) + filter_terms_.rotations(own);
 }
 
 void Coster::stage() {
@@ -265,7 +273,8 @@ void Coster::stage_chunk(const StagePlan& stage, const ZigzagShards& shards, int
   const int whole = stage.layers() - (last_stage() ? 1 : 0);  // of the model's last layer only the last token goes on
   const LayerIndex end(stage.first_layer.value() + whole);
 
-  cost_.prefill_flop += whole * own * flop_.linear() + flop_.pair * pairs(shards, member, stage.first_layer, end);
+  cost_.prefill_flop +=
+      whole * own * flop_.linear() + flop_.pair * pairs(model_, shards, member, stage.first_layer, end);
   if (last_stage()) {
     cost_.prefill_flop += 2.0 * own * flop_.keys;
     if (last_token_here) {

@@ -16,12 +16,26 @@
 
 namespace gemring {
 
+/// A checkpoint as plans see it. Refers to what PlanInputs hold.
+struct PlannedModel {
+  const ModelConfig& config;
+  const std::vector<TensorInfo>& tensors;
+  bool weights_shared;
+};
+
 struct PlanInputs {
-  ModelConfig model;
+  ModelConfig model;                // that answers
   std::vector<TensorInfo> tensors;  // of the checkpoint (TensorSource::tensors, or expected_tensors)
   bool weights_shared = true;       // mapped from files: the ranks of a host hold a tensor once. Random weights: no
-  std::int32_t prompt_tokens = 0;   // with max_new_tokens at most kMostTokens (limits.h)
-  std::int32_t keep = 0;            // length of the compressed prompt; no matter with Method::full
+  /// Another checkpoint, on which the filter pass runs.
+  struct FilterModel {
+    ModelConfig config;
+    std::vector<TensorInfo> tensors;
+    bool weights_shared = true;
+  };
+  std::optional<FilterModel> filter_model = {};  // unset: `model` filters and answers
+  std::int32_t prompt_tokens = 0;                // with max_new_tokens at most kMostTokens (limits.h)
+  std::int32_t keep = 0;                         // length of the compressed prompt; no matter with Method::full
   std::int32_t max_new_tokens = 0;
   LayerIndex filter_layer;          // r
   std::int32_t scoring_heads = 1;   // columns of scores that a filter pass gathers, one float a token each
@@ -39,6 +53,12 @@ struct PlanInputs {
   // at most kMostParallel.
   std::int32_t parallel = 0;
 
+  PlannedModel answering() const { return {model, tensors, weights_shared}; }
+  PlannedModel filtering() const {
+    return filter_model ? PlannedModel{filter_model->config, filter_model->tensors, filter_model->weights_shared}
+                        : answering();
+  }
+
   /// Whether a filter pass runs, and the length of the prefill.
   bool filters(Method method) const { return method == Method::gemfilter && prompt_tokens > keep; }
   std::int32_t pass_tokens(Method method) const { return filters(method) ? keep : prompt_tokens; }
@@ -46,7 +66,7 @@ struct PlanInputs {
 
 /// A tensor that a rank maps or makes.
 struct ReadTensor {
-  std::size_t index = 0;    // into PlanInputs::tensors
+  std::size_t index = 0;    // into PlanInputs::tensors and, behind these, the filter model's
   std::uint64_t bytes = 0;  // resident: what is mapped and never read takes no memory
 };
 

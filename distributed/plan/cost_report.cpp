@@ -56,9 +56,10 @@ std::uint64_t memory_together(const std::vector<const RankCost*>& ranks, const P
   std::map<std::size_t, std::uint64_t> tensors;  // mapped once for all: as much as the rank that reads most of it
   for (const RankCost* cost : ranks) {
     needed += cost->total_bytes;
-    if (!inputs.weights_shared) continue;
-    needed -= cost->weights_bytes;
     for (const ReadTensor& tensor : cost->tensors) {
+      const bool of_filter = tensor.index >= inputs.tensors.size();
+      if (!(of_filter ? inputs.filtering() : inputs.answering()).weights_shared) continue;
+      needed -= tensor.bytes;
       std::uint64_t& bytes = tensors[tensor.index];
       bytes = std::max(bytes, tensor.bytes);
     }

@@ -17,12 +17,12 @@ std::size_t size(std::int64_t count) {
   return static_cast<std::size_t>(count);
 }
 
-Compute compute_of_layers(const PlanInputs& inputs) {
+Compute compute_of_layers(const PlanInputs& inputs, const PlannedModel& model) {
   Compute compute = inputs.compute;
   bool blocks = false;
   bool others = false;
-  for (const TensorInfo& tensor : inputs.tensors) {
-    const bool of_layer = tensor.shape.size() == 2 && tensor.shape[0] != inputs.model.vocab;
+  for (const TensorInfo& tensor : model.tensors) {
+    const bool of_layer = tensor.shape.size() == 2 && tensor.shape[0] != model.config.vocab;
     (is_block_type(tensor.type) ? blocks : others) |= of_layer;
   }
   if (blocks && !others) compute.many = compute.many_blocks;
@@ -32,10 +32,10 @@ Compute compute_of_layers(const PlanInputs& inputs) {
 
 }  // namespace
 
-MemoryTerms::MemoryTerms(const PlanInputs& inputs)
+MemoryTerms::MemoryTerms(const PlanInputs& inputs, const PlannedModel& model)
     : inputs_(inputs),
-      model_(inputs.model),
-      compute_of_layers_(compute_of_layers(inputs)),
+      model_(model.config),
+      compute_of_layers_(compute_of_layers(inputs, model)),
       token_block_(inputs.token_block > 0 ? inputs.token_block
                                           : static_cast<std::int64_t>(token_block(inputs.compute))) {}
 

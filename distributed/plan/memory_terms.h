@@ -10,8 +10,9 @@ namespace gemring {
 
 class MemoryTerms {
  public:
-  /// `inputs` outlive this.
-  explicit MemoryTerms(const PlanInputs& inputs);
+  /// Of passes of `model`, one of those of `inputs`, which outlive this.
+  MemoryTerms(const PlanInputs& inputs, const PlannedModel& model);
+  explicit MemoryTerms(const PlanInputs& inputs) : MemoryTerms(inputs, inputs.answering()) {}
 
   /// [rows, cols] elements.
   static std::uint64_t matrix(std::int64_t rows, std::int64_t cols, DataType type = DataType::f32);

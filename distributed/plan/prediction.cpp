@@ -23,28 +23,28 @@ void add(PhaseSeconds& sum, const PhaseSeconds& part, double times = 1) {
   sum.exposed += times * part.exposed;
 }
 
+/// Of the phases that run on one of the planned checkpoints.
 class Predictor {
  public:
-  Predictor(const ClusterPlan& plan, const PlanInputs& inputs, const std::vector<RankCost>& costs,
-            const Machines& machines, const PredictionOptions& options)
+  Predictor(const ClusterPlan& plan, const PlanInputs& inputs, const PlannedModel& model,
+            const std::vector<RankCost>& costs, const Machines& machines, const PredictionOptions& options,
+            Prediction& made)
       : plan_(plan),
         inputs_(inputs),
-        model_(inputs.model),
+        model_(model.config),
         machines_(machines),
         options_(options),
-        flop_(inputs.model),
+        flop_(model.config),
         costs_(costs),
-        weights_(layer_weights_type(inputs)),
-        block_(inputs.token_block > 0 ? inputs.token_block : static_cast<std::int64_t>(token_block(inputs.compute))) {
-    made_.ranks.resize(static_cast<std::size_t>(plan.ranks));
-  }
+        weights_(layer_weights_type(model)),
+        block_(inputs.token_block > 0 ? inputs.token_block : static_cast<std::int64_t>(token_block(inputs.compute))),
+        made_(made) {}
 
-  Prediction run() {
-    if (inputs_.filters(plan_.method)) filter();
+  void filter();
+  void answer() {
     select();
     prefill();
     decode();
-    return std::move(made_);
   }
 
  private:
@@ -97,7 +97,6 @@ class Predictor {
   PhaseSeconds group_layers(const std::vector<RankId>& group, const ZigzagShards& shards,
                             const std::vector<std::int32_t>& cached, LayerIndex begin, LayerIndex end,
                             const Working& working, std::vector<double>& compute) const;
-  void filter();
   void exact_filter();
   void windowed_filter();
   void select();
@@ -115,7 +114,7 @@ class Predictor {
   const std::vector<RankCost>& costs_;
   DataType weights_;
   std::int64_t block_;
-  Prediction made_;
+  Prediction& made_;
 };
 
 /// One whole layer of a group's shards: all members meet in its attention. `cached`: keys of earlier chunks on each
@@ -371,17 +370,17 @@ void Predictor::decode() {
 
 }  // namespace
 
-DataType layer_weights_type(const PlanInputs& inputs) {
-  GEMRING_CHECK(!inputs.tensors.empty(), "no tensors");
+DataType layer_weights_type(const PlannedModel& model) {
+  GEMRING_CHECK(!model.tensors.empty(), "no tensors");
   std::map<DataType, std::uint64_t> bytes;
   std::map<std::string_view, TensorRole> roles;
-  const std::vector<ModelTensor> tensors = model_tensors(inputs.model);
+  const std::vector<ModelTensor> tensors = model_tensors(model.config);
   for (const ModelTensor& tensor : tensors) roles[tensor.name] = tensor.role;
-  for (const TensorInfo& tensor : inputs.tensors) {
+  for (const TensorInfo& tensor : model.tensors) {
     const auto role = roles.find(tensor.name);
     if (role != roles.end() && is_of_layer(role->second)) bytes[tensor.type] += tensor.bytes;
   }
-  if (bytes.empty()) return inputs.tensors.front().type;
+  if (bytes.empty()) return model.tensors.front().type;
   return std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; })
       ->first;
 }
@@ -391,7 +390,11 @@ Prediction predict(const ClusterPlan& plan, const PlanInputs& inputs, const std:
   GEMRING_CHECK(machines.ranks.size() == static_cast<std::size_t>(plan.ranks), "{} machines, {} ranks",
                 machines.ranks.size(), plan.ranks);
   GEMRING_CHECK(options.overlap >= 0 && options.overlap <= 1, "overlap {}", options.overlap);
-  return Predictor(plan, inputs, costs, machines, options).run();
+  Prediction made;
+  made.ranks.resize(static_cast<std::size_t>(plan.ranks));
+  if (inputs.filters(plan.method)) Predictor(plan, inputs, inputs.filtering(), costs, machines, options, made).filter();
+  Predictor(plan, inputs, inputs.answering(), costs, machines, options, made).answer();
+  return made;
 }
 
 }  // namespace gemring

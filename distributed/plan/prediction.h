@@ -45,6 +45,6 @@ Prediction predict(const ClusterPlan& plan, const PlanInputs& inputs, const std:
                    const Machines& machines, const PredictionOptions& options);
 
 /// The type in which most of the layers' weights are stored.
-DataType layer_weights_type(const PlanInputs& inputs);
+DataType layer_weights_type(const PlannedModel& model);
 
 }  // namespace gemring

@@ -28,7 +28,7 @@ EvidenceRun::EvidenceRun(Communicator& world, const ModelConfig& config, const T
       plan_(plan),
       options_(options),
       heads_(every_head(config)),
-      parts_(load_parts(weights, config, plan, RankId(world.member()), heads_)) {
+      parts_(load_parts({config, weights}, plan, RankId(world.member()), heads_)) {
   options_.ring = on_links(options_.ring, plan.group_links(plan.filter_group));
 }
 
@@ -36,8 +36,10 @@ std::vector<float> EvidenceRun::run(std::span<const TokenId> prompt, std::int32_
                                     const FilterPass::Progress& progress) {
   heads_.window = look.window;
   heads_.sinks = look.sinks;
-  const FilterParts parts{
-      .embedding = &*parts_.embedding, .layers = parts_.filter_layers, .scoring = parts_.scoring, .profile = &heads_};
+  const FilterParts parts{.embedding = parts_.filter_embedding.get(),
+                          .layers = parts_.filter_layers,
+                          .scoring = parts_.scoring,
+                          .profile = &heads_};
   const auto pass = make_filter_pass(world_, config_, parts, options_, plan_, n, prompt);
   const std::int32_t steps = filter_steps(heads_, plan_, options_, n);
   for (std::int32_t step = 0; step + 1 < steps; ++step) {

@@ -56,7 +56,8 @@ class GivenRequests : public RequestSource {
 
 struct Session::State {
   Communicator& world;
-  ModelConfig config;
+  ModelConfig answer_config;
+  ModelConfig filter_config;
   ClusterPlan plan;
   FilterProfile filter;
   ComputeOptions options;
@@ -72,12 +73,17 @@ struct Session::State {
 
 Session::Session(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
                  const FilterProfile& filter, const ComputeOptions& options)
+    : Session(world, SessionModels(config, weights), plan, filter, options) {}
+
+Session::Session(Communicator& world, const SessionModels& models, const ClusterPlan& plan, const FilterProfile& filter,
+                 const ComputeOptions& options)
     : state_(new State{.world = world,
-                       .config = config,
+                       .answer_config = models.answer.config,
+                       .filter_config = models.filter.config,
                        .plan = plan,
                        .filter = filter,
                        .options = options,
-                       .parts = load_parts(weights, config, plan, RankId(world.member()), filter),
+                       .parts = load_parts(models, plan, RankId(world.member()), filter),
                        .filter_group = nullptr,
                        .stage_group = nullptr}) {
   if (!plan.filter_group.empty()) state_->filter_group = world.group(members_of(plan.filter_group));
@@ -92,7 +98,7 @@ Session::~Session() = default;
 void Session::State::run_first(RequestSource& source, const RunLimits& limits, const RankParts& rank,
                                PhaseClock& clock) {
   EventQueue events(kMostEvents);
-  const ModelSize size{.vocab = config.vocab,
+  const ModelSize size{.vocab = answer_config.vocab,
                        .filter_layers = filter.filter_layer().value() + 1,
                        .filter_steps = [&](std::int32_t n) { return filter_steps(filter, plan, options, n); }};
   Coordinator coordinator(world, plan, size, source, limits, events);
@@ -119,7 +125,8 @@ void Session::State::run_first(RequestSource& source, const RunLimits& limits, c
 
 JobReport Session::State::run(RequestSource& source, const RunLimits& limits) {
   const DrivingThread drives(DrivingThread::Role::worker);
-  const RankParts rank{world, filter_group.get(), stage_group.get(), plan, filter, config, parts, options};
+  const RankParts rank{world,  filter_group.get(), stage_group.get(), plan, filter, filter_config, answer_config, parts,
+                       options};
   PhaseClock clock(world);
   if (world.member() == 0)
     run_first(source, limits, rank, clock);

@@ -10,6 +10,7 @@
 #include "distributed/plan/cluster_plan.h"
 #include "distributed/session/compute_options.h"
 #include "distributed/session/request.h"
+#include "distributed/session/session_models.h"
 #include "engine/model/config.h"
 #include "engine/selection/filter_profile.h"
 #include "engine/weights/tensor_source.h"
@@ -19,8 +20,11 @@ namespace gemring {
 /// Holds this rank's weights (only the layers the plan gives it) and runs requests. Collective: every rank makes one.
 class Session {
  public:
-  /// Maps and checks this rank's weights. The filter group's layers are 0..filter.filter_layer().
-  /// Throws ModelFileError (missing tensor, wrong shape or type).
+  /// Maps and checks this rank's weights. The filter group's layers are 0..filter.filter_layer() of models.filter, the
+  /// plan's those of models.answer. Throws ModelFileError (missing tensor, wrong shape or type).
+  Session(Communicator& world, const SessionModels& models, const ClusterPlan& plan, const FilterProfile& filter,
+          const ComputeOptions& options);
+  /// Of one checkpoint that filters and answers.
   Session(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
           const FilterProfile& filter, const ComputeOptions& options);
   ~Session();

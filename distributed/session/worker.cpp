@@ -11,7 +11,10 @@ namespace gemring {
 namespace {
 
 FilterParts filter_parts(const ModelParts& model, const FilterProfile& profile) {
-  return {.embedding = &*model.embedding, .layers = model.filter_layers, .scoring = model.scoring, .profile = &profile};
+  return {.embedding = model.filter_embedding.get(),
+          .layers = model.filter_layers,
+          .scoring = model.scoring,
+          .profile = &profile};
 }
 
 }  // namespace
@@ -27,7 +30,7 @@ Worker::Worker(const RankParts& rank, std::int32_t sequences, Coordinator* coord
   const auto stage = rank.plan.stage_of(RankId(rank.world.member()));
   if (!stage) return;
   const StageParts parts{.layers = &*rank.model.stage_layers,
-                         .embedding = rank.model.embedding ? &*rank.model.embedding : nullptr,
+                         .embedding = rank.model.embedding.get(),
                          .head = rank.model.head ? &*rank.model.head : nullptr};
   stage_.emplace(rank.world, *rank.stage_group, rank.plan, *stage, rank.config, parts,
                  StageOptions{rank.options.kv_type, rank.options.ring}, static_cast<std::size_t>(sequences));
@@ -92,7 +95,7 @@ void Worker::filter(const LocalStep& local) {
   if (step.part == 0) {
     const std::span<const TokenId> prompt = request == nullptr ? std::span<const TokenId>() : request->prompt;
     pass = passes_
-               .emplace(step.sequence, make_filter_pass(*rank_.filter_group, rank_.config, filter_parts_,
+               .emplace(step.sequence, make_filter_pass(*rank_.filter_group, rank_.filter_config, filter_parts_,
                                                         filter_options_, rank_.plan, step.prompt_tokens, prompt))
                .first;
   }

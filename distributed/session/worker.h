@@ -23,7 +23,8 @@ struct RankParts {
   Communicator* stage_group = nullptr;   // nullptr on a rank without a stage
   const ClusterPlan& plan;
   const FilterProfile& filter;
-  const ModelConfig& config;
+  const ModelConfig& filter_config;
+  const ModelConfig& config;  // of the stages
   const ModelParts& model;
   const ComputeOptions& options;
 };

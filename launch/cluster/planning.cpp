@@ -10,27 +10,27 @@
 
 namespace gemring {
 
-std::int32_t planned_tokens(const Options& options, const ModelConfig& config) {
+std::int32_t planned_tokens(const Options& options, const RunModels& models) {
   constexpr std::int32_t kUsualTokens = 16384;
-  const std::int32_t room = std::max(config.max_positions - options.generate.max_new_tokens, 1);
+  const std::int32_t room = std::max(models.filter.config.max_positions - options.generate.max_new_tokens, 1);
   return options.plan.tokens.value_or(std::min(room, kUsualTokens));
 }
 
-Workload workload_of(const Options& options, const ModelConfig& config, const FilterProfile& filter,
+Workload workload_of(const Options& options, const RunModels& models, const FilterProfile& filter,
                      std::int32_t tokens) {
+  const ModelPositions positions(models.answer.config.max_positions, filter_positions(models.filter.config, filter));
   ResolvedSelection selection;
   const std::int32_t new_tokens = options.generate.max_new_tokens;
   if (options.filter.method == Method::gemfilter) {
-    selection = resolve(options.filter.selection, tokens, std::nullopt, config.max_positions - new_tokens);
+    selection = resolve(options.filter.selection, tokens, std::nullopt, positions.answer - new_tokens);
   }
-  check_length(tokens, options.filter, selection, new_tokens, {config.max_positions, filter_positions(config, filter)},
-               options.run.allow_extrapolation);
+  check_length(tokens, options.filter, selection, new_tokens, positions, options.run.allow_extrapolation);
   Workload workload = workload_of(options.filter.method, filter, tokens, selection, new_tokens);
   workload.parallel = options.requests.parallel.value_or(0);
   return workload;
 }
 
-std::optional<SearchInputs> search_inputs(const Options& options, const OpenModel& model, const Workload& workload,
+std::optional<SearchInputs> search_inputs(const Options& options, const RunModels& models, const Workload& workload,
                                           const std::optional<ClusterSpec>& spec) {
   if (!spec || !spec->machines) return std::nullopt;
   machines_of(*spec->machines, 1, {}, spec->name);  // refuses what is not whole
@@ -39,18 +39,20 @@ std::optional<SearchInputs> search_inputs(const Options& options, const OpenMode
   search.file = spec->name;
   search.method = workload.method;
   search.options.overlap = options.run.overlap ? options.plan.hidden : 0;
-  search.inputs = plan_inputs(options.run, model, workload, search.machines.machines.front().threads);
+  search.inputs = plan_inputs(options.run, models, workload, search.machines.machines.front().threads);
   if (!options.run.compute) search.inputs.compute = search.machines.machines.front().compute;
   return search;
 }
 
 void warn_of_gaps(const SearchInputs& search, int ranks, const MachineWishes& wishes) {
-  const DataType weights = layer_weights_type(search.inputs);
+  std::set<DataType> wanted = {layer_weights_type(search.inputs.answering())};
+  if (search.method != Method::full) wanted.insert(layer_weights_type(search.inputs.filtering()));
   std::set<std::string_view> measured;
   for (const ThreadRates& rates : search.machines.machines.front().rates) {
     for (const LayerRate& rate : rates.layers) measured.insert(name(rate.weights));
   }
-  if (!measured.contains(name(weights))) {
+  for (const DataType weights : wanted) {
+    if (measured.contains(name(weights))) continue;
     log_warn(
         "{}: layers of {} weights were not measured: those of others count, as limits and bytes compare; "
         "gemring plan --probe --model MODEL measures them",

@@ -11,17 +11,16 @@
 
 namespace gemring {
 
-/// The request the plan is for, of the given length; refuses what the model's positions cannot hold. Throws UsageError
+/// The request the plan is for, of the given length; refuses what the models' positions cannot hold. Throws UsageError
 /// and ConfigError.
-Workload workload_of(const Options& options, const ModelConfig& config, const FilterProfile& filter,
-                     std::int32_t tokens);
+Workload workload_of(const Options& options, const RunModels& models, const FilterProfile& filter, std::int32_t tokens);
 
-/// The length that is asked for; unset: the model's limit, at most 16384.
-std::int32_t planned_tokens(const Options& options, const ModelConfig& config);
+/// The length that is asked for; unset: the limit of the model that reads the prompt, at most 16384.
+std::int32_t planned_tokens(const Options& options, const RunModels& models);
 
 /// Everything that predictions need, where `spec` describes machines. Products are of the types that they were measured
 /// with, unless --compute asks for others.
-std::optional<SearchInputs> search_inputs(const Options& options, const OpenModel& model, const Workload& workload,
+std::optional<SearchInputs> search_inputs(const Options& options, const RunModels& models, const Workload& workload,
                                           const std::optional<ClusterSpec>& spec);
 
 /// Warns of what predictions for up to `ranks` ranks want and nobody measured: layers of these weights, links.

@@ -58,12 +58,16 @@ ClusterPlan agree_on_plan(const Job& job, const RunOptions& options, Method meth
   return plan;
 }
 
-PlanInputs plan_inputs(const RunOptions& options, const OpenModel& model, const Workload& workload,
+PlanInputs plan_inputs(const RunOptions& options, const RunModels& models, const Workload& workload,
                        std::int32_t threads_per_rank) {
+  const OpenModel& model = models.answer;
   PlanInputs inputs;
   inputs.model = model.config;
   inputs.tensors = model.weights->tensors();
   inputs.weights_shared = model.from_files;
+  if (!models.are_one()) {
+    inputs.filter_model = {models.filter.config, models.filter.weights->tensors(), models.filter.from_files};
+  }
   inputs.prompt_tokens = workload.prompt_tokens;
   inputs.keep = workload.keep;
   inputs.max_new_tokens = workload.new_tokens;
@@ -103,18 +107,19 @@ std::vector<HostMemory> gather_memory(const Job& job) {
   return hosts;
 }
 
-PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model,
+PlannedSession plan_session(const Job& job, const RunOptions& options, const RunModels& models,
                             const Workload& workload) {
-  return plan_session(job, options, model, workload,
-                      agree_on_plan(job, options, workload.method, model.config.layer_count(), job.world.size()));
+  const std::int32_t layers = models.answer.config.layer_count();
+  return plan_session(job, options, models, workload,
+                      agree_on_plan(job, options, workload.method, layers, job.world.size()));
 }
 
-PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model, const Workload& workload,
-                            ClusterPlan plan) {
+PlannedSession plan_session(const Job& job, const RunOptions& options, const RunModels& models,
+                            const Workload& workload, ClusterPlan plan) {
   PlannedSession planned;
   planned.plan = std::move(plan);
   const std::vector<std::int32_t> threads = all_gather_control(job.world, std::int32_t{omp_get_max_threads()});
-  planned.inputs = plan_inputs(options, model, workload, *std::max_element(threads.begin(), threads.end()));
+  planned.inputs = plan_inputs(options, models, workload, *std::max_element(threads.begin(), threads.end()));
   planned.filter = workload.filter;
   planned.memory = gather_memory(job);
   agreed(job, [&] {
@@ -133,14 +138,15 @@ PlannedSession plan_session(const Job& job, const RunOptions& options, const Ope
   return planned;
 }
 
-std::unique_ptr<Session> open_session(const Job& job, const OpenModel& model, const PlannedSession& planned) {
-  return std::make_unique<Session>(job.world, model.config, *model.weights, planned.plan, planned.filter,
-                                   planned.compute);
+std::unique_ptr<Session> open_session(const Job& job, const RunModels& models, const PlannedSession& planned) {
+  const SessionModels checkpoints({models.answer.config, *models.answer.weights},
+                                  {models.filter.config, *models.filter.weights});
+  return std::make_unique<Session>(job.world, checkpoints, planned.plan, planned.filter, planned.compute);
 }
 
-std::unique_ptr<Session> start_session(const Job& job, const RunOptions& options, const OpenModel& model,
+std::unique_ptr<Session> start_session(const Job& job, const RunOptions& options, const RunModels& models,
                                        const Workload& workload) {
-  return open_session(job, model, plan_session(job, options, model, workload));
+  return open_session(job, models, plan_session(job, options, models, workload));
 }
 
 }  // namespace gemring

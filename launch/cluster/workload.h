@@ -1,4 +1,4 @@
-// From an open model to a session that is ready to run: plan, memory, weights.
+// From open models to a session that is ready to run: plan, memory, weights.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ std::optional<ClusterSpec> agree_on_cluster(const Job& job, const RunOptions& op
 ClusterPlan agree_on_plan(const Job& job, const RunOptions& options, Method method, std::int32_t layers, int ranks);
 
 /// The figures that bytes and FLOP follow from.
-PlanInputs plan_inputs(const RunOptions& options, const OpenModel& model, const Workload& workload,
+PlanInputs plan_inputs(const RunOptions& options, const RunModels& models, const Workload& workload,
                        std::int32_t threads_per_rank);
 
 /// rank_costs(), and the logits of `workload.logit_rows` positions on the ranks that hold them.
@@ -61,18 +61,18 @@ struct PlannedSession {
 
 /// Logs the plan and the idle ranks, compares planned bytes with available memory. Throws AgreedError: a bad cluster
 /// file (config), not enough memory (resources).
-PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model,
+PlannedSession plan_session(const Job& job, const RunOptions& options, const RunModels& models,
                             const Workload& workload);
 
 /// The same of a plan that is there.
-PlannedSession plan_session(const Job& job, const RunOptions& options, const OpenModel& model, const Workload& workload,
-                            ClusterPlan plan);
+PlannedSession plan_session(const Job& job, const RunOptions& options, const RunModels& models,
+                            const Workload& workload, ClusterPlan plan);
 
 /// Maps the weights. Throws ModelFileError (a bad tensor).
-std::unique_ptr<Session> open_session(const Job& job, const OpenModel& model, const PlannedSession& planned);
+std::unique_ptr<Session> open_session(const Job& job, const RunModels& models, const PlannedSession& planned);
 
 /// Both.
-std::unique_ptr<Session> start_session(const Job& job, const RunOptions& options, const OpenModel& model,
+std::unique_ptr<Session> start_session(const Job& job, const RunOptions& options, const RunModels& models,
                                        const Workload& workload);
 
 }  // namespace gemring

@@ -128,21 +128,32 @@ double limit_of_job(const Job& job, Limit limit, double before, const std::vecto
   return sum;
 }
 
+/// The checkpoint that most of the FLOP until the first token are spent on.
+PlannedModel most_work(const PlanInputs& inputs, const std::vector<RankCost>& costs) {
+  double filter = 0;
+  double prefill = 0;
+  for (const RankCost& cost : costs) {
+    filter += cost.filter_flop;
+    prefill += cost.prefill_flop;
+  }
+  return filter > prefill ? inputs.filtering() : inputs.answering();
+}
+
 /// Fills in what the result says of its work and of the limit that it is a share of.
-void set_against_limit(const Job& job, const Options& options, const OpenModel& model, const Workload& workload,
+void set_against_limit(const Job& job, const Options& options, const RunModels& models, const Workload& workload,
                        const LimitsBefore& before, BenchResult& result) {
   const bool decode = options.bench.benchmark == Benchmark::decode;
-  const PlanInputs inputs = plan_inputs(options.run, model, workload, 1);
+  const PlanInputs inputs = plan_inputs(options.run, models, workload, 1);
   const std::vector<RankCost> costs = rank_costs(
-      agree_on_plan(job, options.run, workload.method, model.config.layer_count(), job.world.size()), inputs);
-  result.weights = prevailing_type(inputs.tensors);
+      agree_on_plan(job, options.run, workload.method, inputs.model.layer_count(), job.world.size()), inputs);
+  result.weights = prevailing_type(most_work(inputs, costs).tensors);
   result.kv_type = inputs.kv_type;
   const bool in_blocks = is_block_type(result.weights);
   result.limiting = in_blocks ? before.of_blocks : before.of_rows;
   result.limit = limit_of_job(job, result.limiting, in_blocks ? before.blocks : before.rows, costs);
   result.compute =
       type_of_products(active_compute(), decode ? 1 : static_cast<std::size_t>(workload.prompt_tokens), result.weights);
-  result.giga_work = 1e-9 * (decode ? decode_bytes(model.config, inputs.tensors, inputs.kv_type, workload.prompt_tokens,
+  result.giga_work = 1e-9 * (decode ? decode_bytes(inputs.model, inputs.tensors, inputs.kv_type, workload.prompt_tokens,
                                                    options.bench.decode_tokens)
                                     : flop_to_first_token(costs));
 }
@@ -185,8 +196,9 @@ int run_bench(const Job& job, const Options& given) {
   const Placement placement = prepare_compute(job, options.run);
   const LimitsBefore before = limits_before(options.bench.benchmark == Benchmark::decode);
   set_log_phase("load");
-  const OpenModel model = open_model(job, options);
-  const FilterProfile filter = agree_on_filter(job, options, model);
+  const OpenModels opened = open_models(job, options);
+  const RunModels models = opened.all();
+  const FilterProfile filter = agree_on_filter(job, options, models.filter);
   const std::int32_t tokens = prompt_tokens(options.bench);
   ResolvedSelection selection;
   GenerationRequest request;
@@ -194,16 +206,18 @@ int run_bench(const Job& job, const Options& given) {
     if (options.filter.method == Method::gemfilter) selection = resolve(options.filter.selection, tokens, std::nullopt);
     request = request_of(options, selection);
     check_length(tokens, options.filter, selection, request.stop.max_new_tokens,
-                 {model.config.max_positions, filter_positions(model.config, filter)}, options.run.allow_extrapolation);
+                 {models.answer.config.max_positions, filter_positions(models.filter.config, filter)},
+                 options.run.allow_extrapolation);
   });
 
   Workload workload = workload_of(options.filter.method, filter, tokens, selection, request.stop.max_new_tokens);
   workload.requests = options.bench.warmup + options.bench.repetitions;
-  const auto session = start_session(job, options.run, model, workload);
+  const auto session = start_session(job, options.run, models, workload);
 
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
   if (job.first()) {
-    request.prompt = random_prompt(tokens, model.config.vocab, options.bench.seed);
+    request.prompt =
+        random_prompt(tokens, std::min(models.answer.config.vocab, models.filter.config.vocab), options.bench.seed);
     request.on_progress = [&](std::string_view phase, double done, double total) {
       progress.update(phase, done, total);
     };
@@ -211,10 +225,11 @@ int run_bench(const Job& job, const Options& given) {
   TraceFile trace(job, options.output.trace_file);
   BenchResult result = measure_runs(job, options.bench, *session, request, trace);
   set_log_phase("report");
-  set_against_limit(job, options, model, workload, before, result);
+  set_against_limit(job, options, models, workload, before, result);
   result.message_type = options.run.message_type;
   result.kept_tokens = workload.method == Method::gemfilter ? std::min(selection.keep, tokens) : tokens;
   if (workload.method == Method::gemfilter) result.filter_layer = filter.filter_layer().value();
+  if (!models.are_one()) result.filter_model = models.filter.name;
   if (options.bench.benchmark == Benchmark::decode) result.decode_tokens = options.bench.decode_tokens;
   result.machines = machines_of_job(job, placement);
   agreed_on_first(job, [&] {

@@ -19,6 +19,7 @@
 #include "launch/prompts/filter_choice.h"
 #include "launch/prompts/given_text.h"
 #include "launch/prompts/model.h"
+#include "launch/prompts/vocabulary.h"
 #include "launch/requests/answer_run.h"
 #include "launch/requests/request_maker.h"
 #include "launch/requests/request_run.h"
@@ -32,29 +33,39 @@ namespace {
 
 /// What requests are made of, whatever they ask.
 struct Opened {
-  OpenModel model;
+  OpenModels models;
   FilterProfile filter;
   std::optional<Tokenizer> tokenizer;  // rank 0
   std::optional<ChatTemplate> chat;    // rank 0, with --chat
 
   RequestSetting setting(const Options& options) const {
-    return {options, model, filter, tokenizer ? &*tokenizer : nullptr, chat ? &*chat : nullptr};
+    return {options, models.all(), filter, tokenizer ? &*tokenizer : nullptr, chat ? &*chat : nullptr};
   }
 };
 
 Opened open_all(const Job& job, const Options& options) {
   Opened opened;
-  opened.model = open_model(job, options);
+  opened.models = open_models(job, options);
+  const RunModels models = opened.models.all();
   const bool needs_text = options.requests.file || !options.prompt.ids_file;
-  opened.tokenizer = open_tokenizer(job, opened.model.name, needs_text);
-  bool can_ask = opened.tokenizer.has_value();
+  opened.tokenizer = open_tokenizer(job, models.answer.name, needs_text);
+  std::optional<Tokenizer> of_filter;
+  if (!models.are_one()) {
+    of_filter = open_tokenizer(job, models.filter.name, needs_text);
+    agreed_on_first(job, [&] {
+      require_same_vocabulary({models.answer, opened.tokenizer ? &*opened.tokenizer : nullptr},
+                              {models.filter, of_filter ? &*of_filter : nullptr});
+    });
+  }
+  const std::optional<Tokenizer>& asks = models.are_one() ? opened.tokenizer : of_filter;
+  bool can_ask = asks.has_value();
   broadcast_control(job.world, can_ask, 0);
   MeasureFilter measure;
   if (can_ask) {
-    const Tokenizer* const tokenizer = job.first() ? &*opened.tokenizer : nullptr;
-    measure = [&, tokenizer] { return calibrate_on_the_spot(job, options, opened.model, tokenizer); };
+    const Tokenizer* const tokenizer = job.first() ? &*asks : nullptr;
+    measure = [&, tokenizer] { return calibrate_on_the_spot(job, options, models.filter, tokenizer); };
   }
-  opened.filter = agree_on_filter(job, options, opened.model, measure);
+  opened.filter = agree_on_filter(job, options, models.filter, measure);
   agreed_on_first(job, [&] {
     if (options.prompt.chat.on) opened.chat.emplace(open_chat_template(options.model_directory, options.prompt.chat));
   });
@@ -76,8 +87,8 @@ Workload least_workload(const Job& job, const Options& options, const Opened& op
   ResolvedSelection least;
   least.keep = 1;
   Workload workload = workload_of(options.filter.method, opened.filter, 1, least, 1);
-  const ClusterPlan plan =
-      agree_on_plan(job, options.run, options.filter.method, opened.model.config.layer_count(), job.world.size());
+  const ClusterPlan plan = agree_on_plan(job, options.run, options.filter.method,
+                                         opened.models.answer.config.layer_count(), job.world.size());
   workload.parallel = options.requests.parallel.value_or(static_cast<std::int32_t>(plan.stages.size()) + 1);
   return workload;
 }
@@ -124,12 +135,12 @@ void write_report(const Options& options, const std::string& report) {
 /// The one request of the command line.
 int answer(const Job& job, const Options& options, const Opened& opened, GenerationRequest request) {
   const Workload workload = agree_on_workload(job, options, opened.filter, request);
-  const auto session = start_session(job, options.run, opened.model, workload);
+  const auto session = start_session(job, options.run, opened.models.all(), workload);
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
   std::unique_ptr<AnswerRun> run;
   if (job.first()) {
-    const ReportHead head = {opened.model.name, request.sampling.seed, false, options.generate.stop,
-                             settings_of(options)};
+    const ReportHead head = {opened.models.answer.name, request.sampling.seed, false,
+                             options.generate.stop,     settings_of(options),  opened.models.filter_name()};
     run = std::make_unique<AnswerRun>(std::move(request), opened.setting(options).tokenizer, progress, head);
   }
   TraceFile trace(job, options.output.trace_file);
@@ -152,8 +163,8 @@ int answer(const Job& job, const Options& options, const Opened& opened, Generat
 int answer_all(const Job& job, const Options& options, const Opened& opened, const RequestMaker& maker,
                const std::optional<RequestInput>& input, const Placement& placement) {
   const Workload workload = least_workload(job, options, opened);
-  const PlannedSession planned = plan_session(job, options.run, opened.model, workload);
-  const auto session = open_session(job, opened.model, planned);
+  const PlannedSession planned = plan_session(job, options.run, opened.models.all(), workload);
+  const auto session = open_session(job, opened.models.all(), planned);
   // Filter passes follow one another: the longest chain of many requests. Where ranks take turns it goes first; answers
   // that wait meanwhile are decoded together later, which costs less.
   const ClusterPlan& plan = planned.plan;
@@ -166,9 +177,9 @@ int answer_all(const Job& job, const Options& options, const Opened& opened, con
   if (job.first()) {
     log_info("requests from {}, {} at a time in the stages; each one's memory is looked at when it is read",
              input->name(), workload.parallel);
-    run = std::make_unique<RequestRun>(RequestRun::Setting{*input, maker, planned, opened.setting(options).tokenizer,
-                                                           progress, opened.model.name, workload.parallel,
-                                                           settings_of(options)});
+    run = std::make_unique<RequestRun>(RequestRun::Setting{
+        *input, maker, planned, opened.setting(options).tokenizer, progress, opened.models.answer.name,
+        opened.models.filter_name(), workload.parallel, settings_of(options)});
   }
   const JobReport report = run_all(options, *session, run.get(), workload.parallel);
   set_log_phase("report");

@@ -52,26 +52,28 @@ std::string request_sentence(const Options& options, const Workload& workload) {
 }  // namespace
 
 int run_launch(const Job& job, const Options& options) {
-  const OpenModel model = open_model(job, options);
-  const FilterProfile filter = agree_on_filter(job, options, model);
+  const OpenModels opened = open_models(job, options);
+  const RunModels models = opened.all();
+  const FilterProfile filter = agree_on_filter(job, options, models.filter);
   agreed_on_first(job, [&] {
     if (options.job.output_file) require_writable(*options.job.output_file, "--output");
     use_kernels({detected_isa()}, {job.host()}, options.run, prefers_bf16(options.run));
-    const Workload workload = workload_of(options, model.config, filter, planned_tokens(options, model.config));
+    const Workload workload = workload_of(options, models, filter, planned_tokens(options, models));
     const std::optional<std::string>& cluster = options.run.cluster_file;
     const std::string file = cluster ? read_cluster_file(*cluster) : "";
     const auto plan_job = [&](std::int32_t ranks, std::int32_t threads) {
       PlannedJob planned;
-      planned.plan = cluster
-                         ? resolve(parse_cluster(file, *cluster), ranks, workload.method, model.config.layer_count())
-                         : default_plan(ranks, workload.method, model.config.layer_count());
-      planned.inputs = plan_inputs(options.run, model, workload, threads);
+      planned.plan =
+          cluster ? resolve(parse_cluster(file, *cluster), ranks, workload.method, models.answer.config.layer_count())
+                  : default_plan(ranks, workload.method, models.answer.config.layer_count());
+      planned.inputs = plan_inputs(options.run, models, workload, threads);
       planned.costs = workload_costs(planned.plan, planned.inputs, workload);
       return planned;
     };
     const NodeShape node = node_of(options.job);
     const JobShape shape = choose_shape(options.job, options.run.threads, node, plan_job);
-    const JobRequest request{options.model_directory, this_program(), {request_sentence(options, workload)}};
+    const JobRequest request{
+        options.model_directory, options.filter.model, this_program(), {request_sentence(options, workload)}};
     const std::string text = job_file(options.job, shape, node, request);
     write_file(options.job.output_file.value_or("-"), text);
   });

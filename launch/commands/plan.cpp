@@ -62,7 +62,7 @@ std::string plan_text(const PlannedRun& run) {
 }
 
 /// The plan of the file's groups, with what this machine would compute in where no machines are described.
-PlannedRun plan_here(const Job& job, const Options& options, const OpenModel& model, const Workload& workload,
+PlannedRun plan_here(const Job& job, const Options& options, const RunModels& models, const Workload& workload,
                      const std::optional<ClusterSpec>& spec, int ranks) {
   use_kernels({detected_isa()}, {job.host()}, options.run, prefers_bf16(options.run));
   const ThreadWishes wishes{options.run.threads, options.run.omp_threads};
@@ -70,8 +70,8 @@ PlannedRun plan_here(const Job& job, const Options& options, const OpenModel& mo
   PlannedRun run;
   run.spec = groups_of(spec);
   run.threads = placement.threads;
-  run.inputs = plan_inputs(options.run, model, workload, placement.threads);
-  run.plan = resolve(run.spec, ranks, workload.method, model.config.layer_count());
+  run.inputs = plan_inputs(options.run, models, workload, placement.threads);
+  run.plan = resolve(run.spec, ranks, workload.method, models.answer.config.layer_count());
   return run;
 }
 
@@ -81,15 +81,16 @@ int run_plan(const Job& job, const Options& options) {
   if (options.plan.probe) return run_plan_probe(job, options);
   BenchOutput output(options.output.json_file);
   agreed_on_first(job, [&] { output.require_writable(); });
-  const OpenModel model = open_model(job, options);
-  const FilterProfile filter = agree_on_filter(job, options, model);
+  const OpenModels opened = open_models(job, options);
+  const RunModels models = opened.all();
+  const FilterProfile filter = agree_on_filter(job, options, models.filter);
   const int ranks = options.plan.ranks.value_or(job.world.size());
   const std::optional<ClusterSpec> spec = agree_on_cluster(job, options.run);
   const std::vector<HostMemory> gathered = gather_memory(job);
   agreed_on_first(job, [&] {
-    const Workload workload = workload_of(options, model.config, filter, planned_tokens(options, model.config));
-    PlannedRun run = plan_here(job, options, model, workload, spec, ranks);
-    const std::optional<SearchInputs> search = search_inputs(options, model, workload, spec);
+    const Workload workload = workload_of(options, models, filter, planned_tokens(options, models));
+    PlannedRun run = plan_here(job, options, models, workload, spec, ranks);
+    const std::optional<SearchInputs> search = search_inputs(options, models, workload, spec);
     std::optional<PlannedRun> predicted, best;
     if (search) {
       warn_of_gaps(*search, ranks, wishes_of(options));

@@ -37,9 +37,12 @@ ProbeShape shape_of(const Job& job, const Options& options) {
     if (options.run.weights) shape.weights = {*options.run.weights};
     return shape;
   }
-  const OpenModel model = open_model(job, options);
-  shape.config = model.config;
-  shape.weights = {layer_weights_type(plan_inputs(options.run, model, {}, 1))};
+  const OpenModels opened = open_models(job, options);
+  const PlanInputs inputs = plan_inputs(options.run, opened.all(), {}, 1);
+  shape.config = inputs.model;
+  shape.weights = {layer_weights_type(inputs.answering())};
+  const DataType of_filter = layer_weights_type(inputs.filtering());
+  if (of_filter != shape.weights.front()) shape.weights.push_back(of_filter);
   return shape;
 }
 

@@ -39,8 +39,9 @@ PlannedRun run_on(const SearchInputs& search, const ClusterSpec& spec, int ranks
 int run_simulate(const Job& job, const Options& options) {
   BenchOutput output(options.output.json_file);
   agreed_on_first(job, [&] { output.require_writable(); });
-  const OpenModel model = open_model(job, options);
-  const FilterProfile filter = agree_on_filter(job, options, model);
+  const OpenModels opened = open_models(job, options);
+  const RunModels models = opened.all();
+  const FilterProfile filter = agree_on_filter(job, options, models.filter);
   const std::optional<ClusterSpec> spec = agree_on_cluster(job, options.run);
   agreed_on_first(job, [&] {
     if (!spec->machines) {
@@ -49,9 +50,10 @@ int run_simulate(const Job& job, const Options& options) {
            fmt::format("add them: gemring plan --probe --cluster {} --output FILE", *options.run.cluster_file)});
     }
     const RankRange range = parse_rank_range(options.simulate.ranks);
-    const std::int32_t tokens = planned_tokens(options, model.config);
-    const std::int32_t positions =
-        options.filter.method == Method::full ? model.config.max_positions : filter_positions(model.config, filter);
+    const std::int32_t tokens = planned_tokens(options, models);
+    const std::int32_t positions = options.filter.method == Method::full
+                                       ? models.answer.config.max_positions
+                                       : filter_positions(models.filter.config, filter);
     bool warned = false;
     for (const Scaling scaling : {Scaling::strong, Scaling::weak}) {
       if (options.simulate.scaling != Scaling::both && options.simulate.scaling != scaling) continue;
@@ -70,8 +72,8 @@ int run_simulate(const Job& job, const Options& options) {
           log_warn("weak scaling ends before {} ranks: {} tokens are more than any plan is made for", ranks, length);
           break;
         }
-        const Workload workload = workload_of(options, model.config, filter, static_cast<std::int32_t>(length));
-        const std::optional<SearchInputs> search = search_inputs(options, model, workload, spec);
+        const Workload workload = workload_of(options, models, filter, static_cast<std::int32_t>(length));
+        const std::optional<SearchInputs> search = search_inputs(options, models, workload, spec);
         if (!warned) warn_of_gaps(*search, range.last, wishes_of(options));
         warned = true;
         runs.push_back(

@@ -10,6 +10,7 @@
 #include "engine/base/check.h"
 #include "engine/base/format.h"
 #include "engine/kernels/isa.h"
+#include "launch/output/json_line_text.h"
 #include "launch/output/proto_json.h"
 #include "launch/output/report.h"
 #include "launch/start/version.h"
@@ -217,6 +218,7 @@ std::string bench_line(const BenchResult& result) {
   report.set_message_type(std::string(name(result.message_type)));
   report.set_kept_tokens(result.kept_tokens);
   report.set_filter_layer(result.filter_layer.value_or(-1));
+  report.set_filter_model(valid_utf8(result.filter_model));
   report.set_decode_tokens(result.decode_tokens);
   add_runs(result, report);
   add_machines(result, report);

@@ -68,6 +68,7 @@ struct BenchResult {
   DataType message_type = DataType::f32;
   std::int32_t kept_tokens = 0;              // length of the pass through all layers
   std::optional<std::int32_t> filter_layer;  // gemfilter only
+  std::string filter_model;                  // its name; empty: the model filters itself
   std::int32_t decode_tokens = 0;            // steps behind the first token
 };
 

@@ -36,9 +36,10 @@ struct JobOptions {
   std::vector<std::string> before;        // lines of shell before the program, as they stand; not Kubernetes
 
   // What runs there.
-  std::optional<std::string> program;       // unset: this one; in an image `gemring`
-  std::optional<std::string> model_there;   // the model's path where the job runs; unset: as here
-  std::vector<std::string> generate_words;  // of gemring generate, without --model
+  std::optional<std::string> program;             // unset: this one; in an image `gemring`
+  std::optional<std::string> model_there;         // the model's path where the job runs; unset: as here
+  std::optional<std::string> filter_model_there;  // the same of the filter model
+  std::vector<std::string> generate_words;        // of gemring generate, without --model and --filter-model
 
   std::optional<std::string> output_file;  // the job file; unset: standard output
 };

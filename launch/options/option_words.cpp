@@ -32,11 +32,12 @@ std::vector<OptionSetting> settings_of(const Options& options) {
 }
 
 std::vector<std::string> words_for(const OptionTable& table, const std::vector<GivenOption>& given, Command command,
-                                   std::string_view except) {
+                                   const std::vector<std::string_view>& except) {
   std::vector<std::string> words;
   for (const GivenOption& entry : given) {
     const OptionDescription& option = *entry.option;
-    if (option.name == except || option.secret || find_option(table, command, option.name) == nullptr) continue;
+    const bool wanted = !option.secret && std::find(except.begin(), except.end(), option.name) == except.end();
+    if (!wanted || find_option(table, command, option.name) == nullptr) continue;
     if (option.value.kind == ValueKind::flag) {
       Options read;
       option.value.read(read, entry.texts, option.name);

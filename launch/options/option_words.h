@@ -20,9 +20,9 @@ struct OptionSetting {
 std::vector<OptionSetting> settings_of(const OptionTable& table, const Options& options);
 std::vector<OptionSetting> settings_of(const Options& options);  // of option_table()
 
-/// The given options that `command` has too, but for `except` and for secrets: as words of its command line.
+/// The given options that `command` has too, but for those of `except` and for secrets: as words of its command line.
 std::vector<std::string> words_for(const OptionTable& table, const std::vector<GivenOption>& given, Command command,
-                                   std::string_view except);
+                                   const std::vector<std::string_view>& except);
 
 /// `arguments` with *** for the values of secret options: for messages.
 std::vector<std::string> without_secrets(const OptionTable& table, std::vector<std::string> arguments);

@@ -65,6 +65,7 @@ struct FilterOptions {
   std::optional<std::int32_t> filter_layer;   // 0-based; unset: see choose_filter()
   std::optional<std::string> filter_profile;  // file; unset: see choose_filter()
   bool no_calibrate = false;                  // a model that nobody has measured is filtered by a rule of thumb
+  std::optional<std::string> model;           // whose layers filter, as model_directory; unset: those of the model
   SelectionOptions selection;
 };
 

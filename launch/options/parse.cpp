@@ -34,7 +34,7 @@ Options read_options(Command command, const std::vector<GivenOption>& given) {
 void derive_values(const OptionTable& table, const std::vector<GivenOption>& given,
                    const std::vector<std::string>& environment, Options& options) {
   if (options.command == Command::launch) {
-    options.job.generate_words = words_for(table, given, Command::generate, "--model");
+    options.job.generate_words = words_for(table, given, Command::generate, {"--model", "--filter-model"});
   }
   options.run.isa = variable(environment, "GEMRING_ISA");
   if (const int hint = omp_num_threads(environment); hint > 0) options.run.omp_threads = hint;

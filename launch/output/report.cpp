@@ -77,6 +77,7 @@ std::string generation_report(const GenerationResult& result, const std::vector<
   proto::Report report;
   report.set_finish_reason(head.interrupted ? "interrupted" : finish_reason(result.stop_reason));
   report.set_model(valid_utf8(head.model));
+  report.set_filter_model(valid_utf8(head.filter_model));
   report.set_seed(static_cast<double>(head.seed));
   report.set_version(program_version());
   for (const OptionSetting& setting : head.options) to_proto(setting, *report.add_options());

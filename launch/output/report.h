@@ -26,6 +26,7 @@ struct ReportHead {
   bool interrupted = false;                 // the result is of what came so far
   std::vector<std::string> stop = {};       // texts that end the answer, and are no part of it
   std::vector<OptionSetting> options = {};  // what was asked for, without secrets
+  std::string filter_model = {};            // of another model that filters: its name
 };
 
 /// The report of a request as JSON with the proto's field names, default values printed. `tokenizer` may be nullptr:

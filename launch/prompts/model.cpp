@@ -32,25 +32,53 @@ void convert(OpenModel& model, DataType type) {
   }
 }
 
-OpenModel open_here(const Options& options) {
+/// What to open: a directory or GGUF file, or the config.json of random weights.
+struct ModelSource {
+  std::string path;
+  bool is_shape = false;
+};
+
+OpenModel open_here(const ModelSource& source, const std::optional<DataType>& weights) {
   OpenModel model;
-  const bool made_in_blocks = options.run.weights == DataType::q4_k;  // random ones; nothing converts to it
-  if (options.bench.random_weights) {
-    model.name = *options.bench.random_weights;
+  model.name = source.path;
+  const bool made_in_blocks = source.is_shape && weights == DataType::q4_k;  // nothing converts to it
+  if (source.is_shape) {
     model.config = load_model_config_file(model.name);
     const DataType made = made_in_blocks ? DataType::q4_k : DataType::bf16;
     model.weights = random_tensors(expected_tensors(model.config, made));
     model.from_files = false;
   } else {
-    model.name = options.model_directory;
     ModelFiles files = open_model_files(model.name);
     model.published_name = std::move(files.name);
     model.config = std::move(files.config);
     model.weights = std::move(files.weights);
   }
   check_tensors(*model.weights, model.config);
-  if (options.run.weights && !made_in_blocks) convert(model, *options.run.weights);
+  if (weights && !made_in_blocks) convert(model, *weights);
   return model;
+}
+
+/// On every rank, and equal there. `what`: what errors call it.
+OpenModel open_on_all(const Job& job, const ModelSource& source, const Options& options, const std::string& what) {
+  OpenModel model;
+  agreed(job, [&] { model = open_here(source, options.run.weights); });
+  std::vector<std::string> fingerprints, configs;
+  const std::vector<std::string> mine = {fingerprint_text(model.weights->fingerprint()), describe(model.config)};
+  for (std::vector<std::string>& rank : all_gather_control(job.world, mine)) {
+    fingerprints.push_back(std::move(rank.at(0)));
+    configs.push_back(std::move(rank.at(1)));
+  }
+  const std::string advice = fmt::format("copy the same files to {} on every machine", model.name);
+  require_equal(fingerprints, job.hosts, what + "checkpoint fingerprint", advice);
+  require_equal(configs, job.hosts, what + "config", advice);
+  if (job.first()) log_info("{}{}: {}; fingerprint {}", what, model.name, configs[0], fingerprints[0]);
+  return model;
+}
+
+ModelSource filter_source(const Options& options) {
+  const Command command = options.command;
+  const bool takes_shapes = command == Command::bench || command == Command::plan || command == Command::simulate;
+  return {*options.filter.model, takes_shapes && options.filter.model->ends_with(".json")};
 }
 
 }  // namespace
@@ -60,19 +88,15 @@ std::string fingerprint_text(std::uint64_t fingerprint) {
 }
 
 OpenModel open_model(const Job& job, const Options& options) {
-  OpenModel model;
-  agreed(job, [&] { model = open_here(options); });
-  std::vector<std::string> fingerprints, configs;
-  const std::vector<std::string> mine = {fingerprint_text(model.weights->fingerprint()), describe(model.config)};
-  for (std::vector<std::string>& rank : all_gather_control(job.world, mine)) {
-    fingerprints.push_back(std::move(rank.at(0)));
-    configs.push_back(std::move(rank.at(1)));
-  }
-  const std::string advice = fmt::format("copy the same files to {} on every machine", model.name);
-  require_equal(fingerprints, job.hosts, "checkpoint fingerprint", advice);
-  require_equal(configs, job.hosts, "config", advice);
-  if (job.first()) log_info("{}: {}; fingerprint {}", model.name, configs[0], fingerprints[0]);
-  return model;
+  const ModelSource source = options.bench.random_weights ? ModelSource{*options.bench.random_weights, true}
+                                                          : ModelSource{options.model_directory, false};
+  return open_on_all(job, source, options, "");
+}
+
+OpenModels open_models(const Job& job, const Options& options) {
+  OpenModels models{open_model(job, options), std::nullopt};
+  if (options.filter.model) models.filter = open_on_all(job, filter_source(options), options, "filter model: ");
+  return models;
 }
 
 std::optional<Tokenizer> open_tokenizer(const Job& job, const std::string& model, bool needed) {

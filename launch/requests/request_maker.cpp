@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -39,10 +40,21 @@ std::vector<std::int32_t> unit_ends_of(const Prompt& prompt, KeepUnit unit) {
                     "give --keep-unit tokens or chunks, or the prompt as text"});
 }
 
+/// A model's embedding may have fewer rows than the other's, which is padded.
+void check_ids(const std::vector<TokenId>& ids, const OpenModel& filter) {
+  const auto beyond =
+      std::find_if(ids.begin(), ids.end(), [&](TokenId id) { return id.value() >= filter.config.vocab; });
+  if (beyond == ids.end()) return;
+  throw ConfigError({"--filter-model",
+                     fmt::format("token {} of the prompt has id {}, and the embedding of {} ends at {}",
+                                 beyond - ids.begin(), beyond->value(), filter.name, filter.config.vocab - 1),
+                     "leave that token out of the prompt, or the filter model"});
+}
+
 }  // namespace
 
 RequestMaker::RequestMaker(const RequestSetting& setting)
-    : setting_(setting), end_tokens_(setting.model.config.end_tokens) {
+    : setting_(setting), end_tokens_(setting.models.answer.config.end_tokens) {
   if (setting.chat == nullptr || setting.tokenizer == nullptr) return;
   for (const std::int32_t id : chat_end_tokens(*setting.chat, *setting.tokenizer)) end_tokens_.emplace_back(id);
 }
@@ -56,19 +68,22 @@ RequestLine RequestMaker::defaults() const {
 }
 
 GenerationRequest RequestMaker::make(const RequestLine& line) const {
-  Prompt prompt = load_prompt(line.prompt, setting_.tokenizer, setting_.chat, setting_.model.config);
+  const ModelConfig& answering = setting_.models.answer.config;
+  const ModelConfig& filtering = setting_.models.filter.config;
+  Prompt prompt = load_prompt(line.prompt, setting_.tokenizer, setting_.chat, answering);
+  if (line.filter.method == Method::gemfilter) check_ids(prompt.ids, setting_.models.filter);
   const auto tokens = static_cast<std::int32_t>(prompt.ids.size());
   GenerationRequest request;
   if (line.filter.method == Method::gemfilter) {
     SelectionOptions selection = line.filter.selection;
     if (!selection.pool_width) selection.pool_width = setting_.filter.pool_width;
     if (!selection.unit) selection.unit = setting_.filter.unit;
-    const std::int32_t positions = setting_.model.config.max_positions - line.generate.max_new_tokens;
+    const std::int32_t positions = answering.max_positions - line.generate.max_new_tokens;
     request.selection = resolve(selection, tokens, prompt.forced, positions);
     if (needs_text(request.selection.unit)) request.selection.unit_ends = unit_ends_of(prompt, request.selection.unit);
   }
   check_length(tokens, line.filter, request.selection, line.generate.max_new_tokens,
-               {setting_.model.config.max_positions, filter_positions(setting_.model.config, setting_.filter)},
+               {answering.max_positions, filter_positions(filtering, setting_.filter)},
                setting_.options.run.allow_extrapolation);
   request.sampling = line.generate.sampling;
   request.stop = {end_tokens_, line.generate.max_new_tokens, line.generate.ignore_eos};

@@ -18,7 +18,7 @@ namespace gemring {
 /// What all requests of a run have in common. The caller's, outlives the maker.
 struct RequestSetting {
   const Options& options;
-  const OpenModel& model;
+  RunModels models;
   const FilterProfile& filter;
   const Tokenizer* tokenizer = nullptr;  // nullptr: the model has none, so prompts are ids
   const ChatTemplate* chat = nullptr;    // with --chat

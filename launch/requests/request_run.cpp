@@ -23,6 +23,7 @@ RequestTotals RequestRun::totals() const {
   RequestTotals totals = totals_;
   totals.parallel = setting_.parallel;
   totals.model = setting_.model;
+  totals.filter_model = setting_.filter_model;
   totals.options = setting_.options;
   totals.seconds = steady_seconds() - begin_;
   return totals;

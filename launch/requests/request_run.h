@@ -27,7 +27,8 @@ class RequestRun {
     const PlannedSession& planned;
     const Tokenizer* tokenizer = nullptr;  // nullptr: the model has none
     ProgressLine& progress;
-    std::string model;  // its name, for the report
+    std::string model;         // its name, for the report
+    std::string filter_model;  // of another one that filters; else empty
     std::int32_t parallel = 1;
     std::vector<OptionSetting> options = {};  // for the report
   };

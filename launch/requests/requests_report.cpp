@@ -68,6 +68,7 @@ std::string requests_report(const RequestTotals& totals, const JobReport& job) {
   report.set_completion_tokens(totals.completion_tokens);
   report.set_finish_reason(totals.interrupted ? "interrupted" : "done");
   report.set_model(valid_utf8(totals.model));
+  report.set_filter_model(valid_utf8(totals.filter_model));
   report.set_version(program_version());
   for (const OptionSetting& setting : totals.options) to_proto(setting, *report.add_options());
   for (const PhaseReport& phase : job.phases) to_proto(phase, *report.add_phases());

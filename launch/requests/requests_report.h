@@ -26,7 +26,8 @@ struct RequestTotals {
   double seconds = 0;
   double prompt_tokens = 0;  // of those that did not fail
   double completion_tokens = 0;
-  std::string model = {};  // its name
+  std::string model = {};         // its name
+  std::string filter_model = {};  // of another one that filters
   std::vector<OptionSetting> options = {};
   bool interrupted = false;  // by a signal; requests under way do not count
 };

@@ -25,8 +25,18 @@ bool in_image(const JobOptions& options) {
   return options.system == JobSystem::kubernetes || options.system == JobSystem::apptainer;
 }
 
-std::string model_path(const JobOptions& options, const JobRequest& request) {
-  return options.model_there.value_or(request.model);
+/// A model that the job reads.
+struct JobModel {
+  const char* option;  // that names it
+  std::string path;    // where the job runs
+};
+
+std::vector<JobModel> models_of(const JobOptions& options, const JobRequest& request) {
+  std::vector<JobModel> models = {{"--model", options.model_there.value_or(request.model)}};
+  if (request.filter_model) {
+    models.push_back({"--filter-model", options.filter_model_there.value_or(*request.filter_model)});
+  }
+  return models;
 }
 
 /// The log of a job is read behind it, and first for where its ranks ran: it says more than one on a
@@ -39,9 +49,10 @@ bool says_how_much_to_log(const Lines& words) {
 /// gemring generate --model ... and its options, an option and its value in one entry.
 std::vector<Lines> command_words(const JobOptions& options, const JobRequest& request) {
   const std::string program = options.program.value_or(in_image(options) ? "gemring" : request.program);
-  const std::string model = model_path(options, request);
   std::vector<Lines> words = {{program, "generate"}};
-  words.push_back(model.starts_with('-') ? Lines{"--model=" + model} : Lines{"--model", model});
+  for (const auto& [option, path] : models_of(options, request)) {
+    words.push_back(path.starts_with('-') ? Lines{fmt::format("{}={}", option, path)} : Lines{option, path});
+  }
   for (const std::string& word : options.generate_words) {
     if (word.starts_with("--")) {
       words.emplace_back();
@@ -109,30 +120,34 @@ std::string pbs(const JobOptions& options, TemplateValues values) {
 }
 
 /// Paths of --bind may hold neither of the characters that part them.
-std::string bind_option(const std::string& model) {
-  if (!std::filesystem::path(model).is_absolute()) return {};  // below the directory that Apptainer shows by itself
-  if (model.find_first_of(":,") != std::string::npos) {
-    throw UsageError({"--model",
-                      fmt::format("'{}' has a colon or a comma, which part the paths of apptainer --bind", model),
+std::string bind_option(const JobModel& model) {
+  if (!std::filesystem::path(model.path).is_absolute())
+    return {};  // below the directory that Apptainer shows by itself
+  if (model.path.find_first_of(":,") != std::string::npos) {
+    throw UsageError({model.option,
+                      fmt::format("'{}' has a colon or a comma, which part the paths of apptainer --bind", model.path),
                       "give the model a path without them"});
   }
-  return "--bind " + shell_word(model) + " ";
+  return "--bind " + shell_word(model.path) + " ";
 }
 
 std::string apptainer(const JobOptions& options, const JobRequest& request, TemplateValues values) {
   for (const char* const name : {"name", "nodes", "memory", "cores", "time", "account"}) values.erase(name);
   values["hostfile"] = {options.hostfile ? fmt::format("--hostfile {} ", shell_word(*options.hostfile)) : ""};
   values["timeout"] = {options.time ? fmt::format("--timeout {} ", job_seconds(*options.time)) : ""};
-  values["bind"] = {bind_option(model_path(options, request))};
+  std::string bind;
+  for (const JobModel& model : models_of(options, request)) bind += bind_option(model);
+  values["bind"] = {bind};
   values["image"] = {shell_word(*options.image)};
   return fill_template(kApptainerTemplate, values);
 }
 
 std::string kubernetes(const JobOptions& options, const JobShape& shape, const JobRequest& request,
                        TemplateValues values) {
-  if (!std::filesystem::path(model_path(options, request)).is_absolute()) {
-    throw UsageError({"--model", "is no absolute path, and a container has no directory that it could begin in",
-                      "say with --model-there where the container sees it"});
+  for (const auto& [option, path] : models_of(options, request)) {
+    if (std::filesystem::path(path).is_absolute()) continue;
+    throw UsageError({option, "is no absolute path, and a container has no directory that it could begin in",
+                      fmt::format("say with {}-there where the container sees it", option)});
   }
   Lines words = {"-n", std::to_string(shape.ranks()), "--map-by", fmt::format("ppr:{}:node", shape.ranks_per_node),
                  // gemring pins its threads itself; mpirun sees cores that are not the pod's.

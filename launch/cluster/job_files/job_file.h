@@ -1,6 +1,7 @@
 // The text of a job file: a template with the shape of the job and the words of the program, each quoted for its place.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,9 +11,10 @@
 namespace gemring {
 
 struct JobRequest {
-  std::string model;               // path, as given
-  std::string program;             // path of this program
-  std::vector<std::string> about;  // what the plan was made for, in sentences
+  std::string model;                        // path, as given
+  std::optional<std::string> filter_model;  // the same; unset: none
+  std::string program;                      // path of this program
+  std::vector<std::string> about;           // what the plan was made for, in sentences
 };
 
 /// Throws UsageError where a path or word cannot be said to that system.

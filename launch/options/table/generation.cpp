@@ -29,6 +29,18 @@ std::vector<Need> a_filter() {
   return {method, benchmark};
 }
 
+/// What another model's filter pass needs: without one nothing of that model would be read.
+std::vector<Need> a_filter_pass() {
+  return {{.holds = [](const Options& options) { return options.filter.method != Method::full; },
+           .problem = "goes with no --method full: nothing filters there",
+           .advice = "leave one of the two out",
+           .commands = {generate, plan, simulate, launch}},
+          {.holds = [](const Options& options) { return options.bench.benchmark == Benchmark::gemfilter; },
+           .problem = "is for bench gemfilter: no other benchmark filters",
+           .advice = "leave it out, or measure bench gemfilter",
+           .commands = {bench}}};
+}
+
 /// What options of tokens that are kept whatever their score need.
 std::vector<Need> a_filter_with_forced_tokens() {
   std::vector<Need> needs = a_filter();
@@ -114,6 +126,26 @@ void add_penalties(OptionTable& table) {
 
 /// Which layers and heads score the tokens.
 void add_scoring_options(OptionTable& table) {
+  const OptionValue filter_model = text([](auto& options) -> auto& { return options.filter.model; });
+  table.push_back({.name = "--filter-model",
+                   .group = "Filter",
+                   .type = "PATH",
+                   .help =
+                       "another model, as --model, of the same vocabulary: its first layers choose the tokens, and\n"
+                       "options and profiles of the filter are its own. A small one filters fast for a large one",
+                   .commands = {generate, launch},
+                   .value = filter_model,
+                   .file = FileUse::every_rank,
+                   .needs = a_filter_pass()});
+  table.push_back({.name = "--filter-model",
+                   .group = "Filter",
+                   .type = "PATH",
+                   .help = "another model whose first layers choose the tokens: as --model, or a CONFIG.json, as "
+                           "--random-weights",
+                   .commands = {plan, simulate, bench},
+                   .value = filter_model,
+                   .file = FileUse::every_rank,
+                   .needs = a_filter_pass()});
   table.push_back({.name = "--filter-layer",
                    .group = "Filter",
                    .type = "R",

@@ -116,6 +116,11 @@ void add_names(OptionTable& table) {
   add_text(
       table, "--model-there", "PATH", "the model where the job runs. Unset: as --model",
       [](auto& options) -> auto& { return options.job.model_there; });
+  add_text(table, "--filter-model-there", "PATH", "the filter model where the job runs. Unset: as --filter-model",
+           [](auto& options) -> auto& { return options.job.filter_model_there; },
+           {{.holds = [](const Options& options) { return options.filter.model.has_value(); },
+             .problem = "means nothing without --filter-model",
+             .advice = "leave it out"}});
 }
 
 }  // namespace

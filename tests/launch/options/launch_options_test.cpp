@@ -38,6 +38,15 @@ TEST(LaunchOptions, WhatGenerateKnowsGoesIntoTheJobAndTheRestDoesNot) {
   EXPECT_EQ(options.filter.selection.keep, 5);
 }
 
+TEST(LaunchOptions, ModelsAreNoWordsOfGenerateForTheJobMayFindThemElsewhere) {
+  const Options options = parse_command_line(launch({"--filter-model", "f", "--filter-model-there", "/f"})).options;
+  EXPECT_EQ(options.job.generate_words, (Words{"--prompt-file", "p"}));
+  EXPECT_EQ(options.filter.model, "f");
+  EXPECT_EQ(options.job.filter_model_there, "/f");
+  EXPECT_EQ(problem(launch({"--filter-model-there", "/f"})),
+            "--filter-model-there: means nothing without --filter-model");
+}
+
 TEST(LaunchOptions, AValueThatLooksLikeAnOptionStaysAValue) {
   EXPECT_EQ(parse_command_line(launch({"--question=--json x"})).options.job.generate_words,
             (Words{"--prompt-file", "p", "--question=--json x"}));

@@ -60,6 +60,22 @@ TEST(Options, PromptAndFilterAreRead) {
   EXPECT_EQ(options.filter.selection.policy, SelectionPolicy::paper);
 }
 
+TEST(Options, AFilterModelGoesWithWhatFiltersOnly) {
+  const auto parsed = [](std::vector<std::string> words) {
+    words.insert(words.end(), {"--model", "m", "--filter-model", "f"});
+    return parse(words).filter.model;
+  };
+  EXPECT_EQ(parsed({"generate", "--filter-layer", "3"}), "f");
+  EXPECT_EQ(parsed({"plan"}), "f");
+  EXPECT_EQ(parsed({"bench", "gemfilter"}), "f");
+  EXPECT_EQ(usage_problem({"generate", "--model", "m", "--filter-model", "f", "--method", "full"}),
+            "--filter-model: goes with no --method full: nothing filters there");
+  EXPECT_EQ(usage_problem({"bench", "decode", "--model", "m", "--filter-model", "f"}),
+            "--filter-model: is for bench gemfilter: no other benchmark filters");
+  EXPECT_TRUE(usage_problem({"inspect", "--model", "m", "--filter-model", "f"}).find("--filter-model") !=
+              std::string::npos);
+}
+
 TEST(Options, GenerationIsRead) {
   const Options options = parse({"generate", "--model=m", "--max-new-tokens", "5", "--ignore-eos", "--temperature",
                                  "0.5", "--top-k", "40", "--top-p", "0.9", "--seed", "12"});
