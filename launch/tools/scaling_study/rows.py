@@ -116,11 +116,17 @@ def net_of(study, nodes):
     return "shared memory" if nodes == 1 else "not told"
 
 
-def model_name(study):
-    path = study.model or study.random_weights
+def model_name(study, method):
+    """With the model that filters, where another one does."""
+    own = path_name(study.model or study.random_weights) + (" (random weights)" if study.random_weights else "")
+    filtered = method == "gemfilter" and study.filter_model
+    return f"{own}, filtered by {path_name(study.filter_model)}" if filtered else own
+
+
+def path_name(path):
     if os.path.basename(path) == "config.json":
         path = os.path.dirname(path)
-    return os.path.basename(path) + (" (random weights)" if study.random_weights else "")
+    return os.path.basename(path)
 
 
 def repetition_numbers(runs, earlier):
@@ -144,7 +150,7 @@ def rows_of(study, point, report, facts, earlier=0):
     shared = {
         **facts, "host": hosts[0], "cpu": machines[0]["processor"], "nodes": len(set(hosts)), "ranks": point.ranks,
         "threads_per_rank": point.threads, "binding": binding(machines), "net": net_of(study, len(set(hosts))),
-        "model": model_name(study), "dtype": report["weights"],
+        "model": model_name(study, point.method), "dtype": report["weights"],
         "kv_dtype": report["kv_type"], "ctx": report["tokens"], "batch": 1, "rss_max": max(rss),
         "blas_core": machines[0]["blas_core"], "seed": study.seed, "kind": study.kind, "weak": study.weak,
         "base_ctx": point.base_tokens, "method": point.method, "plan": point.plan, "point": point.name,

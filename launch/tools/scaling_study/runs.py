@@ -21,11 +21,16 @@ def model_words(study):
     return ["--model", study.model] if study.model else ["--random-weights", study.random_weights]
 
 
+def filter_model_words(study):
+    return ["--filter-model", study.filter_model] if study.filter_model else []
+
+
 def gemring_words(study, point, warmups, repetitions):
     words = [study.gemring, "bench", point.method, *model_words(study)]
     words += ["--tokens", str(point.tokens), "--threads", str(point.threads)]
     words += ["--warmup", str(warmups), "--repetitions", str(repetitions), "--seed", str(study.seed)]
     if point.method == "gemfilter":
+        words += filter_model_words(study)
         words += ["--keep", str(study.keep)] if study.keep is not None else []
         words += ["--filter-layer", str(study.filter_layer)] if study.filter_layer is not None else []
     if point.method == "decode":
@@ -51,8 +56,8 @@ def command(study, point, warmups, repetitions):
 
 
 def probe_words(study, point):
-    return launcher_words(study, point) + [study.gemring, "plan", "--probe", *model_words(study), "--threads",
-                                           str(point.threads), *study.options]
+    return launcher_words(study, point) + [study.gemring, "plan", "--probe", *model_words(study), *filter_model_words(study),
+                                           "--threads", str(point.threads), *study.options]
 
 
 def variables(study):

@@ -28,7 +28,8 @@ def clock(seconds):
 
 def identity_of(study, facts):
     """What results belong to: the study, the program's and the model's bytes, the machine."""
-    files = [study.gemring, study.model or study.random_weights, *[path for path in study.clusters if path]]
+    files = [study.gemring, study.model or study.random_weights, *([study.filter_model] if study.filter_model else []),
+             *[path for path in study.clusters if path]]
     return {
         "study": dataclasses.asdict(study), "points": {point.name: str(point) for point in points_of(study)},
         "contents": {path: contents(path) for path in files},

@@ -34,8 +34,9 @@ class Study:
     layouts: tuple                # (ranks, threads of each)
     lengths: tuple                # tokens; of weak studies those of one rank
     clusters: tuple               # paths of cluster files; "" is the default plan
+    filter_model: str             # a path, of gemfilter; "": the model filters itself
     keep: object                  # None: gemring's default
-    filter_layer: object          # None: the model's, or the rule of thumb
+    filter_layer: object          # None: the filtering model's, or the rule of thumb
     decode_tokens: int
     gemring: str
     launcher: tuple
@@ -223,8 +224,8 @@ def kind_of(fields):
     return kind, ""
 
 
-OWN_OPTIONS = ("--model", "--random-weights", "--tokens", "--threads", "--keep", "--filter-layer", "--cluster", "--json",
-               "--repetitions", "--warmup", "--seed", "--max-new-tokens", "--progress")
+OWN_OPTIONS = ("--model", "--random-weights", "--tokens", "--threads", "--keep", "--filter-layer", "--filter-model",
+               "--cluster", "--json", "--repetitions", "--warmup", "--seed", "--max-new-tokens", "--progress")
 
 
 def options_of(fields):
@@ -269,11 +270,12 @@ def read_study(path, gemring=None):
     if hosts and ("launcher" in fields.values or "binding" in fields.values):
         raise problem(fields.path, "launcher" if "launcher" in fields.values else "binding",
                       "stands beside \"simulated_hosts\", which has its own", "leave one of them out")
-    program = fields.text("gemring")
+    program, filter_model = fields.text("gemring"), fields.text("filter_model")
     repetitions = fields.number("repetitions", LEAST_REPETITIONS, LEAST_REPETITIONS)
     study = Study(
         name=name, kind=kind, weak=weak, model=model, random_weights=random_weights, methods=methods_of(fields),
         layouts=layouts_of(fields), lengths=fields.numbers("lengths"), clusters=clusters_of(fields),
+        filter_model=fields.path_to("filter_model", filter_model) if filter_model else "",
         keep=fields.number("keep", None, 1), filter_layer=fields.number("filter_layer", None, 0),
         decode_tokens=fields.number("decode_tokens", 32, 1),
         gemring=program_path(gemring) if gemring else
@@ -295,10 +297,10 @@ def read_study(path, gemring=None):
 def check_together(path, study):
     if not study.launcher:
         raise problem(path, "launcher", "is empty", "leave it out for mpirun")
-    if study.keep is not None and "gemfilter" not in study.methods:
-        raise problem(path, "keep", "is there, and no method is gemfilter", "leave it out, or add the method")
-    if study.filter_layer is not None and "gemfilter" not in study.methods:
-        raise problem(path, "filter_layer", "is there, and no method is gemfilter", "leave it out, or add the method")
+    of_the_filter = {"keep": study.keep, "filter_layer": study.filter_layer, "filter_model": study.filter_model or None}
+    for name, value in of_the_filter.items():
+        if value is not None and "gemfilter" not in study.methods:
+            raise problem(path, name, "is there, and no method is gemfilter", "leave it out, or add the method")
     if study.simulated_hosts:
         each = study.simulated_hosts.ranks_per_host
         for ranks, _ in study.layouts:

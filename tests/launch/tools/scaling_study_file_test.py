@@ -126,6 +126,15 @@ class StudyFile(unittest.TestCase):
             "--threads", "3", "--warmup", "1", "--repetitions", "2", "--seed", "9", "--keep", "50", "--filter-layer", "1", "--cluster",
             os.path.join(PLANS, "one-rank.json"), "--json", "-", "--progress", "never", "--weights", "q8_0"])
 
+    def test_a_filter_model_is_of_points_that_filter(self):
+        study = self.study(methods=["gemfilter", "prefill"], filter_model=SHAPE)
+        words = {point.method: runs.command(study, point, 0, 1) for point in points.points_of(study)}
+        self.assertEqual(words["gemfilter"][words["gemfilter"].index("--filter-model") + 1], SHAPE)
+        self.assertNotIn("--filter-model", words["prefill"])
+        self.assertIn("--filter-model", runs.probe_words(study, points.points_of(study)[0]))
+        self.assert_refused('"filter_model"', "no method is gemfilter", methods=["prefill"], filter_model=SHAPE)
+        self.assert_refused('"filter_model"', "nowhere", methods=["gemfilter"], filter_model="nowhere")
+
     def test_simulated_hosts_bring_their_own_launcher(self):
         study = self.study(ranks=[4], simulated_hosts={"rate": "1gbit", "ranks_per_host": 2})
         words = runs.command(study, points.points_of(study)[0], 0, 1)
