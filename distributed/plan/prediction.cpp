@@ -41,11 +41,7 @@ class Predictor {
         made_(made) {}
 
   void filter();
-  void answer() {
-    select();
-    prefill();
-    decode();
-  }
+  void answer() { select(), prefill(), decode(); }
 
  private:
   std::int32_t tokens() const { return inputs_.pass_tokens(plan_.method); }

@@ -102,7 +102,7 @@ bool Coordinator::admit_request() {
     events_.push({request, std::move(result)});
     return true;
   }
-  const bool filters = plan_.method == Method::gemfilter && !request->selection.keeps_everything(result.prompt_tokens);
+  const bool filters = plan_.method == Method::gemfilter && request->is_filtered();
   const std::int32_t kept = filters ? request->selection.keep : result.prompt_tokens;
   Active active;
   active.request = request;
@@ -191,6 +191,9 @@ bool Coordinator::take_events() {
     active.result.scores = std::move(outcome.scores);
     if (!active.ending) active.result.error = std::move(outcome.error);
     active.compressed = std::move(outcome.compressed);
+    if (!active.request->reading || active.compressed.ids.empty()) continue;
+    active.chunks = plan_.chunks(static_cast<std::int32_t>(active.compressed.ids.size()));
+    scheduler_.set_prefill_steps(sequence, static_cast<std::int32_t>(active.chunks.size()));
   }
   for (const std::uint64_t id : computed) {
     const auto step = std::find_if(under_way_.begin(), under_way_.end(), [&](const auto& one) { return one.id == id; });

@@ -150,6 +150,7 @@ void Coordinator::end_prefill(SequenceId sequence) {
   const GenerationRequest& asked = *active.request;
   GenerationResult& result = active.result;
   result.kept = std::move(active.compressed.kept);
+  result.read_tokens = static_cast<std::int32_t>(active.compressed.ids.size());
   active.first_token = steady_seconds();
   result.time_to_first_token_seconds = active.first_token - active.begin;
   result.prefill_tokens_per_second = result.prompt_tokens / result.time_to_first_token_seconds;
@@ -166,7 +167,7 @@ void Coordinator::end_prefill(SequenceId sequence) {
   }
   active.sampler.emplace(asked.sampling, vocab_);
   active.sampler->set_known_tokens(asked.known_tokens > 0 ? asked.known_tokens : vocab_, asked.unknown_tokens);
-  active.sampler->accept(asked.prompt);
+  active.sampler->accept(asked.reading ? active.compressed.ids : asked.prompt);
   take_token(sequence, active.logits.span());
   const auto still = active_.find(sequence);
   if (still != active_.end()) still->second.logits = {};

@@ -15,6 +15,7 @@
 #include "engine/base/types.h"
 #include "engine/generation/sampler.h"
 #include "engine/generation/stop_rules.h"
+#include "engine/selection/fitted_selection.h"
 #include "engine/selection/selection.h"
 
 namespace gemring {
@@ -64,6 +65,7 @@ struct GenerationResult {
   StopReason stop_reason = StopReason::none;
   std::optional<Error> error;          // why it failed (StopReason::failed); what was generated before stays
   std::vector<OriginalPosition> kept;  // all positions where no filter pass ran
+  std::int32_t read_tokens = 0;        // of the prompt's by the model that answers: the kept ones, in its vocabulary
   std::vector<float> scores;           // before pooling, one per prompt token; empty where no filter pass ran
   std::vector<PhaseReport> phases;
   std::vector<RankReport> ranks;
@@ -78,6 +80,10 @@ struct GenerationResult {
 struct GenerationRequest {
   std::vector<TokenId> prompt;  // rank 0's counts; elsewhere empty
   ResolvedSelection selection;  // Method::gemfilter only
+  /// Where the model that answers has another vocabulary than the one that filters: what it reads of the kept tokens of
+  /// `prompt`, which are the filter's then, while selection.keep counts what is read. Called on rank 0, by the thread
+  /// that computes. Empty: it reads the kept tokens.
+  Rereading reading = {};
   SamplingOptions sampling;
   StopRules stop;
   std::size_t known_tokens = 0;         // ids from here on are never sampled; 0: the whole vocabulary
@@ -93,6 +99,9 @@ struct GenerationRequest {
   std::function<void(TokenId)> on_token = {};         // as each token comes
   std::function<void(GenerationResult)> on_end = {};  // its own figures; phases and ranks are of the whole run
   ProgressCallback on_progress = {};
+
+  /// Whether a filter pass goes before the prefill, with Method::gemfilter.
+  bool is_filtered() const { return reading || !selection.keeps_everything(static_cast<std::int32_t>(prompt.size())); }
 };
 
 }  // namespace gemring

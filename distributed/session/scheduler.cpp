@@ -37,6 +37,13 @@ std::int32_t Scheduler::add(const Passes& passes) {
   return added_++;
 }
 
+void Scheduler::set_prefill_steps(std::int32_t request, std::int32_t steps) {
+  Request& one = requests_.at(request);
+  GEMRING_CHECK(steps >= 1 && (one.phase == Phase::waiting || one.phase == Phase::filter),
+                "{} steps of a prefill, in phase {}", steps, static_cast<int>(one.phase));
+  one.passes.prefill_steps = steps;
+}
+
 std::optional<Scheduler::Choice> Scheduler::next() {
   if (auto step = next_decode()) return step;
   if (auto step = next_prefill()) return step;

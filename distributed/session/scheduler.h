@@ -49,6 +49,9 @@ class Scheduler {
   /// Its number.
   std::int32_t add(const Passes& passes);
 
+  /// What is known only behind its filter pass. Requires: no step of its prefill has begun.
+  void set_prefill_steps(std::int32_t request, std::int32_t steps);
+
   enum class Kind { filter, prefill, decode };
   struct Choice {
     Kind kind = Kind::filter;

@@ -5,6 +5,7 @@
 #include "engine/base/check.h"
 #include "engine/base/place.h"
 #include "engine/base/trace.h"
+#include "engine/selection/fitted_selection.h"
 #include "engine/selection/selector.h"
 
 namespace gemring {
@@ -116,9 +117,13 @@ FilterOutcome Worker::select(const GenerationRequest& request, std::vector<float
   const TraceSpan span("select", SpanKind::other, request.prompt.size());
   FilterOutcome outcome;
   try {
-    outcome.compressed = compress(request.prompt, make_selector(request.selection)->select({.scores = scores}));
+    outcome.compressed = request.reading
+                             ? fitted_selection(scores, request.selection, request.reading)
+                             : compress(request.prompt, make_selector(request.selection)->select({.scores = scores}));
   } catch (const InternalError& error) {  // scores that are no numbers: of this request alone
     outcome.error = Error(ExitCode::internal, {"selection", error.what(), kOverflowAdvice});
+  } catch (const Error& error) {  // no room for what is kept in any case
+    outcome.error = Error(error.code(), error.text());
   }
   outcome.scores = std::move(scores);
   return outcome;

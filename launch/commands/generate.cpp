@@ -35,13 +35,32 @@ namespace {
 struct Opened {
   OpenModels models;
   FilterProfile filter;
-  std::optional<Tokenizer> tokenizer;  // rank 0
-  std::optional<ChatTemplate> chat;    // rank 0, with --chat
+  std::optional<Tokenizer> tokenizer;         // rank 0
+  std::optional<ChatTemplate> chat;           // rank 0, with --chat
+  std::optional<Tokenizer> filter_tokenizer;  // rank 0, of a filter model
+  bool passes_text = false;                   // rank 0: its vocabulary is another one
+  std::optional<ChatTemplate> filter_chat;    // then, with --chat
 
   RequestSetting setting(const Options& options) const {
-    return {options, models.all(), filter, tokenizer ? &*tokenizer : nullptr, chat ? &*chat : nullptr};
+    RequestSetting made{options, models.all(), filter, tokenizer ? &*tokenizer : nullptr, chat ? &*chat : nullptr};
+    if (passes_text)
+      made.filter_vocabulary.emplace(FilterVocabulary{*filter_tokenizer, filter_chat ? &*filter_chat : nullptr});
+    return made;
   }
 };
+
+/// And whether its tokens are those of the model that answers: then ids are all that it passes on.
+void open_filter_tokenizer(const Job& job, bool needs_text, Opened& opened) {
+  const RunModels models = opened.models.all();
+  opened.filter_tokenizer = open_tokenizer(job, models.filter.name, needs_text);
+  agreed_on_first(job, [&] {
+    opened.passes_text =
+        !have_one_vocabulary({models.answer, opened.tokenizer ? &*opened.tokenizer : nullptr},
+                             {models.filter, opened.filter_tokenizer ? &*opened.filter_tokenizer : nullptr});
+    if (!opened.passes_text) return;
+    log_info("{} has another vocabulary than {}: it passes on texts", models.filter.name, models.answer.name);
+  });
+}
 
 Opened open_all(const Job& job, const Options& options) {
   Opened opened;
@@ -49,25 +68,23 @@ Opened open_all(const Job& job, const Options& options) {
   const RunModels models = opened.models.all();
   const bool needs_text = options.requests.file || !options.prompt.ids_file;
   opened.tokenizer = open_tokenizer(job, models.answer.name, needs_text);
-  std::optional<Tokenizer> of_filter;
-  if (!models.are_one()) {
-    of_filter = open_tokenizer(job, models.filter.name, needs_text);
-    agreed_on_first(job, [&] {
-      require_same_vocabulary({models.answer, opened.tokenizer ? &*opened.tokenizer : nullptr},
-                              {models.filter, of_filter ? &*of_filter : nullptr});
-    });
-  }
-  const std::optional<Tokenizer>& asks = models.are_one() ? opened.tokenizer : of_filter;
-  bool can_ask = asks.has_value();
+  if (!models.are_one()) open_filter_tokenizer(job, needs_text, opened);
+  const std::optional<Tokenizer>& reads_first = models.are_one() ? opened.tokenizer : opened.filter_tokenizer;
+  bool can_ask = reads_first.has_value();
   broadcast_control(job.world, can_ask, 0);
   MeasureFilter measure;
   if (can_ask) {
-    const Tokenizer* const tokenizer = job.first() ? &*asks : nullptr;
+    const Tokenizer* const tokenizer = job.first() ? &*reads_first : nullptr;
     measure = [&, tokenizer] { return calibrate_on_the_spot(job, options, models.filter, tokenizer); };
   }
   opened.filter = agree_on_filter(job, options, models.filter, measure);
   agreed_on_first(job, [&] {
-    if (options.prompt.chat.on) opened.chat.emplace(open_chat_template(options.model_directory, options.prompt.chat));
+    if (!options.prompt.chat.on) return;
+    opened.chat.emplace(open_chat_template(options.model_directory, options.prompt.chat));
+    if (!opened.passes_text) return;
+    ChatOptions own = options.prompt.chat;
+    own.template_file.reset();  // of the model that answers
+    opened.filter_chat.emplace(open_chat_template(models.filter.name, own));
   });
   return opened;
 }
@@ -75,7 +92,7 @@ Opened open_all(const Job& job, const Options& options) {
 /// What the other ranks must know of rank 0's request: its lengths.
 Workload agree_on_workload(const Job& job, const Options& options, const FilterProfile& filter,
                            const GenerationRequest& request) {
-  std::vector<std::int32_t> lengths = {static_cast<std::int32_t>(request.prompt.size()), request.selection.keep};
+  std::vector<std::int32_t> lengths = {tokens_to_plan_for(request), request.selection.keep};
   broadcast_control(job.world, lengths, 0);
   ResolvedSelection selection;
   selection.keep = lengths.at(1);
@@ -139,8 +156,13 @@ int answer(const Job& job, const Options& options, const Opened& opened, Generat
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
   std::unique_ptr<AnswerRun> run;
   if (job.first()) {
-    const ReportHead head = {opened.models.answer.name, request.sampling.seed, false,
-                             options.generate.stop,     settings_of(options),  opened.models.filter_name()};
+    const ReportHead head = {opened.models.answer.name,
+                             request.sampling.seed,
+                             false,
+                             options.generate.stop,
+                             settings_of(options),
+                             opened.models.filter_name(),
+                             request.reading ? &*opened.filter_tokenizer : nullptr};
     run = std::make_unique<AnswerRun>(std::move(request), opened.setting(options).tokenizer, progress, head);
   }
   TraceFile trace(job, options.output.trace_file);

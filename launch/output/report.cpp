@@ -84,7 +84,8 @@ std::string generation_report(const GenerationResult& result, const std::vector<
   report.set_text(answer_text(result.generated_ids, tokenizer, head.stop));
   report.set_prompt_tokens(result.prompt_tokens);
   for (const TokenId id : result.generated_ids) report.add_generated_ids(id.value());
-  add_kept(result, prompt, tokenizer, report);
+  add_kept(result, prompt, head.of_prompt != nullptr ? head.of_prompt : tokenizer, report);
+  report.set_read_tokens(result.read_tokens);
   report.mutable_scores()->Add(result.scores.begin(), result.scores.end());
   for (const PhaseReport& phase : result.phases) {
     to_proto(phase, *report.add_phases());

@@ -27,6 +27,7 @@ struct ReportHead {
   std::vector<std::string> stop = {};       // texts that end the answer, and are no part of it
   std::vector<OptionSetting> options = {};  // what was asked for, without secrets
   std::string filter_model = {};            // of another model that filters: its name
+  const Tokenizer* of_prompt = nullptr;     // of the prompt's tokens, where they are not the answer's
 };
 
 /// The report of a request as JSON with the proto's field names, default values printed. `tokenizer` may be nullptr:

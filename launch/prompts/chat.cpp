@@ -59,15 +59,13 @@ PromptText rendered_prompt(const ChatTemplate& chat, const ChatOptions& options,
   return prompt;
 }
 
+std::string where_messages_are(const ChatOptions& options) {
+  return options.messages_file ? fmt::format("--messages {}", *options.messages_file) : "messages";
+}
+
 Conversation given_conversation(const PromptOptions& options) {
-  std::string where = "messages";
-  std::string json;
-  if (options.chat.messages_file) {
-    where = fmt::format("--messages {}", *options.chat.messages_file);
-    json = checked_text(read_given_text(*options.chat.messages_file, "--messages"), where, options.invalid_utf8);
-  } else {
-    json = *options.chat.messages;
-  }
+  const std::string where = where_messages_are(options.chat);
+  std::string json = options.chat.messages_file ? read_messages(options) : *options.chat.messages;
   const std::size_t begin = json.find_first_not_of(" \t\r\n");
   if (begin != std::string::npos && json[begin] == '[') json = "{\"messages\": " + json + "}";
   Conversation conversation;
@@ -111,6 +109,11 @@ PromptText messages_prompt(const ChatTemplate& chat, const PromptOptions& option
   std::optional<std::string> asked;
   if (last.last_part) asked = last.content.substr(*last.last_part);
   return rendered_prompt(chat, options.chat, conversation, asked);
+}
+
+std::string read_messages(const PromptOptions& options) {
+  return checked_text(read_given_text(*options.chat.messages_file, "--messages"), where_messages_are(options.chat),
+                      options.invalid_utf8);
 }
 
 std::vector<std::int32_t> chat_end_tokens(const ChatTemplate& chat, const Tokenizer& tokenizer) {

@@ -30,6 +30,9 @@ PromptText chat_prompt(const ChatTemplate& chat, const ChatOptions& options, std
 PromptText messages_prompt(const ChatTemplate& chat, const PromptOptions& options,
                            const std::optional<std::string>& question);
 
+/// The text of --messages FILE, checked to be UTF-8. Throws UsageError.
+std::string read_messages(const PromptOptions& options);
+
 /// The ids that end the assistant's turn beside those of the model's own files: the template's token for it, where the
 /// tokenizer has it as a special token.
 std::vector<std::int32_t> chat_end_tokens(const ChatTemplate& chat, const Tokenizer& tokenizer);

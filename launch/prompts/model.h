@@ -25,7 +25,7 @@ struct OpenModel {
 /// Which open models a run works with: one that answers and one that filters; without --filter-model the same one
 /// twice. Refers to them.
 struct RunModels {
-  RunModels(const OpenModel& one) : answer(one), filter(one) {}  // NOLINT(google-explicit-constructor)
+  RunModels(const OpenModel& one) : answer(one), filter(one) {}
   RunModels(const OpenModel& answering, const OpenModel& filtering) : answer(answering), filter(filtering) {}
   bool are_one() const { return &answer == &filter; }
 

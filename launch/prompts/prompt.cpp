@@ -92,6 +92,8 @@ std::string text_of(const PromptOptions& options) {
   return checked_text(read_standard_input(), "standard input", invalid);
 }
 
+}  // namespace
+
 PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat) {
   const std::optional<std::string>& question = options.question;
   if (chat != nullptr && (options.chat.messages || options.chat.messages_file)) {
@@ -105,7 +107,27 @@ PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat) {
                          : chat_prompt(*chat, options.chat, std::move(text), question);
 }
 
-}  // namespace
+PromptOptions with_texts_read(PromptOptions options) {
+  if (options.chat.messages_file) {
+    options.chat.messages = read_messages(options);
+    options.chat.messages_file.reset();
+  }
+  if (options.chat.messages) return options;
+  options.text = text_of(options);
+  options.file.reset();
+  options.chat.user_file.reset();
+  return options;
+}
+
+void check_vocabulary(const std::vector<TokenId>& ids, const ModelConfig& config) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i].value() < config.vocab) continue;
+    throw ModelFileError({"tokenizer.json",
+                          fmt::format("token {} of the prompt has id {}, and the model's vocabulary ends at {}", i,
+                                      ids[i].value(), config.vocab - 1),
+                          "the tokenizer belongs to another model; download both again"});
+  }
+}
 
 Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, const ChatTemplate* chat,
                    const ModelConfig& config) {
@@ -119,13 +141,7 @@ Prompt load_prompt(const PromptOptions& options, const Tokenizer* tokenizer, con
                       "give the prompt as token ids with --prompt-ids FILE"});
   }
   Prompt prompt = prompt_of(prompt_text(options, chat), *tokenizer);
-  for (std::size_t i = 0; i < prompt.ids.size(); ++i) {
-    if (prompt.ids[i].value() < config.vocab) continue;
-    throw ModelFileError({"tokenizer.json",
-                          fmt::format("token {} of the prompt has id {}, and the model's vocabulary ends at {}", i,
-                                      prompt.ids[i].value(), config.vocab - 1),
-                          "the tokenizer belongs to another model; download both again"});
-  }
+  check_vocabulary(prompt.ids, config);
   return prompt;
 }
 

@@ -34,6 +34,15 @@ std::vector<TokenId> ids_of_json(const std::string& json, const std::string& nam
 /// The same for a prompt, which may not be empty.
 std::vector<TokenId> parse_ids(const std::string& json, const std::string& name, std::int32_t vocab);
 
+/// The prompt's text as a model reads it: with `chat` in that template. Throws UsageError.
+PromptText prompt_text(const PromptOptions& options, const ChatTemplate* chat);
+
+/// With texts for the files and the standard input that options name, so that they may be read more than once.
+PromptOptions with_texts_read(PromptOptions options);
+
+/// Throws ModelFileError: a token whose id the model does not know.
+void check_vocabulary(const std::vector<TokenId>& ids, const ModelConfig& config);
+
 /// Reads, tokenises and checks what the options name; standard input where they name nothing. `tokenizer` is nullptr
 /// where the model directory has none: then only ids will do. `chat`: with --chat its template, else nullptr. Throws
 /// UsageError.

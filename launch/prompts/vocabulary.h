@@ -13,7 +13,7 @@ struct ModelVocabulary {
 };
 
 /// Of the model that answers and the one that filters. Where one of them has no tokenizer there are no texts to
-/// compare, and sizes must do. Throws ConfigError: ids would mean other tokens.
-void require_same_vocabulary(const ModelVocabulary& answer, const ModelVocabulary& filter);
+/// compare, and none to pass on: throws ConfigError where their sizes differ.
+bool have_one_vocabulary(const ModelVocabulary& answer, const ModelVocabulary& filter);
 
 }  // namespace gemring

@@ -12,6 +12,7 @@
 #include "launch/prompts/chat.h"
 #include "launch/prompts/filter_choice.h"
 #include "launch/prompts/text_units.h"
+#include "launch/prompts/two_vocabularies.h"
 
 namespace gemring {
 
@@ -67,36 +68,86 @@ RequestLine RequestMaker::defaults() const {
   return line;
 }
 
-GenerationRequest RequestMaker::make(const RequestLine& line) const {
-  const ModelConfig& answering = setting_.models.answer.config;
-  const ModelConfig& filtering = setting_.models.filter.config;
-  Prompt prompt = load_prompt(line.prompt, setting_.tokenizer, setting_.chat, answering);
-  if (line.filter.method == Method::gemfilter) check_ids(prompt.ids, setting_.models.filter);
-  const auto tokens = static_cast<std::int32_t>(prompt.ids.size());
+void RequestMaker::check_length_of(const RequestLine& line, const GenerationRequest& request) const {
+  check_length(
+      tokens_to_plan_for(request), line.filter, request.selection, line.generate.max_new_tokens,
+      {setting_.models.answer.config.max_positions, filter_positions(setting_.models.filter.config, setting_.filter)},
+      setting_.options.run.allow_extrapolation);
+}
+
+ResolvedSelection RequestMaker::selection_of(const RequestLine& line, const Prompt& prompt) const {
+  SelectionOptions options = line.filter.selection;
+  if (!options.pool_width) options.pool_width = setting_.filter.pool_width;
+  if (!options.unit) options.unit = setting_.filter.unit;
+  const std::int32_t positions = setting_.models.answer.config.max_positions - line.generate.max_new_tokens;
+  ResolvedSelection selection =
+      resolve(options, static_cast<std::int32_t>(prompt.ids.size()), prompt.forced, positions);
+  if (needs_text(selection.unit)) selection.unit_ends = unit_ends_of(prompt, selection.unit);
+  return selection;
+}
+
+GenerationRequest RequestMaker::with_prompt(const RequestLine& line) const {
+  Prompt prompt = load_prompt(line.prompt, setting_.tokenizer, setting_.chat, setting_.models.answer.config);
   GenerationRequest request;
   if (line.filter.method == Method::gemfilter) {
-    SelectionOptions selection = line.filter.selection;
-    if (!selection.pool_width) selection.pool_width = setting_.filter.pool_width;
-    if (!selection.unit) selection.unit = setting_.filter.unit;
-    const std::int32_t positions = answering.max_positions - line.generate.max_new_tokens;
-    request.selection = resolve(selection, tokens, prompt.forced, positions);
-    if (needs_text(request.selection.unit)) request.selection.unit_ends = unit_ends_of(prompt, request.selection.unit);
+    check_ids(prompt.ids, setting_.models.filter);
+    request.selection = selection_of(line, prompt);
   }
-  check_length(tokens, line.filter, request.selection, line.generate.max_new_tokens,
-               {answering.max_positions, filter_positions(filtering, setting_.filter)},
-               setting_.options.run.allow_extrapolation);
+  request.prompt = std::move(prompt.ids);
+  check_length_of(line, request);
+  return request;
+}
+
+/// keep counts tokens of the model that answers, what is forced tokens of the one that filters.
+GenerationRequest RequestMaker::with_prompt_of_two(const RequestLine& line, const FilterVocabulary& filter) const {
+  if (line.prompt.ids || line.prompt.ids_file) {
+    throw UsageError({"--prompt-ids", "goes with no --filter-model of another vocabulary: no id means the same to both",
+                      "give the prompt as text"});
+  }
+  const PromptOptions texts = with_texts_read(line.prompt);
+  using Side = PromptInTwoVocabularies::Side;
+  const auto prompt =
+      std::make_shared<const PromptInTwoVocabularies>(Side{prompt_text(texts, filter.chat), filter.tokenizer},
+                                                      Side{prompt_text(texts, setting_.chat), *setting_.tokenizer});
+  const Prompt& of_filter = prompt->of_filter();
+  check_vocabulary(of_filter.ids, setting_.models.filter.config);
+  std::vector<TokenId> whole = prompt->whole();
+  check_vocabulary(whole, setting_.models.answer.config);
+
+  GenerationRequest request;
+  RequestLine all = line;  // whether what is forced has room is known only when it is read
+  if (line.filter.selection.keep) all.filter.selection.keep = static_cast<std::int32_t>(of_filter.ids.size());
+  request.selection = selection_of(all, of_filter);
+  request.selection.keep = line.filter.selection.keep.value_or(request.selection.keep);
+  if (whole.size() <= static_cast<std::size_t>(request.selection.keep)) {
+    request.prompt = std::move(whole);
+  } else {
+    request.prompt = of_filter.ids;
+    request.reading = [prompt](std::span<const OriginalPosition> kept) { return prompt->reading_of(kept); };
+  }
+  check_length_of(line, request);
+  return request;
+}
+
+GenerationRequest RequestMaker::make(const RequestLine& line) const {
+  const bool two = setting_.filter_vocabulary && line.filter.method == Method::gemfilter;
+  GenerationRequest request = two ? with_prompt_of_two(line, *setting_.filter_vocabulary) : with_prompt(line);
   request.sampling = line.generate.sampling;
   request.stop = {end_tokens_, line.generate.max_new_tokens, line.generate.ignore_eos};
   if (!line.generate.stop.empty()) request.stop.ends_text = ends_in(line.generate.stop, setting_.tokenizer);
   request.known_tokens = setting_.tokenizer == nullptr ? 0 : setting_.tokenizer->size();
   if (setting_.tokenizer != nullptr) request.unknown_tokens = setting_.tokenizer->holes();
-  request.prompt = std::move(prompt.ids);
   return request;
+}
+
+std::int32_t tokens_to_plan_for(const GenerationRequest& request) {
+  const auto tokens = static_cast<std::int32_t>(request.prompt.size());
+  return request.reading ? std::max(tokens, request.selection.keep + 1) : tokens;
 }
 
 void check_memory(const PlannedSession& planned, const GenerationRequest& request) {
   PlanInputs inputs = planned.inputs;
-  inputs.prompt_tokens = static_cast<std::int32_t>(request.prompt.size());
+  inputs.prompt_tokens = tokens_to_plan_for(request);
   inputs.keep = request.selection.keep;
   inputs.max_new_tokens = request.stop.max_new_tokens;
   check_memory(rank_costs(planned.plan, inputs), inputs, planned.memory);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "distributed/session/session.h"
@@ -15,6 +16,12 @@
 
 namespace gemring {
 
+/// Of a filter model whose vocabulary is another one than that of the model that answers.
+struct FilterVocabulary {
+  const Tokenizer& tokenizer;
+  const ChatTemplate* chat = nullptr;  // with --chat
+};
+
 /// What all requests of a run have in common. The caller's, outlives the maker.
 struct RequestSetting {
   const Options& options;
@@ -22,6 +29,7 @@ struct RequestSetting {
   const FilterProfile& filter;
   const Tokenizer* tokenizer = nullptr;  // nullptr: the model has none, so prompts are ids
   const ChatTemplate* chat = nullptr;    // with --chat
+  std::optional<FilterVocabulary> filter_vocabulary = {};
 };
 
 class RequestMaker {
@@ -35,9 +43,18 @@ class RequestMaker {
   GenerationRequest make(const RequestLine& line) const;
 
  private:
+  ResolvedSelection selection_of(const RequestLine& line, const Prompt& prompt) const;
+  /// The prompt, what of it is kept, and its lengths checked.
+  GenerationRequest with_prompt(const RequestLine& line) const;
+  GenerationRequest with_prompt_of_two(const RequestLine& line, const FilterVocabulary& filter) const;
+  void check_length_of(const RequestLine& line, const GenerationRequest& request) const;
+
   RequestSetting setting_;
   std::vector<TokenId> end_tokens_;
 };
+
+/// Tokens of the prompt that memory is counted for: where a filter pass runs more than are kept.
+std::int32_t tokens_to_plan_for(const GenerationRequest& request);
 
 /// Checks a request against memory as if every sequence in flight were as long: then those that fit one by one fit
 /// together. Throws ResourceError.

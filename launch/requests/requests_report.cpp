@@ -38,7 +38,7 @@ std::string result_line(const RequestPlace& place, const GenerationResult& resul
   proto::RequestUsage& usage = *line.mutable_usage();
   const auto generated = static_cast<std::int32_t>(result.generated_ids.size());
   usage.set_prompt_tokens(result.prompt_tokens);
-  usage.set_kept_tokens(static_cast<std::int32_t>(result.kept.size()));
+  usage.set_kept_tokens(result.read_tokens);
   usage.set_completion_tokens(generated);
   usage.set_total_tokens(result.prompt_tokens + generated);
   proto::RequestTimes& times = *line.mutable_times();

@@ -39,7 +39,30 @@ def cut_layers(path, layers):
         file.write(struct.pack("<Q", len(text)) + text + kept)
 
 
-class FilterModel(EndToEnd):
+def swap_tokens(model, one, other):
+    """Gives two tokens of a model each other's ids: what it computes of a text stays the same."""
+    path = os.path.join(model, "tokenizer.json")
+    with open(path, encoding="utf-8") as file:
+        tokenizer = json.load(file)
+    vocabulary = tokenizer["model"]["vocab"]
+    swapped = {one: other, other: one}
+    tokenizer["model"]["vocab"] = {token: swapped.get(number, number) for token, number in vocabulary.items()}
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(tokenizer, file, ensure_ascii=False)
+    path = os.path.join(model, "model.safetensors")
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    length = struct.unpack("<Q", data[:8])[0]
+    entry = json.loads(data[8:8 + length])["model.embed_tokens.weight"]
+    size = 2 * entry["shape"][1]  # bf16
+    rows = [8 + length + entry["data_offsets"][0] + number * size for number in (one, other)]
+    first, second = (bytes(data[row:row + size]) for row in rows)
+    data[rows[0]:rows[0] + size], data[rows[1]:rows[1] + size] = second, first
+    with open(path, "wb") as file:
+        file.write(data)
+
+
+class WithFilterModel(EndToEnd):
     def setUp(self):
         self.case = gemring_run.needle_cases()[4]
         self.prompt = self.path("prompt.txt", self.case["prompt"])
@@ -64,6 +87,8 @@ class FilterModel(EndToEnd):
         return [*(models or self.models()), "--prompt-file", self.prompt, "--keep", 153, "--keep-last", 21,
                 "--max-new-tokens", 12, *words]
 
+
+class FilterModel(WithFilterModel):
     def test_a_model_of_the_same_lower_layers_keeps_what_the_model_itself_keeps_on_any_plan(self):
         own = self.report(self.request(models=["--model", gemring_run.DEMO_MODEL]))
         self.assertEqual(own["filter_model"], "")
@@ -147,10 +172,64 @@ class FilterModel(EndToEnd):
         refused(USAGE, ["bench gemfilter"], ["bench", "prefill", *self.models()], (0,))
         refused(USAGE, [], ["logits", *self.models(), "--prompt-ids", self.path("ids.json", [3]), "--output", self.path("l")], (0,))
         tiny = os.path.join(gemring_run.GOLDEN, "llama-3.1")
-        refused(CONFIG, ["vocabulary of 320 ids", "2048"],
+        refused(CONFIG, ["a vocabulary of 320 ids", "no tokenizer"],
                 ["generate", "--model", gemring_run.DEMO_MODEL, "--filter-model", tiny, "--prompt", "x"])
         missing = ["generate", *self.request(models=self.models(self.path("nothing")))]
         self.assert_fails(Run(gemring_run.command(missing, 2)), MODEL_FILE, self.path("nothing"))
+
+
+class AnotherVocabulary(WithFilterModel):
+    def setUp(self):
+        super().setUp()
+        self.other = self.path("swapped")
+        if not os.path.exists(self.other):
+            shutil.copytree(self.filter, self.other)
+            swap_tokens(self.other, 2000, 2001)
+
+    def read(self, *words, ranks=0, keep=160):
+        return self.report(self.request("--keep", keep, *words, models=self.models(self.other)), ranks)
+
+    def test_keep_counts_what_the_model_reads_of_the_kept_text(self):
+        report = self.read()
+        self.assertIn(self.case["answer"], report["text"])
+        self.assertLessEqual(report["read_tokens"], 160)
+        self.assertGreater(report["read_tokens"], 150)
+        own = len(report["kept_indices"])
+        same_vocabulary = self.report(self.request("--keep", own))
+        self.assertEqual(report["kept_indices"], same_vocabulary["kept_indices"])  # the filter's choice, as if it were its own
+        self.assertEqual([span["text"] for span in report["kept_spans"]], [span["text"] for span in same_vocabulary["kept_spans"]])
+        for ranks in (2, 3):
+            other = self.read(ranks=ranks)
+            for field in ("kept_indices", "generated_ids", "read_tokens"):
+                self.assertEqual(other[field], report[field], field)
+
+    def test_of_a_chat_the_markup_is_the_models_and_the_question_whole(self):
+        asked = ["--model", gemring_run.DEMO_MODEL, "--filter-model", self.other, "--chat", "--user-file", self.prompt, "--question",
+                 "Where?", "--keep", 120, "--keep-last", 40, "--max-new-tokens", 3]
+        report = self.report(asked)
+        self.assertLessEqual(report["read_tokens"], 120)
+        self.assertIn("Where?", "".join(span["text"] for span in report["kept_spans"]))
+        path = self.path("messages.json", [{"role": "system", "content": "Be brief."}, {"role": "user", "content": self.case["prompt"]}])
+        asked[4:9] = ["--chat", "--messages", path]
+        self.assertLessEqual(self.report(asked, 2)["read_tokens"], 120)
+
+    def test_requests_say_what_was_read_and_each_what_is_wrong_with_it(self):
+        whole = {"prompt": "Alice was", "max_new_tokens": 2}
+        cut = {"prompt": self.case["prompt"], "keep": 160, "keep_last": 21, "max_new_tokens": 12}
+        lines = "".join(json.dumps(line) + "\n" for line in (cut, whole, {"prompt_ids": [3, 4]}, {**cut, "keep": 20}))
+        run = Run(gemring_run.command(["generate", *self.models(self.other), "--requests", "-"], 2), stdin=lines).finish()
+        first, second, ids, narrow = map(json.loads, run.stdout.splitlines())
+        self.assertLessEqual(first["usage"]["kept_tokens"], 160)
+        self.assertIn(self.case["answer"], first["text"])
+        self.assertEqual(second["usage"]["kept_tokens"], second["usage"]["prompt_tokens"])
+        self.assertEqual((ids["error"]["code"], narrow["error"]["code"]), (USAGE, USAGE))
+        self.assertIn("another vocabulary", ids["error"]["message"])
+        self.assertIn("--keep", narrow["error"]["message"])
+
+    def test_ids_are_refused(self):
+        ids = self.path("ids.json", list(range(3, 43)))
+        asked = ["generate", *self.models(self.other), "--prompt-ids", ids]
+        self.assert_fails(Run(gemring_run.command(asked, 2)), USAGE, "--prompt-ids", "another vocabulary")
 
 
 if __name__ == "__main__":

@@ -53,8 +53,10 @@ class Disagreement(EndToEnd):
         header = json.dumps({**json.loads(data[8:8 + length]), "__metadata__": {"format": "another one"}}).encode()
         with open(weights, "wb") as file:
             file.write(len(header).to_bytes(8, "little") + header + data[8 + length:])
-        parts = [(["--wdir", self.path(name)], gemring_run.GEMRING, [*self.request, "model"]) for name in ("here", "there")]
-        self.assert_fails(Run(apart(*parts)), PEER, "fingerprint", "rank 1")
+        for models, words in ((["model"], ["checkpoint fingerprint"]),
+                              ([LLAMA, "--filter-model", "model"], ["filter model: checkpoint fingerprint"])):
+            parts = [(["--wdir", self.path(name)], gemring_run.GEMRING, [*self.request, *models]) for name in ("here", "there")]
+            self.assert_fails(Run(apart(*parts)), PEER, *words, "rank 1")
 
 
 class Deaths(LongRuns):

@@ -130,9 +130,8 @@ void add_scoring_options(OptionTable& table) {
   table.push_back({.name = "--filter-model",
                    .group = "Filter",
                    .type = "PATH",
-                   .help =
-                       "another model, as --model, of the same vocabulary: its first layers choose the tokens, and\n"
-                       "options and profiles of the filter are its own. A small one filters fast for a large one",
+                   .help = "another model, as --model, whose first layers choose the tokens, and\n"
+                           "options and profiles of the filter are its own. A small one filters fast for a large one",
                    .commands = {generate, launch},
                    .value = filter_model,
                    .file = FileUse::every_rank,

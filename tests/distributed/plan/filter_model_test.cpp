@@ -62,6 +62,7 @@ TEST(FilterModelCost, AFilterRankHoldsItsLayersOfTheOneAndStagesTheirsOfTheOther
   EXPECT_EQ(apart[0].weights_bytes, 320u + 704u + 16u + 128u + 64u);  // layer 1: input norm, q, k
   EXPECT_EQ(apart[1].weights_bytes, 640u + 2 * 2560u);
   EXPECT_EQ(apart[2].weights_bytes, 2560u + 32u + 640u);
+  EXPECT_EQ(apart[0].total_bytes, 20'000'000u + 1232u + apart[0].filter.total());
   const auto together = rank_costs(default_plan(1, Method::gemfilter, 3), two_models());
   EXPECT_EQ(together[0].weights_bytes, 1232u + 8992u);
   EXPECT_EQ(together[0].tensors.back().index,

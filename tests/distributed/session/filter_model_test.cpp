@@ -91,6 +91,72 @@ TEST_F(FilterModel, RequestsInFlightAnswerAsEachAlone) {
   }
 }
 
+/// A vocabulary in which an even token is two and an odd one is one, between a token in front and one behind.
+std::vector<TokenId> reread(std::span<const TokenId> prompt, std::span<const OriginalPosition> kept) {
+  std::vector<TokenId> ids = {TokenId(310)};
+  for (const OriginalPosition position : kept) {
+    const TokenId id = prompt[position.index()];
+    ids.insert(ids.end(), id.value() % 2 == 0 ? 2 : 1, id);
+  }
+  ids.emplace_back(311);
+  return ids;
+}
+
+GenerationRequest reread(GenerationRequest request) {
+  const std::vector<TokenId> prompt = request.prompt;
+  request.reading = [prompt](std::span<const OriginalPosition> kept) { return reread(prompt, kept); };
+  return request;
+}
+
+TEST_F(FilterModel, OfAnotherVocabularyTheAnsweringModelReadsTheKeptTokensInItsOwn) {
+  GenerationRequest request = reread(test::mixed_requests().front());
+  request.sampling.penalties = {.repeat = 1.3f};  // they look at what was read
+  const std::vector<float> scores = filtered_alone(test::mixed_requests().front()).scores;
+  GenerationRequest expected = request;
+  std::vector<OriginalPosition> kept;
+  if (first_rank()) {
+    CompressedPrompt fitted = fitted_selection(scores, request.selection, request.reading);
+    kept = std::move(fitted.kept);
+    expected.prompt = std::move(fitted.ids);
+    EXPECT_LT(kept.size(), 40u);
+    EXPECT_GE(expected.prompt.size(), 49u);
+  }
+  expected.reading = {};
+  const ClusterPlan full = test::plans(world().size(), Method::full, answer_.config.layer_count()).front().second;
+  Session alone(world(), answer_.config, *answer_.weights, full, gemfilter_profile(LayerIndex(0)), {});
+  const std::vector<TokenId> answer = alone.generate(expected).generated_ids;
+  for (const auto& [name, plan] : plans()) {
+    Session session(world(), models_, plan, profile_, {});
+    const GenerationResult result = session.generate(request);
+    EXPECT_EQ(result.kept, kept) << name;
+    EXPECT_EQ(result.read_tokens, static_cast<std::int32_t>(expected.prompt.size())) << name;
+    EXPECT_EQ(test::values(result.generated_ids), test::values(answer)) << name;
+  }
+}
+
+// The number of chunks of such a prefill is known only behind its filter pass, others' prefills go on meanwhile; and a
+// prompt of fewer tokens than are kept is filtered if the other model reads more.
+TEST_F(FilterModel, RequestsOfAnotherVocabularyInFlightAnswerAsEachAlone) {
+  std::vector<GenerationRequest> requests = test::mixed_requests();
+  for (const std::size_t i : {0, 1, 3, 5}) requests[i] = reread(std::move(requests[i]));
+  requests[5].selection = {.keep = 10, .pool_width = 5, .forced = {{0, 4}, {54, 60}}};  // no room: it fails alone
+  const auto [name, plan] = plans().back();
+  Session session(world(), models_, plan, profile_, {});
+  const std::vector<GenerationResult> together = session.generate(requests, 2);
+  if (first_rank()) {
+    EXPECT_GT(together[1].filter_seconds, 0);
+    ASSERT_TRUE(together[5].error.has_value());
+    EXPECT_EQ(together[5].error->code(), ExitCode::usage);
+  }
+  requests.pop_back();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const GenerationResult alone = session.generate(requests[i]);
+    if (!first_rank()) continue;
+    EXPECT_EQ(together[i].kept, alone.kept) << name << ", request " << i;
+    EXPECT_EQ(together[i].generated_ids, alone.generated_ids) << name << ", request " << i;
+  }
+}
+
 TEST_F(FilterModel, ARankThatFiltersAndAnswersHoldsWhatTwoRolesShareOnceAndNothingElse) {
   const ClusterPlan plan = default_plan(1, Method::gemfilter, answer_.config.layer_count());
   const ModelParts two = load_parts(models_, plan, RankId(0), profile_);

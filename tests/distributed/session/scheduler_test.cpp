@@ -50,6 +50,19 @@ class Steps {
   std::vector<Scheduler::Choice> under_way_;
 };
 
+TEST(Scheduler, StepsOfAPrefillMayBeKnownOnlyBehindTheFilterPass) {
+  Steps run(1, 1);
+  run.add({.filter_steps = 1, .filter_step_cost = 1, .prefill_steps = 5});
+  EXPECT_EQ(run.begun(true), "F0.0");
+  (*run).set_prefill_steps(0, 2);
+  run.end_step({0});
+  EXPECT_EQ(run.begun(true), "P0.0 P0.1");
+  run.end_step({0});
+  EXPECT_EQ(run.begun(true), "");
+  run.end_step({0});
+  EXPECT_EQ(run.begun(true), "D0");
+}
+
 TEST(Scheduler, OneRequestGoesFromItsFilterPassToItsEnd) {
   Steps run(1, 2);
   EXPECT_EQ(run.add(true), 0);
