@@ -14,17 +14,17 @@
 
 namespace gemring {
 
-/// What tokens at `kept`, ascending, hold of `text`, in whole characters: ranges that lie apart, ascending. ends: of the
-/// text's tokens, as in Encoding.
+/// What tokens at `kept`, ascending, hold of `text`, in whole characters: ranges that lie apart, ascending. ends: of
+/// the text's tokens, as in Encoding.
 std::vector<ByteRange> kept_text(std::string_view text, std::span<const std::size_t> ends,
                                  std::span<const OriginalPosition> kept);
 
 /// The part of `ranges` that lies inside `window`, relative to its beginning.
 std::vector<ByteRange> inside(std::span<const ByteRange> ranges, const ByteRange& window);
 
-/// Both models read the same contents, each in its own markup: with --chat the messages in its template, else the prompt
-/// without any. The filter chooses among its tokens; of the contents the other model reads the text of the kept ones,
-/// each span tokenised by itself, and of its own markup everything.
+/// Both models read the same contents, each in its own markup: with --chat the messages in its template, else the
+/// prompt without any. The filter chooses among its tokens; of the contents the other model reads the text of the kept
+/// ones, each span tokenised by itself, and of its own markup everything.
 ///
 ///     filter:   <s>[INST] It was a dark night ... the key is 7 ... Where is it? [/INST]      kept tokens: - - ###
 ///     answer:   <|user|>            the key is 7|Where is it?         <|assistant|>

@@ -196,8 +196,9 @@ class AnotherVocabulary(WithFilterModel):
         self.assertGreater(report["read_tokens"], 150)
         own = len(report["kept_indices"])
         same_vocabulary = self.report(self.request("--keep", own))
-        self.assertEqual(report["kept_indices"], same_vocabulary["kept_indices"])  # the filter's choice, as if it were its own
-        self.assertEqual([span["text"] for span in report["kept_spans"]], [span["text"] for span in same_vocabulary["kept_spans"]])
+        self.assertEqual(report["kept_indices"], same_vocabulary["kept_indices"])
+        texts, same_texts = ([span["text"] for span in each["kept_spans"]] for each in (report, same_vocabulary))
+        self.assertEqual(texts, same_texts)
         for ranks in (2, 3):
             other = self.read(ranks=ranks)
             for field in ("kept_indices", "generated_ids", "read_tokens"):
@@ -209,7 +210,8 @@ class AnotherVocabulary(WithFilterModel):
         report = self.report(asked)
         self.assertLessEqual(report["read_tokens"], 120)
         self.assertIn("Where?", "".join(span["text"] for span in report["kept_spans"]))
-        path = self.path("messages.json", [{"role": "system", "content": "Be brief."}, {"role": "user", "content": self.case["prompt"]}])
+        path = self.path("messages.json", [{"role": "system", "content": "Be brief."},
+                                           {"role": "user", "content": self.case["prompt"]}])
         asked[4:9] = ["--chat", "--messages", path]
         self.assertLessEqual(self.report(asked, 2)["read_tokens"], 120)
 

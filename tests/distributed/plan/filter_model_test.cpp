@@ -71,9 +71,12 @@ TEST(FilterModelCost, AFilterRankHoldsItsLayersOfTheOneAndStagesTheirsOfTheOther
 
 TEST(FilterModelCost, TheFilterPassCostsWhatItCostsItsModelAndTheRestWhatItCostsTheOther) {
   for (const int ranks : {1, 2, 3}) {
-    for (const std::int32_t parallel : {0, 2}) {
+    for (const auto& [parallel, window] : {std::pair{0, 0}, std::pair{2, 0}, std::pair{0, 4}, std::pair{2, 4}}) {
       PlanInputs both = two_models(), large = small_inputs(), small = smaller_alone();
-      for (PlanInputs* inputs : {&both, &large, &small}) inputs->parallel = parallel;
+      for (PlanInputs* inputs : {&both, &large, &small}) {
+        inputs->parallel = parallel;
+        inputs->window = {.window = window, .sinks = 1, .chunk = 4};
+      }
       const auto costs = rank_costs(shared(ranks, 3), both);
       const auto of_large = rank_costs(shared(ranks, 3), large);
       const auto of_small = rank_costs(shared(ranks, 2), small);

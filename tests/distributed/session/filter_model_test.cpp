@@ -72,9 +72,14 @@ TEST_F(FilterModel, TheFilterChoosesAsItDoesByItselfAndTheOtherAnswersToThat) {
 TEST_F(FilterModel, AProfileOfSeveralLayersIsTheFilters) {
   profile_.heads = {{LayerIndex(1), 8}, {LayerIndex(4), 7, 0.5f}};  // the answering model has neither head
   const GenerationRequest request = test::mixed_requests().front();
-  const std::vector<OriginalPosition> kept = filtered_alone(request).kept;
-  for (const auto& [name, plan] : plans()) {
-    EXPECT_EQ(Session(world(), models_, plan, profile_, {}).generate(request).kept, kept) << name;
+  for (const std::int32_t window : {0, 24}) {
+    profile_.window = window;
+    profile_.sinks = window / 8;
+    const std::vector<OriginalPosition> kept = filtered_alone(request).kept;
+    for (const auto& [name, plan] : plans()) {
+      const GenerationResult result = Session(world(), models_, plan, profile_, {}).generate(request);
+      EXPECT_EQ(result.kept, kept) << name << ", window " << window;
+    }
   }
 }
 

@@ -144,20 +144,14 @@ TEST(PromptLength, AFilteredPassNeedsThePromptThenTheKeptAndNewTokens) {
 TEST(PromptLength, WithAFilterModelThePromptNeedsItsPositionsAndTheAnswerTheOthers) {
   const FilterOptions filter;
   const ModelPositions long_filter(100, 1000);
-  EXPECT_EQ(problem_of([&] { check_length(1000, filter, {20, 5, 4, 4}, 80, long_filter, false); }), "no error");
-  EXPECT_EQ(problem_of([&] {
-              check_length(1000, filter, {20, 5, 4, 4}, 81, long_filter, false);
-            }),
+  EXPECT_EQ(problem_of([&] { check_length(1000, filter, {.keep = 20}, 80, long_filter, false); }), "no error");
+  EXPECT_EQ(problem_of([&] { check_length(1000, filter, {.keep = 20}, 81, long_filter, false); }),
             "prompt: 20 kept tokens and --max-new-tokens 81 need 101 positions, the model's limit is 100");
-  EXPECT_EQ(problem_of([&] {
-              check_length(1001, filter, {20, 5, 4, 4}, 80, long_filter, false);
-            }),
+  EXPECT_EQ(problem_of([&] { check_length(1001, filter, {.keep = 20}, 80, long_filter, false); }),
             "prompt: has 1,001 tokens, the filter model's limit is 1,000 positions (the filter pass reads all of them; "
             "the compressed prefill needs 100)");
   // Where everything is kept nothing filters.
-  EXPECT_EQ(problem_of([&] {
-              check_length(60, filter, {60, 5, 4, 4}, 40, ModelPositions(100, 50), false);
-            }),
+  EXPECT_EQ(problem_of([&] { check_length(60, filter, {.keep = 60}, 40, ModelPositions(100, 50), false); }),
             "no error");
 }
 
