@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -29,16 +30,29 @@ ByteRange place_of(const std::string& fact, const std::string& answer, const std
   return {at, at + answer.size()};
 }
 
+constexpr const char* kQuestionAdvice = R"(write {"text": TEXT or "file": FILE, "question": TEXT, "answer": TEXT})";
+
 std::string field(const nlohmann::json& line, const char* key, const std::string& where) {
   const auto found = line.find(key);
   if (found == line.end() || !found->is_string() || found->get_ref<const std::string&>().empty()) {
-    throw UsageError({where, fmt::format("gives no \"{}\"", key),
-                      R"(write {"text": TEXT or "file": FILE, "question": TEXT, "answer": TEXT})"});
+    throw UsageError({where, fmt::format("gives no \"{}\"", key), kQuestionAdvice});
   }
   return found->get<std::string>();
 }
 
-Needle question_of(const std::string& line, const std::string& where) {
+/// "answer", or the texts of "answers".
+std::vector<std::string> answers_of(const nlohmann::json& line, const std::string& where) {
+  const auto list = line.find("answers");
+  if (list == line.end()) return {field(line, "answer", where)};
+  const bool texts = list->is_array() && !list->empty() &&
+                     std::all_of(list->begin(), list->end(), [](const auto& one) { return one.is_string(); });
+  if (!texts || line.contains("answer")) {
+    throw UsageError({where, "\"answers\" is no list of texts by itself", R"(write "answers": [TEXT, TEXT])"});
+  }
+  return list->get<std::vector<std::string>>();
+}
+
+nlohmann::json object_of(const std::string& line, const std::string& where) {
   nlohmann::json json;
   try {
     require_json_object(line);
@@ -46,23 +60,34 @@ Needle question_of(const std::string& line, const std::string& where) {
   } catch (const JsonTextError& error) {
     throw UsageError({where, error.what(), "write one JSON object a line"});
   }
+  constexpr std::array<std::string_view, 6> kFields = {"text", "file", "question", "answer", "answers", "passage"};
   for (const auto& [key, value] : json.items()) {
-    if (key != "text" && key != "file" && key != "question" && key != "answer")
+    if (std::find(kFields.begin(), kFields.end(), key) == kFields.end())
       throw UsageError({where, fmt::format("\"{}\" is no field of a question", key), "leave it out"});
   }
+  return json;
+}
+
+Needle question_of(const std::string& line, const std::string& where, std::string_view text) {
+  const nlohmann::json json = object_of(line, where);
   Needle needle{.kind = "own", .text = {}, .question = field(json, "question", where), .facts = {}, .answers = {}};
   if (json.contains("file")) {
     const std::string path = field(json, "file", where);
     needle.text = checked_text(read_given_text(path, "--questions"), path, InvalidUtf8::refuse);
-  } else {
+  } else if (json.contains("text") || text.empty()) {
     needle.text = field(json, "text", where);
+  } else {
+    needle.text = text;
   }
-  const std::string answer = field(json, "answer", where);
-  if (needle.text.find(answer) == std::string::npos) {
-    throw UsageError({where, fmt::format("the answer '{}' does not stand in its text", answer),
-                      "calibration looks for the tokens of the answer: write it as the text does"});
+  needle.accepted = answers_of(json, where);
+  const std::string& answer = needle.accepted.front();
+  const std::string fact = json.contains("passage") ? field(json, "passage", where) : answer;
+  if (answer.empty() || fact.find(answer) == std::string::npos || needle.text.find(fact) == std::string::npos) {
+    throw UsageError(
+        {where, fmt::format("the {} '{}' does not stand in its text", fact == answer ? "answer" : "passage", fact),
+         "the tokens of the answer are looked for: write it as the text does"});
   }
-  needle.facts = {answer};
+  needle.facts = {fact};
   needle.answers = {answer};
   return needle;
 }
@@ -87,7 +112,7 @@ std::string read_texts(const std::string& directory) {
   return text;
 }
 
-std::vector<Needle> read_questions(const std::string& lines, const std::string& name) {
+std::vector<Needle> read_questions(const std::string& lines, const std::string& name, const QuestionRules& rules) {
   std::vector<Needle> needles;
   std::size_t number = 0;
   for (std::size_t begin = 0; begin < lines.size();) {
@@ -96,11 +121,11 @@ std::vector<Needle> read_questions(const std::string& lines, const std::string& 
     begin = end + 1;
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    needles.push_back(question_of(line, fmt::format("{}, line {}", name, number)));
+    needles.push_back(question_of(line, fmt::format("{}, line {}", name, number), rules.text));
   }
-  if (needles.size() < 2) {
+  if (needles.size() < rules.least) {
     throw UsageError({name, fmt::format("has {} questions", needles.size()),
-                      "give at least two: one half chooses, the other confirms"});
+                      rules.least > 1 ? "give at least two: one half chooses, the other confirms" : "give one"});
   }
   return needles;
 }

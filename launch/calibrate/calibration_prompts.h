@@ -47,8 +47,18 @@ class CalibrationPrompts {
   std::string_view text_;
 };
 
-/// Lines {"text": TEXT or "file": FILE, "question": TEXT, "answer": TEXT} as needles. `name` is named in errors with
-/// the line. Throws UsageError: no such line, an answer that does not stand in its text.
-std::vector<Needle> read_questions(const std::string& lines, const std::string& name);
+/// What questions may leave out.
+struct QuestionRules {
+  std::size_t least = 2;       // questions: one half chooses, the other confirms
+  std::string_view text = {};  // of a line without one; empty: each line gives its own
+};
+
+/// Lines {"text": TEXT or "file": FILE, "question": TEXT, "answer": TEXT} as needles; the fact of a needle is the
+/// "passage" that a line may give, else the answer. "answers": a list, of which the first stands in the text. `name` is
+/// named in errors with the line. Throws UsageError: no such line, an answer that does not stand in its text.
+std::vector<Needle> read_questions(const std::string& lines, const std::string& name, const QuestionRules& rules = {});
+
+/// Questions about that book, as such lines without texts.
+std::string_view bundled_questions();
 
 }  // namespace gemring

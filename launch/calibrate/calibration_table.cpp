@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "launch/calibrate/xml_text.h"
+
 namespace gemring {
 namespace {
 
@@ -27,12 +29,6 @@ std::string line_of(const std::vector<LayerRecall>& layers, double LayerRecall::
 std::string words_at(double x, double y, const char* anchor, const std::string& words, const char* colour = "#333") {
   return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\" fill=\"{}\">{}</text>\n", x, y, anchor, colour,
                      words);
-}
-
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char c : text) safe += c == '<' ? "&lt;" : c == '&' ? "&amp;" : std::string(1, c);
-  return safe;
 }
 
 std::string sentence(const CalibratedProfile& profile, const ModelConfig& config) {
@@ -73,7 +69,7 @@ std::string recall_picture(const Calibration& found, double target, const std::s
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" "
       "font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
       kWidth, kHeight);
-  svg += words_at(kLeft, 20, "start", escaped(title));
+  svg += words_at(kLeft, 20, "start", xml_text(title));
   for (const double recall : {0.0, 0.25, 0.5, 0.75, 1.0}) {
     svg += fmt::format("<line x1=\"{}\" x2=\"{}\" y1=\"{:.1f}\" y2=\"{:.1f}\" stroke=\"#ddd\"/>\n", kLeft,
                        kWidth - kRight, y_of(recall), y_of(recall));

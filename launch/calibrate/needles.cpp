@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <random>
 #include <utility>
+
+#include "launch/calibrate/draw.h"
 
 namespace gemring {
 namespace {
@@ -24,26 +25,10 @@ constexpr std::array<std::string_view, 12> kTowns = {"Trieste", "Bergen",  "Cart
                                                      "Galway",  "Riga",    "Porto",     "Ravenna",
                                                      "Tallinn", "Uppsala", "Valletta",  "Zagreb"};
 
-/// std's distributions differ between libraries; the generator does not.
-class Draw {
- public:
-  explicit Draw(std::uint64_t seed) : engine_(seed) {}
-  std::size_t below(std::size_t count) { return static_cast<std::size_t>(engine_() % count); }
-  template <class List>
-  std::string one_of(const List& list) {
-    return std::string(list[below(list.size())]);
-  }
-  std::string number() { return fmt::format("{}", 1'000'000 + below(9'000'000)); }
-  std::string uuid() {
-    const std::uint64_t a = engine_(), b = engine_();
-    return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", a >> 32, (a >> 16) & 0xffff, a & 0xffff, b >> 48,
-                       b & 0xffffffffffff);
-  }
-  std::string key() { return fmt::format("{}-{}", one_of(kManners), one_of(kThings)); }
-
- private:
-  std::mt19937_64 engine_;
-};
+std::string key_of(Draw& draw) {
+  const std::string thing = draw.one_of(kThings);  // one by one: compilers differ in the order of arguments
+  return fmt::format("{}-{}", draw.one_of(kManners), thing);
+}
 
 /// Behind each sentence; the text's end is the last.
 std::vector<std::size_t> sentence_ends(std::string_view text) {
@@ -78,8 +63,8 @@ struct Asked {
 };
 
 Asked ask_magic(std::string_view type, const std::string& value, Draw& draw) {
-  std::string key = draw.key();
-  while (key == value) key = draw.key();  // the question would give the answer away
+  std::string key = key_of(draw);
+  while (key == value) key = key_of(draw);  // the question would give the answer away
   return {fmt::format("What is the special magic {} for {} mentioned in the provided text?",
                       type.substr(0, type.size() - 1), key),
           {{magic(type, key, value), value}}};
@@ -104,7 +89,7 @@ Asked ask_several(std::size_t asked, std::size_t all, Draw& draw) {
   Asked result;
   std::vector<std::string> keys;
   while (keys.size() < all) {
-    std::string key = draw.key();
+    std::string key = key_of(draw);
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(std::move(key));
   }
   for (std::size_t i = 0; i < all; ++i) {
@@ -125,7 +110,7 @@ Asked ask(NeedleKind kind, Draw& draw) {
     case NeedleKind::number:
       return ask_magic("numbers", draw.number(), draw);
     case NeedleKind::word:
-      return ask_magic("words", draw.key(), draw);
+      return ask_magic("words", key_of(draw), draw);
     case NeedleKind::uuid:
       return ask_magic("uuids", draw.uuid(), draw);
     case NeedleKind::fact:

@@ -28,8 +28,9 @@ struct Needle {
   std::string kind;
   std::string text;
   std::string question;
-  std::vector<std::string> facts;    // sentences of the text with the answers; each stands there once
-  std::vector<std::string> answers;  // one in each fact
+  std::vector<std::string> facts;          // sentences of the text with the answers; each stands there once
+  std::vector<std::string> answers;        // one in each fact
+  std::vector<std::string> accepted = {};  // of a question that is given: other ways to say the answer
 };
 
 /// Puts needles into `hay`, at the ends of sentences. The same seed makes the same needles, on any machine. Requires:

@@ -19,6 +19,8 @@ int run_command(const Job& job, const Options& options) {
       return run_bench(job, options);
     case Command::calibrate:
       return run_calibrate(job, options);
+    case Command::eval:
+      return run_eval(job, options);
     case Command::render:
       return run_render(job, options);
     case Command::tokenize:

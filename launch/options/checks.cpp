@@ -72,6 +72,7 @@ void refuse_standard_input(const GivenOption& given) {
 
 bool is_standard_stream(const GivenOption& given) {
   const std::string& file = given.texts.front();
+  if (given.option->file == FileUse::output_directory) return false;
   return given.option->file != FileUse::none && (file == "-" || (file.empty() && given.option->value_may_be_left_out));
 }
 
@@ -130,6 +131,10 @@ void check_combinations(const Options& options, const std::vector<GivenOption>& 
   if (options.command == Command::calibrate) {
     parse_lengths(options.calibrate.lengths);
     parse_windows(options.calibrate.windows);
+  }
+  if (options.command == Command::eval) {
+    parse_lengths(options.eval.lengths);
+    parse_depths(options.eval.depths);
   }
   if (options.command == Command::launch) check_launch(options, given);
 }

@@ -80,6 +80,12 @@ std::vector<std::string> files_read(const std::filesystem::path& path) {
   return files;
 }
 
+/// Whether `path` is the directory or lies right in it.
+bool is_in(const std::string& path, const std::filesystem::path& directory) {
+  const std::filesystem::path place = place_of(path);
+  return place == directory || place.parent_path() == directory;
+}
+
 [[noreturn]] void refuse(const GivenOption& output, const std::string& problem) {
   throw UsageError({output.option->name, fmt::format("{} {}", output.texts.front(), problem), "name another file"});
 }
@@ -97,10 +103,24 @@ void refuse_clash(const GivenOption& output, const FileId& written, const GivenO
   }
 }
 
+/// Files in there are the command's own, and it replaces them.
+void refuse_guests(const std::vector<GivenOption>& given, const GivenOption& output) {
+  const std::filesystem::path directory = place_of(output.texts.front());
+  for (const GivenOption& other : given) {
+    if (other.option == output.option || other.option->file == FileUse::none || other.texts.front() == "-") continue;
+    if (!is_in(other.texts.front(), directory)) continue;
+    throw UsageError(
+        {output.option->name,
+         fmt::format("{} is where {} {} lies", output.texts.front(), other.option->name, other.texts.front()),
+         "name a directory of its own"});
+  }
+}
+
 }  // namespace
 
 void refuse_clashing_files(const std::vector<GivenOption>& given, bool reads_standard_input) {
   for (const GivenOption& output : given) {
+    if (output.option->file == FileUse::output_directory) refuse_guests(given, output);
     if (output.option->file != FileUse::output) continue;
     for (const GivenOption& other : given) {
       const bool written_too = other.option != output.option && other.option->file == FileUse::output;
@@ -114,7 +134,7 @@ void refuse_clashing_files(const std::vector<GivenOption>& given, bool reads_sta
       refuse(output, "is what the prompt is read from, as standard input");
     }
     for (const GivenOption& other : given) {
-      if (other.option->file != FileUse::none && other.option->file != FileUse::output) {
+      if (other.option->file == FileUse::input || other.option->file == FileUse::every_rank) {
         refuse_clash(output, *written, other);
       }
     }

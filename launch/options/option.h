@@ -38,8 +38,9 @@ struct OptionValue {
 };
 
 /// Of input and output: "-" is standard input or output. every_rank: an input, a file or a directory, that each rank
-/// opens itself; "-" is refused, for standard input is there once.
-enum class FileUse : int { none, input, output, every_rank };
+/// opens itself; "-" is refused, for standard input is there once. output_directory: files of the command's own names
+/// are written into it; no other option names what lies there.
+enum class FileUse : int { none, input, output, every_rank, output_directory };
 
 /// What messages call an input: its name, or "standard input" for "-".
 std::string input_name(const std::string& file);

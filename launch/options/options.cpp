@@ -59,7 +59,29 @@ std::vector<std::int32_t> parse_numbers(const std::string& text, const char* opt
 
 std::vector<std::int32_t> parse_lengths(const std::string& text) {
   constexpr std::int32_t kShortest = 256;
-  return parse_numbers(text, "--lengths", "lengths", kShortest, kMostTokens, "2048,8192");
+  constexpr const char* kExample = "2048,8192, or 1024..8192";
+  std::vector<std::int32_t> lengths;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::string part = text.substr(begin, end - begin);
+    const std::size_t dots = part.find("..");
+    if (dots != std::string::npos) part.replace(dots, 2, ",");
+    const std::vector<std::int32_t> ends =
+        parse_numbers(part, "--lengths", "lengths", kShortest, kMostTokens, kExample);
+    if (ends.front() > ends.back() || ends.size() > 2) {
+      throw UsageError({"--lengths", fmt::format("'{}' is no list of lengths", text), kExample});
+    }
+    for (std::int64_t length = ends.front(); length <= ends.back(); length *= 2) {
+      lengths.push_back(static_cast<std::int32_t>(length));
+    }
+    begin = end + 1;
+  }
+  return lengths;
+}
+
+std::vector<double> parse_depths(const std::string& text) {
+  const std::vector<std::int32_t> depths = parse_numbers(text, "--depths", "depths", 0, 100, "0,25,50,75,100");
+  return {depths.begin(), depths.end()};
 }
 
 std::vector<std::int32_t> parse_windows(const std::string& text) {
@@ -86,6 +108,7 @@ std::string draw_seeds(Options& options) {
   };
   std::string prompt = draw(options.bench.seed, options.bench.draw_seed);
   if (prompt.empty()) prompt = draw(options.calibrate.seed, options.calibrate.draw_seed);
+  if (prompt.empty()) prompt = draw(options.eval.seed, options.eval.draw_seed);
   const std::string sampling = draw(options.generate.sampling.seed, options.generate.draw_seed);
   return prompt.empty() ? sampling : prompt;
 }

@@ -26,6 +26,7 @@ enum class Command : int {
   inspect,
   bench,
   calibrate,
+  eval,
   render,
   tokenize,
   detokenize,
@@ -171,11 +172,33 @@ struct CalibrateOptions {
   std::optional<std::string> picture;      // SVG
 };
 
-/// "2048,8192": lengths of prompts, in their order. Throws UsageError: none, a length below 256 or above kMostTokens.
+/// "2048,8192": lengths of prompts, in their order; "1024..8192" doubles them. Throws UsageError: none, a length below
+/// 256 or above kMostTokens.
 std::vector<std::int32_t> parse_lengths(const std::string& text);
 
 /// "512,0": windows of the filter pass's layers, 0 for none. Throws UsageError: none, above kWidestWindow.
 std::vector<std::int32_t> parse_windows(const std::string& text);
+
+enum class EvalSuite : int { niah, ruler, qa };
+
+struct EvalOptions {
+  EvalSuite suite = EvalSuite::niah;
+  std::string methods = "full,profile";        // see launch/eval/methods.h
+  std::optional<std::string> tasks;            // of niah and ruler, by name; unset: see task_names()
+  std::string lengths = "4096";                // tokens of prompt and answer; see parse_lengths()
+  std::string depths = "0,25,50,75,100";       // percent, of niah; see parse_depths()
+  std::optional<std::int32_t> samples;         // of each task, length and depth; unset: 3, of qa all questions
+  std::optional<std::int32_t> max_new_tokens;  // unset: each task's own
+  std::int32_t parallel = 1;                   // cases in flight
+  std::optional<std::string> texts;            // directory of books; unset: the bundled one
+  std::optional<std::string> questions;        // file, of qa; unset: the bundled ones
+  std::uint64_t seed = 1;                      // of the cases
+  bool draw_seed = false;                      // it is still to be drawn
+  std::string output;                          // directory
+};
+
+/// "0,50,100": percent of a text. Throws UsageError: none, or one outside 0..100.
+std::vector<double> parse_depths(const std::string& text);
 
 struct TokenizeOptions {
   bool special = false;  // with the tokens that the post-processor adds, such as BOS
@@ -195,6 +218,7 @@ struct Options {
   SimulateOptions simulate;
   BenchOptions bench;
   CalibrateOptions calibrate;
+  EvalOptions eval;
   TokenizeOptions tokenize;
   JobOptions job;
 };

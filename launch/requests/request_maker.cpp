@@ -86,8 +86,7 @@ ResolvedSelection RequestMaker::selection_of(const RequestLine& line, const Prom
   return selection;
 }
 
-GenerationRequest RequestMaker::with_prompt(const RequestLine& line) const {
-  Prompt prompt = load_prompt(line.prompt, setting_.tokenizer, setting_.chat, setting_.models.answer.config);
+GenerationRequest RequestMaker::with_prompt(Prompt prompt, const RequestLine& line) const {
   GenerationRequest request;
   if (line.filter.method == Method::gemfilter) {
     check_ids(prompt.ids, setting_.models.filter);
@@ -130,8 +129,17 @@ GenerationRequest RequestMaker::with_prompt_of_two(const RequestLine& line, cons
 }
 
 GenerationRequest RequestMaker::make(const RequestLine& line) const {
-  const bool two = setting_.filter_vocabulary && line.filter.method == Method::gemfilter;
-  GenerationRequest request = two ? with_prompt_of_two(line, *setting_.filter_vocabulary) : with_prompt(line);
+  if (setting_.filter_vocabulary && line.filter.method == Method::gemfilter) {
+    return finished(with_prompt_of_two(line, *setting_.filter_vocabulary), line);
+  }
+  return make(load_prompt(line.prompt, setting_.tokenizer, setting_.chat, setting_.models.answer.config), line);
+}
+
+GenerationRequest RequestMaker::make(Prompt prompt, const RequestLine& line) const {
+  return finished(with_prompt(std::move(prompt), line), line);
+}
+
+GenerationRequest RequestMaker::finished(GenerationRequest request, const RequestLine& line) const {
   request.sampling = line.generate.sampling;
   request.stop = {end_tokens_, line.generate.max_new_tokens, line.generate.ignore_eos};
   if (!line.generate.stop.empty()) request.stop.ends_text = ends_in(line.generate.stop, setting_.tokenizer);

@@ -42,11 +42,15 @@ class RequestMaker {
   /// Tokenises the prompt and checks lengths against the model's positions. Throws Error.
   GenerationRequest make(const RequestLine& line) const;
 
+  /// The same with a prompt that is there; the line's does not count. Requires: both models have one vocabulary.
+  GenerationRequest make(Prompt prompt, const RequestLine& line) const;
+
  private:
   ResolvedSelection selection_of(const RequestLine& line, const Prompt& prompt) const;
   /// The prompt, what of it is kept, and its lengths checked.
-  GenerationRequest with_prompt(const RequestLine& line) const;
+  GenerationRequest with_prompt(Prompt prompt, const RequestLine& line) const;
   GenerationRequest with_prompt_of_two(const RequestLine& line, const FilterVocabulary& filter) const;
+  GenerationRequest finished(GenerationRequest request, const RequestLine& line) const;
   void check_length_of(const RequestLine& line, const GenerationRequest& request) const;
 
   RequestSetting setting_;

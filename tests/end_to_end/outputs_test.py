@@ -65,7 +65,8 @@ class Outputs(EndToEnd):
         wanted = {(command, option) for option, commands in rows for command in commands.split(", ")}
         self.assertGreater(len(wanted), 10)
         looked_at = {(words[0], words[-1]) for _, words, _ in self.options}
-        named_alone = {("launch", "--json"), ("launch", "--trace")}  # in the job that launch writes
+        named_alone = {("launch", "--json"), ("launch", "--trace"),  # in the job that launch writes
+                       ("eval", "--output")}  # a directory: eval_test.py
         self.assertEqual(wanted - looked_at - named_alone, set())
 
     @classmethod
@@ -97,6 +98,8 @@ class Outputs(EndToEnd):
                                  self.measured, "--json"], is_lines),
             ("bench --json", [*bench, "--json"], is_lines),
             ("bench --trace", [*bench, "--trace"], is_trace),
+            ("eval --trace", ["eval", "niah", *MODEL, "--lengths", 512, "--depths", 0, "--samples", 1, "--max-new-tokens", 1,
+                              "--methods", "full", "--output", self.path("eval"), "--trace"], is_trace),
             ("calibrate --output", [*calibrate, "--output"], is_object),
             ("calibrate --picture", [*calibrate, "--output", self.path("profile"), "--picture"], is_svg),
             ("calibrate --trace", [*calibrate, "--output", self.path("profile"), "--trace"], is_trace),

@@ -9,6 +9,7 @@ namespace {
 using enum Command;
 
 const std::vector<Command> kFiltering = {generate, plan, simulate, bench, launch};
+const std::vector<Command> kSelecting = {generate, plan, simulate, bench, eval, launch};
 
 /// What options of the filter need.
 std::vector<Need> a_filter() {
@@ -170,7 +171,7 @@ void add_scoring_options(OptionTable& table) {
        .group = "Filter",
        .help = "a model whose filter nobody has measured is filtered at layer 0.6 x layers, with a warning;\n"
                "else it is measured before the first answer, once, and its profile is kept in this user's cache",
-       .commands = {generate, launch},
+       .commands = {generate, eval, launch},
        .value = flag([](auto& options) -> auto& { return options.filter.no_calibrate; }),
        .needs = a_filter()});
 }
@@ -183,7 +184,7 @@ void add_forced_options(OptionTable& table) {
                    .help =
                        "kept at the beginning whatever their score. Unset: 4, and of a chat the system message (up\n"
                        "to 1024) and the markup",
-                   .commands = kFiltering,
+                   .commands = kSelecting,
                    .value = number([](auto& options) -> auto& { return options.filter.selection.keep_first; },
                                    {.least = 0, .most = kMostTokens}),
                    .request_field = "keep_first",
@@ -195,7 +196,7 @@ void add_forced_options(OptionTable& table) {
                        "kept at the end whatever their score, and no question anywhere else. Unset: --question, or\n"
                        "the last paragraph of at most 256, else 64, and a first one of at most 128; of a\n"
                        "conversation its last messages, up to 1024",
-                   .commands = kFiltering,
+                   .commands = kSelecting,
                    .value = number([](auto& options) -> auto& { return options.filter.selection.keep_last; },
                                    {.least = 0, .most = kMostTokens}),
                    .request_field = "keep_last",
@@ -217,7 +218,7 @@ void add_filter_options(OptionTable& table) {
                    .type = "TOKENS",
                    .help = "length of the compressed prompt, forced tokens included. Unset: prompt/16, at least 512\n"
                            "and 256 beside the forced ones, at most 4096 and what the model's positions leave",
-                   .commands = kFiltering,
+                   .commands = kSelecting,
                    .value = number([](auto& options) -> auto& { return options.filter.selection.keep; },
                                    {.least = 1, .most = kMostTokens}),
                    .request_field = "keep",
@@ -226,7 +227,7 @@ void add_filter_options(OptionTable& table) {
                    .group = "Filter",
                    .type = "TOKENS",
                    .help = "odd width of the average over neighbouring scores; 1 turns it off",
-                   .commands = kFiltering,
+                   .commands = kSelecting,
                    .value = number([](auto& options) -> auto& { return options.filter.selection.pool_width; },
                                    {.least = 1, .most = kWidestPool, .odd = true}),
                    .request_field = "pool",
@@ -236,7 +237,7 @@ void add_filter_options(OptionTable& table) {
                    .group = "Filter",
                    .help = "what is kept or left out as one: tokens, chunks of 32, or lines or sentences of the text.\n"
                            "Unset: as the model's filter profile says, else tokens",
-                   .commands = {generate, launch},
+                   .commands = {generate, eval, launch},
                    .value = choice([](auto& options) -> auto& { return options.filter.selection.unit; },
                                    {{"tokens", KeepUnit::tokens},
                                     {"chunks", KeepUnit::chunks},
@@ -247,7 +248,7 @@ void add_filter_options(OptionTable& table) {
   table.push_back({.name = "--selection",
                    .group = "Filter",
                    .help = "paper: nothing is kept but by its score (arXiv 2409.17422)",
-                   .commands = kFiltering,
+                   .commands = kSelecting,
                    .value = choice([](auto& options) -> auto& { return options.filter.selection.policy; },
                                    {{"forced", SelectionPolicy::forced}, {"paper", SelectionPolicy::paper}}),
                    .request_field = "selection",

@@ -61,11 +61,11 @@ void add_model_options(OptionTable& table) {
        .group = "Model",
        .type = "PATH",
        .help = "directory with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file",
-       .commands = {generate, logits, plan, simulate, inspect, bench, calibrate, launch},
+       .commands = {generate, logits, plan, simulate, inspect, bench, calibrate, eval, launch},
        .value = path,
        .file = FileUse::every_rank,
        .needs = {measures_a_model()},
-       .required_by = {generate, logits, inspect, calibrate, launch}});
+       .required_by = {generate, logits, inspect, calibrate, eval, launch}});
   table.push_back({.name = "--model",
                    .aliases = {"-m"},
                    .group = "Model",

@@ -12,6 +12,7 @@ void add_prompt_options(OptionTable& table);
 void add_chat_options(OptionTable& table);
 void add_bench_options(OptionTable& table);
 void add_calibration_options(OptionTable& table);
+void add_eval_options(OptionTable& table);
 void add_planning_options(OptionTable& table);  // of `plan` and `simulate`
 void add_filter_options(OptionTable& table);
 void add_generation_options(OptionTable& table);

@@ -71,6 +71,17 @@ TEST(Questions, AreLinesWithATextAQuestionAndAnAnswerThatStandsInIt) {
   EXPECT_EQ(needles[0].question, "What colour?");
   EXPECT_EQ(needles[0].answers, std::vector<std::string>{"red"});
   EXPECT_EQ(problem_of(good), "q.jsonl: has 1 questions");
+  const std::vector<Needle> book =
+      read_questions(R"({"question": "Which?", "answers": ["red", "rosy"], "passage": "is red"})", "q",
+                     {.least = 1, .text = "red is red"});
+  EXPECT_EQ(book.at(0).text, "red is red");
+  EXPECT_EQ(book.at(0).facts, std::vector<std::string>{"is red"});
+  EXPECT_EQ(book.at(0).answers, std::vector<std::string>{"red"});
+  EXPECT_EQ(book.at(0).accepted, (std::vector<std::string>{"red", "rosy"}));
+  EXPECT_EQ(problem_of(R"({"text": "It is red.", "question": "?", "answer": "red", "passage": "was red"})"),
+            "q.jsonl, line 1: the passage 'was red' does not stand in its text");
+  EXPECT_EQ(problem_of(R"({"text": "It is red.", "question": "?", "answers": []})"),
+            "q.jsonl, line 1: \"answers\" is no list of texts by itself");
   EXPECT_EQ(problem_of(good + "\n[]"), "q.jsonl, line 2: is no JSON object");
   EXPECT_EQ(problem_of(good + "\n" + R"({"text": "It is red.", "question": "?"})"),
             "q.jsonl, line 2: gives no \"answer\"");

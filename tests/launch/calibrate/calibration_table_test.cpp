@@ -61,7 +61,7 @@ TEST(CalibrationTable, WorkCountsLayersThenTheWindowThenHeads) {
 TEST(CalibrationTable, ThePictureIsAnSvgWithBothLines) {
   const std::string svg = recall_picture(example(), 0.99, "a <model> & more");
   EXPECT_TRUE(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
-  EXPECT_NE(svg.find("a &lt;model> &amp; more"), std::string::npos);
+  EXPECT_NE(svg.find("a &lt;model&gt; &amp; more"), std::string::npos);
   EXPECT_EQ(svg.find("nan"), std::string::npos);
 }
 

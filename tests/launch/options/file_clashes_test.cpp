@@ -74,6 +74,21 @@ TEST_F(FileClashes, TwoOutputsAreNeverOneFileThoughItIsNotThereYet) {
                        "writes too"));
 }
 
+TEST_F(FileClashes, AnOutputDirectoryIsItsCommandsAlone) {
+  const auto problem_of_eval = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words = {"eval", "qa", "--model", model_, "--output", directory_.file("out")};
+    words.insert(words.end(), more.begin(), more.end());
+    return usage_problem(words);
+  };
+  EXPECT_EQ(problem_of_eval({"--trace", directory_.file("trace"), "--questions", text_}), "no error");
+  for (const std::string option : {"--trace", "--questions", "--model"}) {
+    const std::string inside = directory_.file("out/../out/cases.jsonl");
+    EXPECT_EQ(problem_of_eval({option, inside}),
+              "--output: " + directory_.file("out") + " is where " + option + " " + inside + " lies");
+  }
+  EXPECT_TRUE(contains(problem_of_eval({"--model", directory_.file("out")}), "is where --model"));
+}
+
 TEST_F(FileClashes, FilesOfTheModelAreInputs) {
   std::filesystem::create_directory(model_);
   for (const char* name : {"model/config.json", "model/tokenizer.json", "model/model-00001-of-00002.safetensors",

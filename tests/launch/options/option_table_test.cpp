@@ -131,7 +131,7 @@ TEST(ASecret, IsInNoReportNoJobFileNoMessage) {
 TEST(OptionTable, NamesAndFieldsAreThereOnceForACommand) {
   for (const Command command :
        {Command::generate, Command::logits, Command::plan, Command::simulate, Command::inspect, Command::bench,
-        Command::calibrate, Command::render, Command::tokenize, Command::detokenize, Command::launch}) {
+        Command::calibrate, Command::eval, Command::render, Command::tokenize, Command::detokenize, Command::launch}) {
     std::set<std::string> names = {"-h", "--help"}, fields = {"id"};
     for (const OptionDescription& option : option_table()) {
       if (!option.belongs_to(command) || option.derived) continue;
@@ -207,6 +207,8 @@ Words whole_line(Command command) {
       return {"launch", "slurm", "--model", "m", "--prompt", "p"};
     case Command::logits:
       return {"logits", "--model", "m", "--prompt-ids", "i", "--output", "o"};
+    case Command::eval:
+      return {"eval", "niah", "--model", "m", "--output", "o"};
     case Command::simulate:
       return {"simulate", "--model", "m", "--cluster", "c"};
     default:

@@ -338,5 +338,14 @@ TEST(Options, RequestsAndHowManyAtATime) {
   EXPECT_THROW(parse({"generate", "--model", "m", "--parallel", "2"}), UsageError);
 }
 
+TEST(Lists, LengthsMayDoubleAndDepthsArePercents) {
+  EXPECT_EQ(parse_lengths("512,1024..5000,300"), (std::vector<std::int32_t>{512, 1024, 2048, 4096, 300}));
+  for (const char* text : {"", "1024..", "..1024", "2048..1024", "1024...4096", "1,2", "1024..2048..4096", "x"}) {
+    EXPECT_THROW(parse_lengths(text), UsageError) << text;
+  }
+  EXPECT_EQ(parse_depths("0,33,100"), (std::vector<double>{0, 33, 100}));
+  for (const char* text : {"", "101", "-1", "5,", "0.5"}) EXPECT_THROW(parse_depths(text), UsageError) << text;
+}
+
 }  // namespace
 }  // namespace gemring
