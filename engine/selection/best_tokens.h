@@ -17,8 +17,8 @@ void add_best_tokens(std::span<const float> pooled, std::size_t count, std::vect
 std::vector<TokenRange> units_of(const ResolvedSelection& selection, std::int32_t tokens);
 
 /// Marks `count` tokens that are not marked, unit by unit: the one with the best such token first, of those that score
-/// alike the first one. Of a unit with more of them than are left to mark go those around its best token, as many before
-/// as behind it where it has so many. Requires: as above.
+/// alike the first one. Of a unit with more of them than are left to mark go those around its best token, as many
+/// before as behind it where it has so many. Requires: as above.
 void add_best_units(std::span<const float> pooled, std::span<const TokenRange> units, std::size_t count,
                     std::vector<bool>& kept);
 

@@ -25,8 +25,8 @@ PromptText chat_prompt(const ChatTemplate& chat, const ChatOptions& options, std
 
 /// A whole conversation (--messages, or "messages" of a request) that ends with a user's message, then as
 /// chat_prompt(). The file may hold the array alone. `question` goes behind the last message; where there is none,
-/// the last of several parts of that message's content is the question. Throws UsageError: no such conversation, --system beside a system message
-/// in it.
+/// the last of several parts of that message's content is the question. Throws UsageError: no such conversation,
+/// --system beside a system message in it.
 PromptText messages_prompt(const ChatTemplate& chat, const PromptOptions& options,
                            const std::optional<std::string>& question);
 

@@ -1,5 +1,5 @@
-// Which tokens of a prompt are kept whatever their score, by its text: the question, and what gives a chat its form. One
-// rule for all ways in.
+// Which tokens of a prompt are kept whatever their score, by its text: the question, and what gives a chat its form.
+// One rule for all ways in.
 #pragma once
 
 #include <cstddef>
