@@ -33,6 +33,7 @@
 #include "launch/prompts/chat.h"
 #include "launch/prompts/filter_choice.h"
 #include "launch/prompts/model.h"
+#include "launch/prompts/vocabulary.h"
 #include "launch/start/last_words.h"
 #include "launch/start/start_up.h"
 
@@ -43,7 +44,12 @@ namespace {
 struct ResolvedMethod {
   std::string name;
   Options options;
+  std::shared_ptr<const OpenModel> filter_model;  // where another one filters
   FilterProfile filter;
+
+  RunModels models(const OpenModel& answer) const {
+    return filter_model ? RunModels(answer, *filter_model) : RunModels(answer);
+  }
 };
 
 /// Rank 0's: what is asked, and where results go.
@@ -55,18 +61,37 @@ struct Evaluation {
   std::optional<ResultFolder> folder;
 };
 
+/// Opens a method's filter model, whose tokenizer is returned on rank 0. Throws AgreedError: it has another vocabulary,
+/// so that cases, which are token ids, mean nothing to it.
+std::optional<Tokenizer> open_filter_model(const Job& job, const OpenModel& answer, const Tokenizer* tokenizer,
+                                           ResolvedMethod& method) {
+  method.filter_model = std::make_shared<const OpenModel>(*open_models(job, method.options).filter);
+  std::optional<Tokenizer> own = open_tokenizer(job, method.filter_model->name, /*needed=*/true);
+  agreed_on_first(job, [&] {
+    if (have_one_vocabulary({answer, tokenizer}, {*method.filter_model, own ? &*own : nullptr})) return;
+    throw ConfigError({"--methods " + method.name, "has another vocabulary than " + answer.name,
+                       "take a filter model of its family; generate --filter-model passes on texts"});
+  });
+  return own;
+}
+
 /// A model that nobody has measured is measured, as generate does it. `tokenizer`: rank 0's.
 std::vector<ResolvedMethod> resolve_methods(const Job& job, const Options& options, const OpenModel& model,
                                             const Tokenizer* tokenizer) {
   std::vector<ResolvedMethod> methods;
   agreed(job, [&] {
     for (const ChosenMethod& method : parse_methods(options.eval.methods)) {
-      methods.push_back({method.name, method.options(options, model.config), gemfilter_profile(LayerIndex(0))});
+      methods.push_back(
+          {method.name, method.options(options, model.config), nullptr, gemfilter_profile(LayerIndex(0))});
     }
   });
   for (ResolvedMethod& method : methods) {
-    const MeasureFilter measure = [&] { return calibrate_on_the_spot(job, method.options, model, tokenizer); };
-    method.filter = agree_on_filter(job, method.options, model, measure);
+    std::optional<Tokenizer> own;
+    if (method.options.filter.model) own = open_filter_model(job, model, tokenizer, method);
+    const OpenModel& filters = method.models(model).filter;
+    const Tokenizer* const asks = own ? &*own : tokenizer;
+    const MeasureFilter measure = [&] { return calibrate_on_the_spot(job, method.options, filters, asks); };
+    method.filter = agree_on_filter(job, method.options, filters, measure);
   }
   return methods;
 }
@@ -93,7 +118,9 @@ EvalSettings settings_for(const Options& options, const OpenModel& model, const 
   settings["texts"] = fingerprint_text(texts);
   for (const ResolvedMethod& method : methods) {
     const bool full = method.options.filter.method == Method::full;
-    settings["method " + method.name] = full ? "all tokens" : describe(method.filter);
+    std::string text = full ? "all tokens" : describe(method.filter);
+    if (method.filter_model) text += " of " + fingerprint_text(method.filter_model->weights->fingerprint());
+    settings["method " + method.name] = text;
   }
   return settings;
 }
@@ -147,7 +174,8 @@ Rest rest_of(const Job& job, const Evaluation& eval, const ResolvedMethod& metho
       selection = resolve(filter.selection, rest.prompt_tokens, ForcedTokens(), positions - rest.new_tokens);
     }
     check_length(rest.prompt_tokens, filter, selection, rest.new_tokens,
-                 {positions, filter_positions(model.config, method.filter)}, method.options.run.allow_extrapolation);
+                 {positions, filter_positions(method.models(model).filter.config, method.filter)},
+                 method.options.run.allow_extrapolation);
     rest.keep = selection.keep;
   });
   std::vector<std::int32_t> lengths = {rest.count, rest.prompt_tokens, rest.keep, rest.new_tokens};
@@ -196,7 +224,7 @@ std::size_t run_method(const Job& job, const ResolvedMethod& method, const OpenM
   selection.keep = rest.keep;
   Workload workload = workload_of(options.filter.method, method.filter, rest.prompt_tokens, selection, rest.new_tokens);
   workload.parallel = options.eval.parallel;
-  const auto session = start_session(job, options.run, model, workload);
+  const auto session = start_session(job, options.run, method.models(model), workload);
   set_log_phase("eval");
   if (!job.first()) {
     // mpirun ends the whole job as soon as one rank is gone, and rank 0 with it before it has said what is there.
@@ -205,7 +233,8 @@ std::size_t run_method(const Job& job, const ResolvedMethod& method, const OpenM
     session->generate(nothing, options.eval.parallel);
     return 0;
   }
-  const RequestMaker requests({options, model, method.filter, tokenizer, eval.chat ? &*eval.chat : nullptr});
+  const RequestMaker requests(
+      {options, method.models(model), method.filter, tokenizer, eval.chat ? &*eval.chat : nullptr});
   EvalRun run({.cases = *eval.maker,
                .requests = requests,
                .tokenizer = *tokenizer,

@@ -29,11 +29,21 @@ void set_profile(const std::string& argument, const ModelConfig& /*model*/, Opti
   if (!argument.empty()) options.filter.filter_profile = argument;
 }
 
+/// Profiles and layers of the options are the answering model's.
+void set_filter_model(const std::string& argument, const ModelConfig& /*model*/, Options& options) {
+  options.filter.method = Method::gemfilter;
+  options.filter.filter_layer.reset();
+  options.filter.filter_profile.reset();
+  options.filter.model = argument;
+}
+
 const std::array kKinds = {
     MethodKind{"full", "", false, "no filter, every token goes through every layer", set_full},
     MethodKind{"gemfilter", "LAYER", false, "GemFilter as published, by the rule of thumb's layer or this",
                set_gemfilter},
     MethodKind{"profile", "FILE", false, "the filter profile that generate takes, or this", set_profile},
+    MethodKind{"filter-model", "MODEL", true, "another model of the same vocabulary filters, as its profile says",
+               set_filter_model},
 };
 
 std::string names_of(std::span<const MethodKind> kinds) {

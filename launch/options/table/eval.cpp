@@ -111,8 +111,10 @@ void add_eval_options(OptionTable& table) {
       {.name = "--methods",
        .group = "Evaluation",
        .type = "LIST",
-       .help = "answer every case with each of them: full (no filter), gemfilter or gemfilter=LAYER (as published),\n"
-               "profile (what generate takes) or profile=FILE; with commas between them",
+       .help =
+           "answer every case with each of them: full (no filter), gemfilter or gemfilter=LAYER (as published),\n"
+           "profile (what generate takes) or profile=FILE, filter-model=MODEL (--filter-model); with commas between "
+           "them",
        .commands = {eval},
        .value = text([](auto& options) -> auto& { return options.eval.methods; })});
   table.push_back({.name = "--parallel",
