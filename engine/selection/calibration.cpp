@@ -35,9 +35,10 @@ struct Measured {
   CalibratedProfile result() const { return {profile, chosen_by.recall, confirmed_by.recall}; }
 };
 
-Merit merit_of(const CalibrationCase& prompt, std::span<const float> scores) {
-  const std::vector<OriginalPosition> kept = select_positions(scores, prompt.selection);
-  const std::vector<float> pooled = average_pool(scores, prompt.selection.pool_width);
+Merit merit_of(const CalibrationCase& prompt, std::size_t unit, std::span<const float> scores) {
+  const ResolvedSelection& selection = prompt.selections.at(unit);
+  const std::vector<OriginalPosition> kept = select_positions(scores, selection);
+  const std::vector<float> pooled = average_pool(scores, selection.pool_width);
   Merit merit;
   for (const OriginalPosition position : prompt.answer) {
     const float own = pooled[position.index()];
@@ -52,8 +53,9 @@ Merit merit_of(const CalibrationCase& prompt, std::span<const float> scores) {
 /// What calibrate() works on.
 class Measurement {
  public:
-  Measurement(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads)
-      : prompts_(prompts), layers_(layers), heads_(heads) {}
+  /// With the unit that each prompt's selections have in this place.
+  Measurement(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, std::size_t unit)
+      : prompts_(prompts), layers_(layers), heads_(heads), unit_(unit) {}
 
   std::int32_t layers() const { return layers_; }
   std::int32_t heads() const { return heads_; }
@@ -63,7 +65,7 @@ class Measurement {
     Merit sum;
     std::size_t count = 0;
     for (std::size_t i = half.value_or(0); i < prompts_.size(); i += half ? 2 : 1) {
-      const Merit one = merit_of(prompts_[i], head_scores(prompts_[i], layers_, heads_, profile));
+      const Merit one = merit_of(prompts_[i], unit_, head_scores(prompts_[i], layers_, heads_, profile));
       sum = {sum.recall + one.recall, sum.height + one.height};
       ++count;
     }
@@ -71,6 +73,7 @@ class Measurement {
   }
 
   Measured measure(FilterProfile profile) const {
+    profile.unit = prompts_.front().selections.at(unit_).unit;
     const Merit chosen_by = merit(profile, 0), confirmed_by = merit(profile, 1);
     return {std::move(profile), chosen_by, confirmed_by};
   }
@@ -79,6 +82,7 @@ class Measurement {
   std::span<const CalibrationCase> prompts_;
   std::int32_t layers_;
   std::int32_t heads_;
+  std::size_t unit_;
 };
 
 FilterProfile heads_profile(std::vector<ScoringHead> heads) {
@@ -136,6 +140,41 @@ const Measured& cheapest(const ByLayer& layers, double target, std::size_t margi
   return reaches(*later) ? *later : *first;
 }
 
+/// What reaches the target before what does not, then the fewest layers.
+auto cost_of(const Measured& each, double target) {
+  return std::tuple(each.least() < target, each.least() < target ? -each.least() : 0, each.profile.filter_layer());
+}
+
+Calibration calibrate_unit(const Measurement& evidence, double target, std::int32_t margin) {
+  const std::vector<RatedHead> rated = rated_heads(evidence);
+  Calibration found;
+  ByLayer whole_layers, single_heads;
+  for (std::int32_t layer = 0; layer < evidence.layers(); ++layer) {
+    whole_layers.push_back(evidence.measure(gemfilter_profile(LayerIndex(layer))));
+    std::optional<Measured> best;
+    for (const std::size_t count : kHeadCounts) {
+      Measured few = evidence.measure(best_heads(rated, LayerIndex(layer), count));
+      if (!best || std::pair(best->least(), best->chosen_by.height) < std::pair(few.least(), few.chosen_by.height)) {
+        best = std::move(few);
+      }
+    }
+    single_heads.push_back(std::move(*best));
+    const auto of_layer = std::find_if(rated.begin(), rated.end(),
+                                       [&](const RatedHead& each) { return each.head.layer.value() == layer; });
+    found.layers.push_back({.all_heads = evidence.merit(whole_layers.back().profile).recall,
+                            .best_head = evidence.merit(single_head(layer, *of_layer->head.head)).recall,
+                            .head = *of_layer->head.head});
+  }
+  const auto steps = static_cast<std::size_t>(margin);
+  const Measured& whole = cheapest(whole_layers, target, steps);
+  const Measured& few = cheapest(single_heads, target, steps);
+  const bool few_win = cost_of(few, target) < cost_of(whole, target);
+  found.best = (few_win ? few : whole).result();
+  found.runner_up = (few_win ? whole : few).result();
+  found.reached = found.best.least() >= target;
+  return found;
+}
+
 }  // namespace
 
 double CalibratedProfile::least() const {
@@ -162,37 +201,16 @@ std::vector<float> head_scores(const CalibrationCase& prompt, std::int32_t layer
 Calibration calibrate(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, double target,
                       std::int32_t margin) {
   GEMRING_CHECK(prompts.size() >= 2, "{} prompts", prompts.size());
-  const Measurement evidence(prompts, layers, heads);
-  const std::vector<RatedHead> rated = rated_heads(evidence);
-  Calibration found;
-  ByLayer whole_layers, single_heads;
-  for (std::int32_t layer = 0; layer < layers; ++layer) {
-    whole_layers.push_back(evidence.measure(gemfilter_profile(LayerIndex(layer))));
-    std::optional<Measured> best;
-    for (const std::size_t count : kHeadCounts) {
-      Measured few = evidence.measure(best_heads(rated, LayerIndex(layer), count));
-      if (!best || std::pair(best->least(), best->chosen_by.height) < std::pair(few.least(), few.chosen_by.height)) {
-        best = std::move(few);
-      }
-    }
-    single_heads.push_back(std::move(*best));
-    const auto of_layer = std::find_if(rated.begin(), rated.end(),
-                                       [&](const RatedHead& each) { return each.head.layer.value() == layer; });
-    found.layers.push_back({.all_heads = evidence.merit(whole_layers.back().profile).recall,
-                            .best_head = evidence.merit(single_head(layer, *of_layer->head.head)).recall,
-                            .head = *of_layer->head.head});
-  }
-  const auto steps = static_cast<std::size_t>(margin);
-  const Measured& whole = cheapest(whole_layers, target, steps);
-  const Measured& few = cheapest(single_heads, target, steps);
-  const auto cost = [&](const Measured& each) {  // what reaches the target before what does not, then the fewest layers
-    return std::tuple(each.least() < target, each.least() < target ? -each.least() : 0, each.profile.filter_layer());
+  std::optional<Calibration> cheapest;
+  const auto cost = [](const Calibration& each) {
+    return std::tuple(!each.reached, each.reached ? 0 : -each.best.least(), each.best.profile.filter_layer());
   };
-  const bool few_win = cost(few) < cost(whole);
-  found.best = (few_win ? few : whole).result();
-  found.runner_up = (few_win ? whole : few).result();
-  found.reached = found.best.least() >= target;
-  return found;
+  for (std::size_t unit = 0; unit < prompts.front().selections.size(); ++unit) {
+    Calibration found = calibrate_unit(Measurement(prompts, layers, heads, unit), target, margin);
+    if (!cheapest || cost(found) < cost(*cheapest)) cheapest = std::move(found);
+  }
+  GEMRING_CHECK(cheapest.has_value(), "no unit to select by");
+  return *std::move(cheapest);
 }
 
 }  // namespace gemring

@@ -13,9 +13,9 @@ namespace gemring {
 
 /// One prompt of n tokens, and what every head of every layer says of it.
 struct CalibrationCase {
-  std::vector<float> columns;            // [layers x heads, n]: raw products with the last token, layer by layer
-  std::vector<OriginalPosition> answer;  // where the answer's tokens stand, ascending; not empty
-  ResolvedSelection selection;           // what selects from the scores
+  std::vector<float> columns;                 // [layers x heads, n]: raw products with the last token, layer by layer
+  std::vector<OriginalPosition> answer;       // where the answer's tokens stand, ascending; not empty
+  std::vector<ResolvedSelection> selections;  // what selects from the scores: one for each unit that may be kept whole
 };
 
 /// A profile, and its mean recall: the share of an answer's tokens that are kept.
@@ -48,7 +48,8 @@ std::vector<float> head_scores(const CalibrationCase& prompt, std::int32_t layer
 /// The profile with the fewest layers that keeps at least `target` of the answers' tokens on each half of the prompts:
 /// numbers 0, 2, 4, ... choose its heads, the others confirm. Profiles are all heads of a layer, raw (GemFilter), and
 /// the best 1, 2, 4 or 8 heads up to a layer, as z-scores. `margin`: so many layers later than the first that would do.
-/// Where none reaches the target, the one with the best recall. Requires: at least two prompts.
+/// Of units that do the same the first one is taken. Where none reaches the target, the one with the best recall.
+/// Requires: at least two prompts, whose selections are of the same units.
 Calibration calibrate(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, double target,
                       std::int32_t margin);
 

@@ -82,6 +82,15 @@ class Passes {
   double done_ = 0;
 };
 
+/// Units that prompts of text and of ids have, the simplest first.
+std::vector<ResolvedSelection> selections_of(const CalibrationPrompt& prompt) {
+  ResolvedSelection tokens;
+  tokens.keep = std::max(static_cast<std::int32_t>(prompt.ids.size()) / kKeptShare, 1);
+  ResolvedSelection chunks = tokens;
+  chunks.unit = KeepUnit::chunks;
+  return {tokens, chunks};
+}
+
 std::vector<CalibrationCase> gather(const Job& job, EvidenceRun& run, const std::vector<CalibrationPrompt>& prompts,
                                     const std::vector<std::int32_t>& lengths, std::int32_t window, Passes& passes) {
   const Look look{window, window > 0 ? kCalibratedSinks : 0};
@@ -94,7 +103,7 @@ std::vector<CalibrationCase> gather(const Job& job, EvidenceRun& run, const std:
     passes.pass_done(n);
     if (!job.first()) continue;
     log_debug("prompt {} of {}: {}, {} tokens, window {}", i + 1, lengths.size(), prompts[i].kind, n, window);
-    cases.push_back({std::move(columns), prompts[i].answer, {.keep = std::max(n / kKeptShare, 1)}});
+    cases.push_back({std::move(columns), prompts[i].answer, selections_of(prompts[i])});
   }
   return cases;
 }

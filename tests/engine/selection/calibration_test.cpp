@@ -26,7 +26,8 @@ CalibrationCase prompt(unsigned seed) {
   for (std::int32_t head = 0; head < kHeads; ++head) raise(3, head);
   // Another head of layer 2 is loud and knows nothing: it drowns head 1 in the layer's sum.
   for (std::int32_t t = 0; t < 8; ++t) made.columns[static_cast<std::size_t>((2 * kHeads + 2) * kTokens + t)] += 1000;
-  made.selection = {.keep = 6};
+  made.selections.resize(1);
+  made.selections[0].keep = 6;
   return made;
 }
 
@@ -68,6 +69,26 @@ TEST(Calibration, WhereNothingReachesTheTargetTheBestIsTold) {
   EXPECT_LT(found.best.least(), 0.99);
 }
 
+// One token of the answer's sixteen stands out: whoever keeps its neighbours keeps the answer.
+TEST(Calibration, AUnitIsKeptWholeWhereSingleTokensDoNotReachTheTarget) {
+  ResolvedSelection tokens{.keep = kChunkTokens, .pool_width = 1};
+  ResolvedSelection chunks = tokens;
+  chunks.unit = KeepUnit::chunks;
+  std::vector<CalibrationCase> all = prompts();
+  for (CalibrationCase& each : all) each.selections = {tokens, chunks};
+  EXPECT_EQ(calibrate(all, kLayers, kHeads, 0.99, 0).best.profile.unit, KeepUnit::tokens) << "the simpler one does it";
+  for (CalibrationCase& each : all) {
+    for (float& value : each.columns) value = value > 5 ? 0 : value;
+    each.answer.clear();
+    for (std::int32_t t = kChunkTokens; t < kChunkTokens + 16; ++t) each.answer.emplace_back(t);
+    each.columns[static_cast<std::size_t>((2 * kHeads + 1) * kTokens + kChunkTokens + 8)] += 10;
+  }
+  const Calibration found = calibrate(all, kLayers, kHeads, 0.99, 0);
+  EXPECT_TRUE(found.reached);
+  EXPECT_EQ(found.best.profile.unit, KeepUnit::chunks);
+  EXPECT_EQ(found.best.profile.filter_layer(), LayerIndex(2));
+}
+
 TEST(Calibration, AHeadThatIsGoodByChanceIsNotConfirmed) {
   std::vector<CalibrationCase> all = prompts();
   for (std::size_t i = 0; i < all.size(); i += 2) {  // head 0 of layer 0 knows the answers of the half that chooses
@@ -77,7 +98,7 @@ TEST(Calibration, AHeadThatIsGoodByChanceIsNotConfirmed) {
 }
 
 TEST(Calibration, ScoresOfAWholeLayerAreTheSumOfItsHeads) {
-  CalibrationCase small{.columns = {1, 2, 10, 20, 3, 4, 30, 40}, .answer = {OriginalPosition(0)}, .selection = {}};
+  CalibrationCase small{.columns = {1, 2, 10, 20, 3, 4, 30, 40}, .answer = {OriginalPosition(0)}, .selections = {}};
   EXPECT_EQ(head_scores(small, 2, 2, gemfilter_profile(LayerIndex(0))), (std::vector<float>{11, 22}));
   FilterProfile one;
   one.heads = {{LayerIndex(1), 1}};
