@@ -105,7 +105,7 @@ class Eval(EndToEnd):
 
     def test_ruler_and_questions_have_their_tasks_and_texts(self):
         folder = self.path("ruler")
-        run = self.succeed(["eval", "ruler", *MODEL, "--lengths", "1536", "--samples", "1", "--max-new-tokens", "1", "--methods",
+        run = self.succeed(["eval", "ruler", *MODEL, "--lengths", "1280", "--samples", "1", "--max-new-tokens", "1", "--methods",
                             "profile", "--output", folder, "--parallel", "2"], 2)
         self.assertEqual(len(lines_of(folder)), 11)
         for words in ("retrieval", "tracking", "aggregation", "accuracy by task", "niah_multikey_3", "cwe"):
