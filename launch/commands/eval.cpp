@@ -99,12 +99,18 @@ std::vector<ResolvedMethod> resolve_methods(const Job& job, const Options& optio
 /// Options that change no case and no answer, but which cases are run, how fast, and where results go; and those of
 /// which the settings say more than the option.
 bool is_no_setting(const std::string& name) {
-  constexpr std::array<std::string_view, 25> kNames = {
-      "--model",       "--methods",       "--tasks",         "--lengths",   "--depths",    "--samples",
-      "--parallel",    "--texts",         "--questions",     "--output",    "--cluster",   "--ring",
-      "--overlap",     "--threads",       "--progress",      "--trace",     "--log-level", "--log-format",
-      "--verbose",     "--log-all-ranks", "--stall-timeout", "--draw-seed", "--json",      "--allow-extrapolation",
-      "--no-calibrate"};
+  constexpr std::array<std::string_view, 23> kNames = {"--model",         "--methods",
+                                                       "--tasks",         "--lengths",
+                                                       "--depths",        "--samples",
+                                                       "--parallel",      "--texts",
+                                                       "--questions",     "--output",
+                                                       "--cluster",       "--ring",
+                                                       "--overlap",       "--threads",
+                                                       "--progress",      "--trace",
+                                                       "--log-level",     "--log-format",
+                                                       "--verbose",       "--log-all-ranks",
+                                                       "--stall-timeout", "--allow-extrapolation",
+                                                       "--no-calibrate"};
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
