@@ -16,6 +16,7 @@ namespace gemring {
 namespace {
 
 constexpr double kCellWidth = 72, kCellHeight = 40, kMarginTop = 56, kMarginLeft = 132, kMarginEnd = 16;
+constexpr double kCharacterWidth = 7.2;  // of the heading, about
 
 /// What a row stands for; rows sort by it.
 struct RowKey {
@@ -64,13 +65,15 @@ std::string heat_map(std::span<const CaseResult> results, const std::string& met
     const RowKey key{by_depth ? *result.depth : static_cast<double>(result.category), result.task};
     rows[key][result.length].push_back(&result);
   }
-  const double width = kMarginLeft + kCellWidth * static_cast<double>(lengths.size()) + kMarginEnd;
+  const std::string heading = fmt::format("{}: accuracy in percent", title);
+  const double width = std::max(kMarginLeft + kCellWidth * static_cast<double>(lengths.size()) + kMarginEnd,
+                                kCharacterWidth * static_cast<double>(heading.size()) + kMarginEnd);
   const double height = kMarginTop + kCellHeight * static_cast<double>(rows.size()) + kMarginEnd;
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"0 0 {0} {1}\" "
       "font-family=\"sans-serif\" fill=\"#222\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
       width, height);
-  svg += label(8, 18, "start", fmt::format("{}: accuracy in percent", title), 13);
+  svg += label(8, 18, "start", heading, 13);
   svg += label(kMarginLeft - 8, kMarginTop - 10, "end", by_depth ? "depth, length" : "task, length");
   std::size_t column = 0;
   for (const std::int32_t length : lengths) {
