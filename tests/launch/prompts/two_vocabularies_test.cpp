@@ -13,9 +13,9 @@ namespace {
 using test::contains;
 using test::error_of;
 
-/// Byte-level as the demo model's, of other merges.
+/// Byte-level as the demo model's, of other merges; [INST] and [/INST] are tokens.
 const Tokenizer& other_tokenizer() {
-  static const Tokenizer tokenizer = Tokenizer::load(std::string(GEMRING_TEST_DATA) + "/golden/gguf/llama-Q8_0.gguf");
+  static const Tokenizer tokenizer = Tokenizer::load(std::string(GEMRING_TEST_DATA) + "/tokenizers/tekken-small");
   return tokenizer;
 }
 
@@ -99,19 +99,20 @@ TEST(PromptInTwoVocabularies, APlainPromptIsReadSpanBySpan) {
 TEST(PromptInTwoVocabularies, MarkupIsTheAnsweringModelsAndContentsAreCut) {
   const PromptText of_filter =
       chat_text({{"<|im_start|>user\n", false}, {"One two three. Four?", true}, {"<|im_end|>\n", false}});
-  const PromptText of_answer = chat_text({{"[USER] ", false}, {"One two three. Four?", true}, {" [ANSWER]", false}});
+  const PromptText of_answer = chat_text({{"[INST] ", false}, {"One two three. Four?", true}, {" [/INST]", false}});
   const PromptInTwoVocabularies prompt({of_filter, test::demo_tokenizer()}, {of_answer, other_tokenizer()});
   const auto read = [&](const std::vector<OriginalPosition>& kept) {
     return other_tokenizer().decode(prompt.reading_of(kept), true);
   };
-  EXPECT_EQ(read({}), "[USER]  [ANSWER]");
-  EXPECT_EQ(read(tokens_of(prompt, of_filter.text, "<|im_start|>user")), "[USER]  [ANSWER]");
+  EXPECT_EQ(read({}), "[INST]  [/INST]");
+  EXPECT_TRUE(other_tokenizer().is_special(prompt.reading_of({}).front()));
+  EXPECT_EQ(read(tokens_of(prompt, of_filter.text, "<|im_start|>user")), "[INST]  [/INST]");
   std::vector<OriginalPosition> all;
   for (std::size_t i = 0; i < prompt.of_filter().ids.size(); ++i) all.emplace_back(i);
-  EXPECT_EQ(read(all), "[USER] One two three. Four? [ANSWER]");
+  EXPECT_EQ(read(all), "[INST] One two three. Four? [/INST]");
   const std::vector<OriginalPosition> some = tokens_of(prompt, of_filter.text, "three.");
   const ByteRange span = kept_text(of_filter.text, prompt.of_filter().ends, some).front();
-  EXPECT_EQ(read(some), "[USER] " + of_filter.text.substr(span.begin, span.end - span.begin) + " [ANSWER]");
+  EXPECT_EQ(read(some), "[INST] " + of_filter.text.substr(span.begin, span.end - span.begin) + " [/INST]");
 }
 
 TEST(PromptInTwoVocabularies, ATemplateMayTrimWhatAnotherWritesInFull) {

@@ -30,7 +30,7 @@ TEST(Vocabulary, OfEqualTokensThePaddingOfTheMatricesIsNoMatter) {
 
 TEST(Vocabulary, OtherTokensAreAnotherOne) {
   const Tokenizer& tokenizer = test::demo_tokenizer();
-  const Tokenizer other = Tokenizer::load(std::string(GEMRING_TEST_DATA) + "/golden/gguf/llama-Q8_0.gguf");
+  const Tokenizer other = Tokenizer::load(std::string(GEMRING_TEST_DATA) + "/tokenizers/tekken-small");
   EXPECT_FALSE(have_one_vocabulary({model_of("large", 2048), &tokenizer}, {model_of("small", 2048), &other}));
 }
 
