@@ -14,10 +14,11 @@ namespace {
 constexpr std::int32_t kSamples = 3;
 constexpr int kExactBits = 53;  // of a number in JSON
 
-/// One of RULER's 40 depths, a share.
+/// One of RULER's 40 depths, a share in whole percent.
 double drawn_depth(std::uint64_t seed) {
   constexpr std::uint64_t kDepths = 40;
-  return static_cast<double>((splitmix64(seed) % kDepths * 200 + kDepths - 1) / (2 * (kDepths - 1))) / 100;
+  const std::uint64_t percent = (splitmix64(seed) % kDepths * 200 + kDepths - 1) / (2 * (kDepths - 1));
+  return static_cast<double>(percent) / 100;
 }
 
 PlannedCase planned(const EvalOptions& options, const EvalTask& task, std::int32_t length,

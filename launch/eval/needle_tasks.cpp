@@ -83,6 +83,7 @@ class NeedleMaker {
 std::vector<std::pair<double, std::size_t>> depths_of(std::size_t needles, double first, Draw& draw) {
   constexpr int kDepths = 40;
   std::vector<double> others;
+  others.reserve(kDepths);
   for (int i = 0; i < kDepths; ++i) others.push_back(std::round(100.0 * i / (kDepths - 1)) / 100);
   draw.shuffle(others);
   std::vector<std::pair<double, std::size_t>> depths = {{first, 0}};
