@@ -31,6 +31,8 @@ constexpr std::int32_t kCostTokens = 16384;  // of the text that costs are compa
 // The quick form.
 constexpr std::int32_t kQuickPrompts = 16;
 constexpr std::int32_t kQuickTokens = 2048;
+constexpr std::int32_t kFewestTokens = 512;  // shorter prompts say nothing of long ones
+constexpr std::int32_t kLongerTokens = 256;  // than asked for a prompt never is by so much
 constexpr std::int32_t kQuickWindow = 512;
 
 std::optional<ChatTemplate> chat_of(const OpenModel& model) {
@@ -206,27 +208,33 @@ FilterProfile finished_profile(const CalibrationOutcome& outcome, const OpenMode
   return profile;
 }
 
+std::int32_t quick_calibration_tokens(const ModelConfig& config) {
+  const std::int32_t tokens = std::min(kQuickTokens, config.max_positions - kLongerTokens);
+  return tokens < kFewestTokens ? 0 : tokens;
+}
+
 FilterProfile calibrate_on_the_spot(const Job& job, const Options& options, const OpenModel& model,
                                     const Tokenizer* tokenizer) {
   const CalibrationAim aim{.windows = {kQuickWindow}, .target = 0.99, .margin = 1};
+  const std::int32_t tokens = quick_calibration_tokens(model.config);
   std::vector<CalibrationPrompt> prompts;
   agreed_on_first(job, [&] {
     log_info(
         "nobody has measured how this model filters: {} prompts of {} tokens tell it, once (--no-calibrate leaves "
         "it at a rule of thumb)",
-        kQuickPrompts, grouped(kQuickTokens));
+        kQuickPrompts, grouped(static_cast<std::uint64_t>(tokens)));
     const std::optional<ChatTemplate> chat = chat_of(model);
     const CalibrationPrompts maker(*tokenizer, chat ? &*chat : nullptr, bundled_text());
     for (std::int32_t i = 0; i < kQuickPrompts; ++i) {  // two of one kind side by side: one chooses, one confirms
       const NeedleKind kind = kNeedleKinds[static_cast<std::size_t>(i / 2) % std::size(kNeedleKinds)];
-      prompts.push_back(maker.make(kind, kQuickTokens, static_cast<std::uint64_t>(i) + 1));
+      prompts.push_back(maker.make(kind, tokens, static_cast<std::uint64_t>(i) + 1));
     }
   });
   const CalibrationOutcome outcome = calibrate_model(job, options, model, prompts, aim);
   std::string json;
   agreed_on_first(job, [&] {
     const FilterProfile profile = finished_profile(
-        outcome, model, aim, fmt::format("{} prompts of {} tokens in the bundled book", kQuickPrompts, kQuickTokens));
+        outcome, model, aim, fmt::format("{} prompts of {} tokens in the bundled book", kQuickPrompts, tokens));
     const auto path = cache_profile(job.environment, model.weights->fingerprint(), profile);
     log_info("filter: {} of {} layers, {}{}", profile.filter_layer().value(), model.config.layer_count(),
              describe(profile), path ? fmt::format(", kept in {}", *path) : "");

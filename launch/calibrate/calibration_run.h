@@ -55,9 +55,13 @@ CalibrationOutcome calibrate_model(const Job& job, const Options& options, const
 FilterProfile finished_profile(const CalibrationOutcome& outcome, const OpenModel& model, const CalibrationAim& aim,
                                const std::string& prompts);
 
+/// Tokens of the quick form's prompts: 2,048, or what the model's positions leave; 0 where that is too little to tell
+/// anything of long texts.
+std::int32_t quick_calibration_tokens(const ModelConfig& config);
+
 /// The quick form, for a model that nobody has measured: 16 prompts of 2,048 tokens from the bundled book, one window,
 /// a layer of margin. Collective; the result is on every rank, and in the cache of rank 0's user. `tokenizer`: rank
-/// 0's.
+/// 0's. Requires: quick_calibration_tokens() is not 0.
 FilterProfile calibrate_on_the_spot(const Job& job, const Options& options, const OpenModel& model,
                                     const Tokenizer* tokenizer);
 

@@ -90,7 +90,10 @@ std::vector<ResolvedMethod> resolve_methods(const Job& job, const Options& optio
     if (method.options.filter.model) own = open_filter_model(job, model, tokenizer, method);
     const OpenModel& filters = method.models(model).filter;
     const Tokenizer* const asks = own ? &*own : tokenizer;
-    const MeasureFilter measure = [&] { return calibrate_on_the_spot(job, method.options, filters, asks); };
+    MeasureFilter measure;
+    if (quick_calibration_tokens(filters.config) > 0) {
+      measure = [&] { return calibrate_on_the_spot(job, method.options, filters, asks); };
+    }
     method.filter = agree_on_filter(job, method.options, filters, measure);
   }
   return methods;

@@ -70,7 +70,7 @@ Opened open_all(const Job& job, const Options& options) {
   opened.tokenizer = open_tokenizer(job, models.answer.name, needs_text);
   if (!models.are_one()) open_filter_tokenizer(job, needs_text, opened);
   const std::optional<Tokenizer>& reads_first = models.are_one() ? opened.tokenizer : opened.filter_tokenizer;
-  bool can_ask = reads_first.has_value();
+  bool can_ask = reads_first.has_value() && quick_calibration_tokens(models.filter.config) > 0;
   broadcast_control(job.world, can_ask, 0);
   MeasureFilter measure;
   if (can_ask) {

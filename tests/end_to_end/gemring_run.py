@@ -34,9 +34,12 @@ MPIRUN = ["mpirun", "--oversubscribe", "--bind-to", "none"]  # tests run beside 
 
 SECONDS_TO_VANISH = 5.0  # after an error or a death every process is gone
 
+CACHE = tempfile.TemporaryDirectory(prefix="gemring-cache-")
+
 
 def environment(extra=None):
     values = {name: value for name, value in os.environ.items() if not name.startswith("GEMRING_")}
+    values["XDG_CACHE_HOME"] = CACHE.name  # what is measured on the way is not this user's
     if os.geteuid() == 0:
         values.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
     values.update(OMPI_MCA_mpi_yield_when_idle="1")

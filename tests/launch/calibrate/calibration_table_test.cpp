@@ -58,6 +58,16 @@ TEST(CalibrationTable, WorkCountsLayersThenTheWindowThenHeads) {
   EXPECT_LT(filter_pass_flop(config, heads), work(5, 0));
 }
 
+TEST(QuickCalibration, AsksWithinTheModelsPositions) {
+  ModelConfig config;
+  config.max_positions = 32768;
+  EXPECT_EQ(quick_calibration_tokens(config), 2048);
+  config.max_positions = 2048;
+  EXPECT_EQ(quick_calibration_tokens(config), 1792);
+  config.max_positions = 512;
+  EXPECT_EQ(quick_calibration_tokens(config), 0);
+}
+
 TEST(CalibrationTable, ThePictureIsAnSvgWithBothLines) {
   const std::string svg = recall_picture(example(), 0.99, "a <model> & more");
   EXPECT_TRUE(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
