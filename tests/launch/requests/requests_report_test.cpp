@@ -18,6 +18,7 @@ GenerationResult answer() {
   result.generated_ids = {TokenId(7), TokenId(2)};
   result.stop_reason = StopReason::end_token;
   result.kept = {OriginalPosition(0), OriginalPosition(1), OriginalPosition(3)};
+  result.read_tokens = 3;
   result.filter_seconds = 0.25;
   result.time_to_first_token_seconds = 0.5;
   result.seconds = 1.5;
