@@ -175,7 +175,7 @@ void Coster::windowed_filter(int member) {
     cost_.filter.activation_bytes += shorter.scores;
     cost_.filter.message_buffer_bytes += shorter.messages;
   }
-  // The scores of all, and what comes of the largest member's.
+  // The scores of all.
   if (member == 0) cost_.filter.activation_bytes += MemoryTerms::matrix(inputs_.prompt_tokens, inputs_.scoring_heads);
 
   const double layers = inputs_.filter_layer.value();

@@ -14,14 +14,6 @@ namespace {
 
 constexpr std::size_t kScoredRows = 4096;  // at a time: their keys in f32 are scratch
 
-/// The positions one behind the other from `begin` on.
-std::vector<GlobalPosition> positions_from(GlobalPosition begin, std::int32_t count) {
-  std::vector<GlobalPosition> positions;
-  positions.reserve(static_cast<std::size_t>(count));
-  for (std::int32_t i = 0; i < count; ++i) positions.push_back(begin + i);
-  return positions;
-}
-
 }  // namespace
 
 /// Attention of a layer of one chunk. What the chunk before left comes in late, so that it may take its time.
@@ -61,11 +53,10 @@ struct WindowedFilterPass::Scratch {
   LayerWorkspace work;
   WindowCache cache;
   ChunkAttention attention;
-  Buffer<float> activations;              // [rows, hidden]
-  Buffer<float> sink_keys;                // [sinks, kv_heads, head_dim], turned
-  std::vector<GlobalPosition> positions;  // of the chunk
-  RopeTables ropes;                       // of these
-  RopeTables turns;                       // of the sinks
+  Buffer<float> activations;  // [rows, hidden]
+  Buffer<float> sink_keys;    // [sinks, kv_heads, head_dim], turned
+  RopeTables ropes;           // of these
+  RopeTables turns;           // of the sinks
 };
 
 /// Halos of every layer, on their way to this rank and from it.
@@ -163,23 +154,23 @@ void WindowedFilterPass::run_chunk(std::int32_t chunk, const Progress& progress)
   Scratch& scratch = this->scratch();
   const PositionRange range = deal_.range(chunk);
   const auto rows = static_cast<std::size_t>(range.size());
-  scratch.positions = positions_from(range.begin, range.size());
-  scratch.ropes = RopeTables(config_, deal_.positions(), scratch.positions, RopeAngles::exact);
+  const std::span<const GlobalPosition> positions = std::span(positions_).subspan(rows_done_, rows);
+  scratch.ropes = RopeTables(config_, deal_.positions(), positions, RopeAngles::exact);
   scratch.turns =
       RopeTables::turns(config_, deal_.positions(),
                         std::vector<GlobalPosition>(static_cast<std::size_t>(sizes_.sinks),
                                                     GlobalPosition(WindowCache::sink_shift(range.begin, sizes_))));
-  scratch.cache.begin_step(scratch.positions);
+  scratch.cache.begin_step(positions);
   scratch.attention.exchange = [&](LayerIndex layer) { exchange(chunk, layer); };
   const MatrixView<float> x(scratch.activations.data(), rows, static_cast<std::size_t>(config_.hidden));
   parts_.embedding->gather(std::span(ids_).subspan(rows_done_, rows), x);
-  const StepRows step{scratch.positions, &scratch.ropes, 0};
+  const StepRows step{positions, &scratch.ropes, 0};
   for (std::size_t layer = 0; layer < parts_.layers.size(); ++layer) {
-    note_keys(chunk, LayerIndex(layer), x);
+    note_keys(chunk, LayerIndex(layer), x, step);
     parts_.layers[layer].forward(x, step, rows, scratch.attention, scratch.work);
     if (progress) progress(static_cast<double>(layer + 1) / static_cast<double>(parts_.layers.size() + 1));
   }
-  note_keys(chunk, LayerIndex(parts_.layers.size()), x);
+  note_keys(chunk, LayerIndex(parts_.layers.size()), x, step);
   rows_done_ += rows;
 }
 
@@ -197,11 +188,10 @@ void WindowedFilterPass::exchange(std::int32_t chunk, LayerIndex layer) {
   halos_->leave(chunk, layer, cache);
 }
 
-void WindowedFilterPass::note_keys(std::int32_t chunk, LayerIndex layer, MatrixView<float> x) {
+void WindowedFilterPass::note_keys(std::int32_t chunk, LayerIndex layer, MatrixView<float> x, const StepRows& rows) {
   if (heads_in(*parts_.profile, layer).empty()) return;
   const ScoringLayer& scoring = scoring_layer(parts_.scoring, layer);
   const auto index = static_cast<std::size_t>(&scoring - parts_.scoring.data());
-  const StepRows rows{scratch_->positions, &scratch_->ropes, 0};
   const KvShape shape = kv_shape(config_, options_.kv_type);
   scoring.keys(x, rows, scratch_->work, [&](std::size_t begin, HeadsView<const float> k) {
     narrow(k.data(), shape.type, keys_[index].data() + (rows_done_ + begin) * shape.bytes_per_token(), k.size());
@@ -220,8 +210,8 @@ void WindowedFilterPass::broadcast_queries() {
   }
 }
 
-/// Of rows [begin, end), with the heads of a scoring layer.
-void WindowedFilterPass::score_rows(std::size_t layer, std::size_t begin, std::size_t end) {
+void WindowedFilterPass::score_rows(std::size_t layer, MatrixView<const float> queries, std::size_t begin,
+                                    std::size_t end) {
   const KvShape shape = kv_shape(config_, options_.kv_type);
   const ScoringLayer& scoring = parts_.scoring[layer];
   const std::span<const ScoringHead> heads = heads_in(*parts_.profile, scoring.layer());
@@ -234,11 +224,9 @@ void WindowedFilterPass::score_rows(std::size_t layer, std::size_t begin, std::s
     for (std::size_t row = begin; row < end; ++row) turns.emplace_back(std::max(farthest - positions_[row], 0));
     rotate(keys, RopeTables::turns(config_, deal_.positions(), turns).rows(scoring.shape().rope, 0, turns.size()));
   }
-  const std::vector<float> queries = queries_of(queries_[layer], config_, heads);
-  const std::size_t width = queries_[layer].size();
   const auto first = static_cast<std::size_t>(heads.data() - parts_.profile->heads.data());
   for (std::size_t head = 0; head < heads.size(); ++head) {
-    score_keys({queries.data() + head * width, width}, keys,
+    score_keys({queries.row(head), queries.cols()}, keys,
                {scores_.data() + (first + head) * positions_.size() + begin, end - begin});
   }
 }
@@ -248,8 +236,11 @@ std::vector<float> WindowedFilterPass::score() {
   wait();
   broadcast_queries();
   for (std::size_t layer = 0; layer < parts_.scoring.size(); ++layer) {
+    const std::span<const ScoringHead> heads = heads_in(*parts_.profile, parts_.scoring[layer].layer());
+    const std::vector<float> queries = queries_of(queries_[layer], config_, heads);
+    const MatrixView<const float> of_heads(queries.data(), heads.size(), queries_[layer].size());
     for (std::size_t begin = 0; begin < positions_.size(); begin += kScoredRows)
-      score_rows(layer, begin, std::min(begin + kScoredRows, positions_.size()));
+      score_rows(layer, of_heads, begin, std::min(begin + kScoredRows, positions_.size()));
   }
   return gather_scores(
       group_, [&](int member) { return deal_.positions_of(member); }, scores_.span(), parts_.profile->heads.size(),

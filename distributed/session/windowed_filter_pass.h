@@ -51,9 +51,10 @@ class WindowedFilterPass final : public FilterPass {
   void run_chunk(std::int32_t chunk, const Progress& progress);
   /// Before attention of a layer, whose keys and values are there: takes what the chunk before left, and hands on.
   void exchange(std::int32_t chunk, LayerIndex layer);
-  void note_keys(std::int32_t chunk, LayerIndex layer, MatrixView<float> x);
+  void note_keys(std::int32_t chunk, LayerIndex layer, MatrixView<float> x, const StepRows& rows);
   void broadcast_queries();
-  void score_rows(std::size_t layer, std::size_t begin, std::size_t end);
+  /// Rows [begin, end) with the heads of a scoring layer.   queries: [heads, query_width]
+  void score_rows(std::size_t layer, MatrixView<const float> queries, std::size_t begin, std::size_t end);
 
   Communicator& group_;
   const ModelConfig& config_;

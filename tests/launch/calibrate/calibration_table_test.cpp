@@ -14,6 +14,16 @@ Calibration example() {
   return found;
 }
 
+ModelConfig model_of(std::size_t layers) {
+  ModelConfig config;
+  config.hidden = 64;
+  config.ffn = 128;
+  config.heads = config.kv_heads = 4;
+  config.head_dim = 16;
+  config.layers.resize(layers);
+  return config;
+}
+
 TEST(CalibrationTable, HasALineForEachLayerAndMarksThoseThatReachTheTarget) {
   EXPECT_EQ(recall_table(example(), 0.99),
             "layer   all heads   best head\n"
@@ -22,12 +32,7 @@ TEST(CalibrationTable, HasALineForEachLayerAndMarksThoseThatReachTheTarget) {
 }
 
 TEST(CalibrationTable, TheVerdictSaysWhetherTheTargetWasReached) {
-  ModelConfig config;
-  config.hidden = 64;
-  config.ffn = 128;
-  config.heads = config.kv_heads = 4;
-  config.head_dim = 16;
-  config.layers.resize(3);
+  const ModelConfig config = model_of(3);
   CalibrationOutcome outcome{.windows = {{512, example()}, {0, example()}}, .chosen = 1, .reached = true};
   EXPECT_TRUE(
       verdict(outcome, config, 0.99).starts_with("chosen     layer 1: 1 of 3 layers read the whole text, 0.50 of"));
@@ -38,12 +43,7 @@ TEST(CalibrationTable, TheVerdictSaysWhetherTheTargetWasReached) {
 
 // A window saves what attention to all keys costs, and a layer costs more than heads do.
 TEST(CalibrationTable, WorkCountsLayersThenTheWindowThenHeads) {
-  ModelConfig config;
-  config.hidden = 64;
-  config.ffn = 128;
-  config.heads = config.kv_heads = 4;
-  config.head_dim = 16;
-  config.layers.resize(8);
+  const ModelConfig config = model_of(8);
   const auto work = [&](std::int32_t layer, std::int32_t window) {
     FilterProfile profile = gemfilter_profile(LayerIndex(layer));
     profile.window = window;
