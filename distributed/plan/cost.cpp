@@ -132,7 +132,10 @@ class Coster {
   void filter();
   void exact_filter(int member);
   void windowed_filter(int member);
-  PhaseMemory filter_memory(std::int32_t own, const RingChoice& choice) const;
+  PhaseMemory filter_memory(const ZigzagShards& shards, int member, const RingChoice& choice) const;
+  double asking() const;
+  template <class Shards>
+  std::uint64_t gathered_scores(const Shards& shards, std::int32_t tokens) const;
   std::uint64_t waiting_filter_memory(std::int32_t own) const;
   void stage();
   void stage_chunk(const StagePlan& stage, const ZigzagShards& shards, int member, bool last_chunk);
@@ -175,15 +178,14 @@ void Coster::windowed_filter(int member) {
     cost_.filter.activation_bytes += shorter.scores;
     cost_.filter.message_buffer_bytes += shorter.messages;
   }
-  // The scores of all.
-  if (member == 0) cost_.filter.activation_bytes += MemoryTerms::matrix(inputs_.prompt_tokens, inputs_.scoring_heads);
+  if (member == 0) cost_.filter.activation_bytes += gathered_scores(deal, inputs_.prompt_tokens);
 
   const double layers = inputs_.filter_layer.value();
   double seen = 0;
   for (LayerIndex layer(0); layer < inputs_.filter_layer; ++layer)
     seen += std::min(sizes.window + sizes.sinks, filter_model_.layer(layer).window);
   cost_.filter_flop = own * (layers * filter_flop_.linear() + seen * filter_flop_.pair +
-                             filter_flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads));
+                             filter_flop_.scoring(inputs_.scoring_layers, inputs_.scoring_columns));
   for (std::int32_t chunk = deal.next_of(member, -1); chunk + 1 < deal.chunks(); chunk = deal.next_of(member, chunk)) {
     if (deal.owner(chunk + 1) == member) continue;
     cost_.bytes_sent_filter +=
@@ -192,11 +194,24 @@ void Coster::windowed_filter(int member) {
   if (member == 0)
     cost_.bytes_sent_filter += 4.0 * (inputs_.prompt_tokens - own);
   else
-    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_heads * own;
+    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_columns * own;
   if (deal.chunks() > 0 && member == deal.owner(deal.chunks() - 1)) {
-    cost_.filter_flop += inputs_.scoring_layers * filter_flop_.query;
-    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_layers * filter_model_.query_width() * others;
+    cost_.filter_flop += asking() * filter_flop_.query;
+    cost_.bytes_sent_filter += 4.0 * asking() * filter_model_.query_width() * others;
   }
+}
+
+/// Queries of all scoring layers. Whoever has the last token has those before it too, unless the prompt is tiny.
+double Coster::asking() const {
+  return static_cast<double>(inputs_.scoring_layers) * inputs_.scoring_queries;
+}
+
+/// On the first member beside its own: the scores of all, and those of another member on their way there.
+template <class Shards>
+std::uint64_t Coster::gathered_scores(const Shards& shards, std::int32_t tokens) const {
+  std::int32_t largest = 0;
+  for (int member = 1; member < shards.members(); ++member) largest = std::max(largest, shards.size(member));
+  return MemoryTerms::matrix(std::int64_t{tokens} + largest, inputs_.scoring_columns);
 }
 
 void Coster::exact_filter(int member) {
@@ -205,10 +220,9 @@ void Coster::exact_filter(int member) {
   const std::int32_t own = shards.size(member);
   const double layers = inputs_.filter_layer.value();  // whole ones; of layer r only keys, one query and scores
 
-  cost_.filter = filter_memory(own, choices_.filter);
+  cost_.filter = filter_memory(shards, member, choices_.filter);
   if (inputs_.parallel > 0) {
-    const std::int32_t overtaking = plan_.filter_shards(overtaking_tokens(inputs_)).size(member);
-    PhaseMemory two = filter_memory(overtaking, choices_.overtaking);
+    PhaseMemory two = filter_memory(plan_.filter_shards(overtaking_tokens(inputs_)), member, choices_.overtaking);
     two.activation_bytes += waiting_filter_memory(own);
     if (two.total() > cost_.filter.total()) cost_.filter = two;
   }
@@ -219,26 +233,28 @@ void Coster::exact_filter(int member) {
 
   cost_.filter_flop = layers * own * filter_flop_.linear() +
                       filter_flop_.pair * pairs(filter_model_, shards, member, LayerIndex(0), inputs_.filter_layer) +
-                      own * filter_flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads) +
-                      (member == 0 ? inputs_.scoring_layers * filter_flop_.query : 0);
-  if (member == 0) {  // the others' ids, and the last token's queries
+                      own * filter_flop_.scoring(inputs_.scoring_layers, inputs_.scoring_columns) +
+                      (member == 0 ? asking() * filter_flop_.query : 0);
+  if (member == 0) {  // the others' ids, and the last tokens' queries
     cost_.bytes_sent_filter +=
-        4.0 * (inputs_.prompt_tokens - own) + 4.0 * inputs_.scoring_layers * filter_model_.query_width() * (group - 1);
+        4.0 * (inputs_.prompt_tokens - own) + 4.0 * asking() * filter_model_.query_width() * (group - 1);
   } else {  // scores
-    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_heads * own;
+    cost_.bytes_sent_filter += 4.0 * inputs_.scoring_columns * own;
   }
 }
 
-/// Of a pass with a shard of `own` tokens while it runs.
-PhaseMemory Coster::filter_memory(std::int32_t own, const RingChoice& choice) const {
+/// Of a member's part of a pass while it runs.
+PhaseMemory Coster::filter_memory(const ZigzagShards& shards, int member, const RingChoice& choice) const {
   const auto group = static_cast<int>(plan_.filter_group.size());
+  const std::int32_t own = shards.size(member);
   const std::int64_t queries = queries_at_a_time(own, group);
   PhaseMemory memory;
   memory.kv_cache_bytes = filter_terms_.cache(LayerIndex(0), own);  // of one layer at a time, the largest
   for (LayerIndex layer(1); layer < inputs_.filter_layer; ++layer)
     memory.kv_cache_bytes = std::max(memory.kv_cache_bytes, filter_terms_.cache(layer, own));
   memory.activation_bytes = filter_terms_.layers(own, queries) + filter_terms_.rotations(own) +
-                            MemoryTerms::matrix(own, inputs_.scoring_heads);
+                            MemoryTerms::matrix(own, inputs_.scoring_columns);
+  if (member == 0) memory.activation_bytes += gathered_scores(shards, shards.range().size());
   if (group == 1) {
     memory.activation_bytes += filter_terms_.local_attention(queries);
     return memory;
@@ -251,7 +267,7 @@ PhaseMemory Coster::filter_memory(std::int32_t own, const RingChoice& choice) co
 
 /// And between two layers while another pass goes first: what it carries from one to the other.
 std::uint64_t Coster::waiting_filter_memory(std::int32_t own) const {
-  return MemoryTerms::matrix(own, filter_model_.hidden + inputs_.scoring_heads) + filter_terms_.rotations(own);
+  return MemoryTerms::matrix(own, filter_model_.hidden + inputs_.scoring_columns) + filter_terms_.rotations(own);
 }
 
 void Coster::stage() {

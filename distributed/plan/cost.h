@@ -37,10 +37,11 @@ struct PlanInputs {
   std::int32_t prompt_tokens = 0;                // with max_new_tokens at most kMostTokens (limits.h)
   std::int32_t keep = 0;                         // length of the compressed prompt; no matter with Method::full
   std::int32_t max_new_tokens = 0;
-  LayerIndex filter_layer;          // r
-  std::int32_t scoring_heads = 1;   // columns of scores that a filter pass gathers, one float a token each
-  std::int32_t scoring_layers = 1;  // layers that they belong to
-  WindowSizes window;               // of a windowed filter pass; a window of 0: it is exact
+  LayerIndex filter_layer;           // r
+  std::int32_t scoring_columns = 1;  // pairs of head and query that a filter pass gathers, one float a token each
+  std::int32_t scoring_layers = 1;   // layers that they belong to
+  std::int32_t scoring_queries = 1;  // of the last tokens, in each of these layers
+  WindowSizes window;                // of a windowed filter pass; a window of 0: it is exact
   DataType kv_type = DataType::f32;
   DataType message_type = DataType::f32;         // of activations between stages, and of ring blocks (message_types.h)
   std::optional<RingVariant> ring_variant = {};  // unset: the cheapest of each group and chunk

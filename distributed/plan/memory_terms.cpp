@@ -88,7 +88,7 @@ MemoryTerms::Windowed MemoryTerms::windowed_filter(std::int64_t own, std::int64_
   const std::uint64_t halos = size(inputs_.filter_layer.value()) * WindowHalo::size(shape, sizes);
   Windowed sum;
   sum.keys = size(inputs_.scoring_layers) * matrix(own, model_.kv_width(), inputs_.kv_type) + halos;
-  sum.scores = matrix(own, inputs_.scoring_heads + 2);
+  sum.scores = matrix(own, inputs_.scoring_columns + 2);
   sum.scratch = layers(rows, rows) + rotations(rows) + local_attention(rows) + matrix(rows, model_.query_width()) +
                 keys_values(sizes.window + sizes.chunk, inputs_.kv_type) + 2 * WindowHalo::size(shape, sizes);
   if (members > 1) sum.messages = halos;

@@ -178,7 +178,7 @@ void Predictor::windowed_filter() {
     const std::int32_t rows = deal.size(static_cast<int>(i));
     const double threads = busy(group[i], working);
     double own =
-        linear(group[i], rows, layers * flop_.linear() + flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads),
+        linear(group[i], rows, layers * flop_.linear() + flop_.scoring(inputs_.scoring_layers, inputs_.scoring_columns),
                threads) +
         embedding(group[i], rows, threads) +
         clock(group[i]).touch(static_cast<double>(costs_[group[i].index()].filter.total()), threads);
@@ -193,7 +193,7 @@ void Predictor::windowed_filter() {
     if (i == 0) continue;
     const LinkSpeed between = link(group[0], group[i]);
     const double column = 4.0 * rows;
-    messages = std::max(messages, transfer(column, between) + transfer(inputs_.scoring_heads * column, between));
+    messages = std::max(messages, transfer(column, between) + transfer(inputs_.scoring_columns * column, between));
     const double late = std::max(transfer(halo, link(group[i - 1], group[i])) - chunk_layer, 0.0);
     messages = std::max(messages, late * layers * deal.rounds());
   }
@@ -208,15 +208,16 @@ void Predictor::exact_filter() {
   std::vector<double> compute(group.size());
   made_.filter = group_layers(group, shards, std::vector<std::int32_t>(group.size()), LayerIndex(0),
                               inputs_.filter_layer, working, compute);
+  const double query_floats = static_cast<double>(inputs_.scoring_queries) * model_.query_width();
   double around = 0;  // set-up, embedding and scores of the slowest
   for (std::size_t i = 0; i < group.size(); ++i) {
     const std::int32_t rows = shards.size(static_cast<int>(i));
     const double threads = busy(group[i], working);
     const RankCost& cost = costs_[group[i].index()];
-    const double own = clock(group[i]).touch(static_cast<double>(cost.filter.total()), threads) +
-                       embedding(group[i], rows, threads) +
-                       linear(group[i], rows, flop_.scoring(inputs_.scoring_layers, inputs_.scoring_heads), threads) +
-                       (i == 0 ? linear(group[i], inputs_.scoring_layers, flop_.query, threads) : 0);
+    const double own =
+        clock(group[i]).touch(static_cast<double>(cost.filter.total()), threads) + embedding(group[i], rows, threads) +
+        linear(group[i], rows, flop_.scoring(inputs_.scoring_layers, inputs_.scoring_columns), threads) +
+        (i == 0 ? linear(group[i], inputs_.scoring_layers * inputs_.scoring_queries, flop_.query, threads) : 0);
     around = std::max(around, own);
     of(group[i]).filter = compute[i] + own;
   }
@@ -225,8 +226,8 @@ void Predictor::exact_filter() {
   for (std::size_t i = 1; i < group.size(); ++i) {
     const double column = 4.0 * shards.size(static_cast<int>(i));
     const LinkSpeed between = link(group[0], group[i]);
-    messages = std::max(messages, transfer(column, between) + transfer(inputs_.scoring_heads * column, between) +
-                                      inputs_.scoring_layers * transfer(4.0 * model_.query_width(), between));
+    messages = std::max(messages, transfer(column, between) + transfer(inputs_.scoring_columns * column, between) +
+                                      inputs_.scoring_layers * transfer(4.0 * query_floats, between));
   }
   add(made_.filter, {messages, messages});
 }

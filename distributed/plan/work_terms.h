@@ -20,8 +20,8 @@ struct LayerFlop {
         logits(2.0 * model.hidden * model.vocab) {}
   double linear() const { return 2 * keys + query + output + mlp; }  // values cost what keys cost
 
-  /// Keys of `layers` layers, and their products with the last token's query, for `heads` columns of scores.
-  double scoring(std::int32_t layers, std::int32_t heads) const { return layers * keys + heads * pair / 2; }
+  /// Keys of `layers` layers, and their products with queries, for so many columns of scores.
+  double scoring(std::int32_t layers, std::int32_t columns) const { return layers * keys + columns * pair / 2; }
 
   double keys, query, output, mlp, pair, logits;
 };

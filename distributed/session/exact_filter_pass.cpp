@@ -66,7 +66,7 @@ ExactFilterPass::ExactFilterPass(Communicator& group, const ModelConfig& config,
     const TraceSpan span("set up filter", SpanKind::set_up, positions_.size());
     ropes_ = RopeTables(config, shards.range().size(), positions_);
     activations_ = Buffer<float>(positions_.size() * static_cast<std::size_t>(config.hidden));
-    scores_ = Buffer<float>(positions_.size() * parts.profile->heads.size());
+    scores_ = Buffer<float>(positions_.size() * columns());
     scratch();
   }
   parts_.embedding->gather(ids, x());
@@ -76,6 +76,10 @@ ExactFilterPass::~ExactFilterPass() = default;
 
 MatrixView<float> ExactFilterPass::x() {
   return {activations_.data(), positions_.size(), static_cast<std::size_t>(config_.hidden)};
+}
+
+std::size_t ExactFilterPass::columns() const {
+  return static_cast<std::size_t>(parts_.profile->columns_in(one_chunk_.front().range().size()));
 }
 
 ExactFilterPass::Scratch& ExactFilterPass::scratch() {
@@ -107,14 +111,20 @@ void ExactFilterPass::score_in(LayerIndex layer) {
   const ScoringLayer& scoring = scoring_layer(parts_.scoring, layer);
   const StepRows rows{positions_, &ropes_, 0};
   LayerWorkspace& work = scratch().work;
-  std::vector<float> query(static_cast<std::size_t>(config_.query_width()));
-  const std::size_t last = positions_.size() - 1;  // the last token lives on the group's first rank
-  if (group_.member() == 0) scoring.query(x().rows(last, x().rows()), rows.from(last), query, work);
-  group_.broadcast(std::as_writable_bytes(std::span(query)), 0);
-  const std::vector<float> queries = queries_of(query, config_, heads);
-  float* const own =
-      scores_.data() + static_cast<std::size_t>(heads.data() - parts_.profile->heads.data()) * positions_.size();
-  scoring.score(x(), rows, {queries.data(), heads.size(), query.size()}, {own, heads.size(), positions_.size()}, work);
+  const ZigzagShards& shards = one_chunk_.front();
+  const auto asking = static_cast<std::size_t>(parts_.profile->queries_in(shards.range().size()));
+  const auto width = static_cast<std::size_t>(config_.query_width());
+  std::vector<float> memory(asking * width);
+  const MatrixView<float> queries(memory.data(), asking, width);
+  const GlobalPosition first = shards.range().end + -static_cast<std::int32_t>(asking);
+  own_queries(scoring, x(), rows, first, queries, work);
+  share_queries(
+      group_, [&](GlobalPosition position) { return shards.owner(position); }, first, queries);
+  const std::vector<float> of_heads = queries_of(queries, config_, heads);
+  const std::size_t before = static_cast<std::size_t>(heads.data() - parts_.profile->heads.data()) * asking;
+  const std::size_t columns = heads.size() * asking;
+  scoring.score(x(), rows, {of_heads.data(), columns, width},
+                {scores_.data() + before * positions_.size(), columns, positions_.size()}, work);
 }
 
 std::vector<float> ExactFilterPass::score() {
@@ -122,8 +132,8 @@ std::vector<float> ExactFilterPass::score() {
   score_in(LayerIndex(next_layer_));
   const ZigzagShards& shards = one_chunk_.front();
   return gather_scores(
-      group_, [&](int member) { return shards.positions(member); }, {scores_.data(), scores_.size()},
-      parts_.profile->heads.size(), static_cast<std::size_t>(shards.range().size()));
+      group_, [&](int member) { return shards.positions(member); }, {scores_.data(), scores_.size()}, columns(),
+      static_cast<std::size_t>(shards.range().size()));
 }
 
 }  // namespace gemring

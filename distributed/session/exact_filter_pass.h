@@ -33,6 +33,7 @@ class ExactFilterPass final : public FilterPass {
   struct Scratch;
   Scratch& scratch();
   MatrixView<float> x();
+  std::size_t columns() const;
   /// Products of the heads of that layer, if it has any that score.
   void score_in(LayerIndex layer);
 
@@ -44,7 +45,7 @@ class ExactFilterPass final : public FilterPass {
   std::vector<GlobalPosition> positions_;  // of this rank's rows
   RopeTables ropes_;
   Buffer<float> activations_;
-  Buffer<float> scores_;  // [heads, rows]
+  Buffer<float> scores_;  // [columns, rows]
   std::size_t next_layer_ = 0;
   std::unique_ptr<Scratch> scratch_;
 };

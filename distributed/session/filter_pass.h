@@ -1,5 +1,5 @@
 // A filter pass: layers 0..r over the whole prompt, on the ranks of the filter group, step by step. One raw product per
-// prompt token for each head that scores.
+// prompt token for each head that scores and each query that it has.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,8 @@ class FilterPass {
 
   /// The next step but the last.
   virtual void run_step(const Progress& progress) = 0;
-  /// The last step. Returns the raw products of each scoring head, [heads, n], in order of position on the first rank,
-  /// elsewhere nothing.
+  /// The last step. Returns the raw products of each scoring head, [heads, FilterProfile::queries_in(n), n], in order of
+  /// position on the first rank, elsewhere nothing.
   virtual std::vector<float> score() = 0;
 
   /// Another pass goes first: frees the scratch, which the next step makes again.

@@ -62,17 +62,36 @@ const ScoringLayer& scoring_layer(std::span<const ScoringLayer> layers, LayerInd
   return *found;
 }
 
-std::vector<float> queries_of(std::span<const float> query, const ModelConfig& config,
+std::vector<float> queries_of(MatrixView<const float> queries, const ModelConfig& config,
                               std::span<const ScoringHead> heads) {
-  const auto width = static_cast<std::size_t>(config.query_width());
   const auto head_dim = static_cast<std::size_t>(config.head_dim);
-  std::vector<float> queries(heads.size() * width, 0.0f);
-  for (std::size_t i = 0; i < heads.size(); ++i) {
-    const std::size_t begin = heads[i].head ? static_cast<std::size_t>(*heads[i].head) * head_dim : 0;
-    const std::size_t count = heads[i].head ? head_dim : width;
-    std::copy_n(query.data() + begin, count, queries.data() + i * width + begin);
+  std::vector<float> of_heads(heads.size() * queries.rows() * queries.cols(), 0.0f);
+  float* row = of_heads.data();
+  for (const ScoringHead& head : heads) {
+    const std::size_t begin = head.head ? static_cast<std::size_t>(*head.head) * head_dim : 0;
+    const std::size_t count = head.head ? head_dim : queries.cols();
+    for (std::size_t i = 0; i < queries.rows(); ++i, row += queries.cols())
+      std::copy_n(queries.row(i) + begin, count, row + begin);
   }
-  return queries;
+  return of_heads;
+}
+
+void own_queries(const ScoringLayer& scoring, MatrixView<const float> x, const StepRows& rows, GlobalPosition first,
+                 MatrixView<float> queries, LayerWorkspace& work) {
+  const auto begin = std::lower_bound(rows.positions.begin(), rows.positions.end(), first);
+  for (auto row = static_cast<std::size_t>(begin - rows.positions.begin()); row < x.rows(); ++row) {
+    const auto query = static_cast<std::size_t>(rows.positions[row] - first);
+    scoring.query(x.rows(row, row + 1), rows.from(row), {queries.row(query), queries.cols()}, work);
+  }
+}
+
+void share_queries(Communicator& group, const std::function<int(GlobalPosition)>& owner, GlobalPosition first,
+                   MatrixView<float> queries) {
+  for (std::size_t begin = 0, end = 0; begin < queries.rows(); begin = end) {
+    const int root = owner(first + static_cast<std::int32_t>(begin));
+    while (end < queries.rows() && owner(first + static_cast<std::int32_t>(end)) == root) ++end;
+    group.broadcast(std::as_writable_bytes(std::span(queries.row(begin), (end - begin) * queries.cols())), root);
+  }
 }
 
 }  // namespace gemring

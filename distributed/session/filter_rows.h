@@ -28,9 +28,18 @@ std::span<const ScoringHead> heads_in(const FilterProfile& profile, LayerIndex l
 /// `parts.scoring`'s layer. Requires: it is there.
 const ScoringLayer& scoring_layer(std::span<const ScoringLayer> layers, LayerIndex layer);
 
-/// A query of all heads, as each of `heads` sees it: the other heads are zero.   query: [query_width]. Returns [heads,
-/// query_width]
-std::vector<float> queries_of(std::span<const float> query, const ModelConfig& config,
+/// Queries of all heads, as each of `heads` sees them: the other heads are zero.   queries: [n, query_width]. Returns
+/// [heads, n, query_width]
+std::vector<float> queries_of(MatrixView<const float> queries, const ModelConfig& config,
                               std::span<const ScoringHead> heads);
+
+/// Of rows at [first, first + queries.rows()) those that are this member's.   x: [rows, hidden] at `rows`' positions,
+/// ascending; queries: [n, query_width]
+void own_queries(const ScoringLayer& scoring, MatrixView<const float> x, const StepRows& rows, GlobalPosition first,
+                 MatrixView<float> queries, LayerWorkspace& work);
+
+/// To all members, from those that have them.   queries: as above
+void share_queries(Communicator& group, const std::function<int(GlobalPosition)>& owner, GlobalPosition first,
+                   MatrixView<float> queries);
 
 }  // namespace gemring

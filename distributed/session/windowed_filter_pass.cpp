@@ -114,14 +114,15 @@ WindowedFilterPass::WindowedFilterPass(Communicator& group, const ModelConfig& c
       deal_(std::move(deal)),
       sizes_{parts.profile->window, parts.profile->sinks, deal_.length()},
       positions_(deal_.positions_of(group.member())),
-      queries_(parts.scoring.size()) {
+      asking_(parts.profile->queries_in(deal_.positions())) {
   const TraceSpan span("set up filter", SpanKind::set_up, positions_.size());
   ids_ = scatter_ids(
       group, [&](int member) { return deal_.positions_of(member); }, prompt);
   const KvShape shape = kv_shape(config, options.kv_type);
   for (std::size_t layer = 0; layer < parts.scoring.size(); ++layer)
     keys_.emplace_back(positions_.size() * shape.bytes_per_token());
-  scores_ = Buffer<float>(positions_.size() * parts.profile->heads.size());
+  scores_ = Buffer<float>(positions_.size() * static_cast<std::size_t>(parts.profile->columns_in(deal_.positions())));
+  queries_ = Buffer<float>(parts.scoring.size() * static_cast<std::size_t>(asking_ * config.query_width()));
   halos_ = std::make_unique<Halos>(group, deal_, parts.layers.size(), shape, sizes_);
 }
 
@@ -166,11 +167,11 @@ void WindowedFilterPass::run_chunk(std::int32_t chunk, const Progress& progress)
   parts_.embedding->gather(std::span(ids_).subspan(rows_done_, rows), x);
   const StepRows step{positions, &scratch.ropes, 0};
   for (std::size_t layer = 0; layer < parts_.layers.size(); ++layer) {
-    note_keys(chunk, LayerIndex(layer), x, step);
+    note_layer(LayerIndex(layer), x, step);
     parts_.layers[layer].forward(x, step, rows, scratch.attention, scratch.work);
     if (progress) progress(static_cast<double>(layer + 1) / static_cast<double>(parts_.layers.size() + 1));
   }
-  note_keys(chunk, LayerIndex(parts_.layers.size()), x, step);
+  note_layer(LayerIndex(parts_.layers.size()), x, step);
   rows_done_ += rows;
 }
 
@@ -188,7 +189,8 @@ void WindowedFilterPass::exchange(std::int32_t chunk, LayerIndex layer) {
   halos_->leave(chunk, layer, cache);
 }
 
-void WindowedFilterPass::note_keys(std::int32_t chunk, LayerIndex layer, MatrixView<float> x, const StepRows& rows) {
+/// Keys of the rows, and their queries where they are asked.
+void WindowedFilterPass::note_layer(LayerIndex layer, MatrixView<float> x, const StepRows& rows) {
   if (heads_in(*parts_.profile, layer).empty()) return;
   const ScoringLayer& scoring = scoring_layer(parts_.scoring, layer);
   const auto index = static_cast<std::size_t>(&scoring - parts_.scoring.data());
@@ -196,18 +198,16 @@ void WindowedFilterPass::note_keys(std::int32_t chunk, LayerIndex layer, MatrixV
   scoring.keys(x, rows, scratch_->work, [&](std::size_t begin, HeadsView<const float> k) {
     narrow(k.data(), shape.type, keys_[index].data() + (rows_done_ + begin) * shape.bytes_per_token(), k.size());
   });
-  if (chunk + 1 < deal_.chunks()) return;
-  queries_[index].resize(static_cast<std::size_t>(config_.query_width()));
-  scoring.query(x.rows(x.rows() - 1, x.rows()), rows.from(x.rows() - 1), queries_[index], scratch_->work);
+  own_queries(scoring, x, rows, first_query(), queries(index), scratch_->work);
 }
 
-/// From the member that had the last chunk.
-void WindowedFilterPass::broadcast_queries() {
-  const int owner = deal_.owner(deal_.chunks() - 1);
-  for (std::vector<float>& query : queries_) {
-    query.resize(static_cast<std::size_t>(config_.query_width()));
-    group_.broadcast(std::as_writable_bytes(std::span(query)), owner);
-  }
+GlobalPosition WindowedFilterPass::first_query() const {
+  return GlobalPosition(deal_.positions() - asking_);
+}
+
+MatrixView<float> WindowedFilterPass::queries(std::size_t scoring) {
+  const auto rows = static_cast<std::size_t>(asking_), width = static_cast<std::size_t>(config_.query_width());
+  return {queries_.data() + scoring * rows * width, rows, width};
 }
 
 void WindowedFilterPass::score_rows(std::size_t layer, MatrixView<const float> queries, std::size_t begin,
@@ -224,26 +224,30 @@ void WindowedFilterPass::score_rows(std::size_t layer, MatrixView<const float> q
     for (std::size_t row = begin; row < end; ++row) turns.emplace_back(std::max(farthest - positions_[row], 0));
     rotate(keys, RopeTables::turns(config_, deal_.positions(), turns).rows(scoring.shape().rope, 0, turns.size()));
   }
-  const auto first = static_cast<std::size_t>(heads.data() - parts_.profile->heads.data());
-  for (std::size_t head = 0; head < heads.size(); ++head) {
-    score_keys({queries.row(head), queries.cols()}, keys,
-               {scores_.data() + (first + head) * positions_.size() + begin, end - begin});
+  const std::size_t first =
+      static_cast<std::size_t>(heads.data() - parts_.profile->heads.data()) * static_cast<std::size_t>(asking_);
+  for (std::size_t column = 0; column < queries.rows(); ++column) {
+    score_keys({queries.row(column), queries.cols()}, keys,
+               {scores_.data() + (first + column) * positions_.size() + begin, end - begin});
   }
 }
 
 std::vector<float> WindowedFilterPass::score() {
   GEMRING_CHECK(next_round_ == deal_.rounds(), "behind round {} of {}", next_round_, deal_.rounds());
   wait();
-  broadcast_queries();
   for (std::size_t layer = 0; layer < parts_.scoring.size(); ++layer) {
+    share_queries(
+        group_, [&](GlobalPosition position) { return deal_.owner(position.value() / deal_.length()); }, first_query(),
+        queries(layer));
     const std::span<const ScoringHead> heads = heads_in(*parts_.profile, parts_.scoring[layer].layer());
-    const std::vector<float> queries = queries_of(queries_[layer], config_, heads);
-    const MatrixView<const float> of_heads(queries.data(), heads.size(), queries_[layer].size());
+    const std::vector<float> asked = queries_of(queries(layer), config_, heads);
+    const MatrixView<const float> of_heads(asked.data(), heads.size() * queries(layer).rows(), queries(layer).cols());
     for (std::size_t begin = 0; begin < positions_.size(); begin += kScoredRows)
       score_rows(layer, of_heads, begin, std::min(begin + kScoredRows, positions_.size()));
   }
   return gather_scores(
-      group_, [&](int member) { return deal_.positions_of(member); }, scores_.span(), parts_.profile->heads.size(),
+      group_, [&](int member) { return deal_.positions_of(member); }, scores_.span(),
+      static_cast<std::size_t>(parts_.profile->columns_in(deal_.positions())),
       static_cast<std::size_t>(deal_.positions()));
 }
 

@@ -51,9 +51,11 @@ class WindowedFilterPass final : public FilterPass {
   void run_chunk(std::int32_t chunk, const Progress& progress);
   /// Before attention of a layer, whose keys and values are there: takes what the chunk before left, and hands on.
   void exchange(std::int32_t chunk, LayerIndex layer);
-  void note_keys(std::int32_t chunk, LayerIndex layer, MatrixView<float> x, const StepRows& rows);
-  void broadcast_queries();
-  /// Rows [begin, end) with the heads of a scoring layer.   queries: [heads, query_width]
+  void note_layer(LayerIndex layer, MatrixView<float> x, const StepRows& rows);
+  GlobalPosition first_query() const;
+  /// Of the layer parts_.scoring[scoring].
+  MatrixView<float> queries(std::size_t scoring);
+  /// Rows [begin, end) with the heads of a scoring layer.   queries: [its columns, query_width]
   void score_rows(std::size_t layer, MatrixView<const float> queries, std::size_t begin, std::size_t end);
 
   Communicator& group_;
@@ -62,11 +64,12 @@ class WindowedFilterPass final : public FilterPass {
   ComputeOptions options_;
   ChunkDeal deal_;
   WindowSizes sizes_;
-  std::vector<TokenId> ids_;                 // of this rank's rows
-  std::vector<GlobalPosition> positions_;    // the same
-  std::vector<Buffer<std::byte>> keys_;      // of each scoring layer: [rows, kv_heads, head_dim] in the cache's type
-  std::vector<std::vector<float>> queries_;  // of each scoring layer: [query_width] of the text's last token
-  Buffer<float> scores_;                     // [heads, rows]
+  std::vector<TokenId> ids_;               // of this rank's rows
+  std::vector<GlobalPosition> positions_;  // the same
+  std::int32_t asking_;                    // how many of the last tokens' queries score
+  std::vector<Buffer<std::byte>> keys_;    // of each scoring layer: [rows, kv_heads, head_dim] in the cache's type
+  Buffer<float> queries_;                  // [scoring layers, asking, query_width]
+  Buffer<float> scores_;                   // [columns, rows]
   std::size_t rows_done_ = 0;
   std::int32_t next_round_ = 0;
   std::unique_ptr<Halos> halos_;

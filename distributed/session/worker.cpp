@@ -109,7 +109,7 @@ void Worker::filter(const LocalStep& local) {
   passes_.erase(pass);
   if (request == nullptr) return;
   clock_.begin("select");
-  coordinator_->filtered(step.sequence, select(*request, combine_scores(columns, rank_.filter)));
+  coordinator_->filtered(step.sequence, select(*request, combine_scores(columns, step.prompt_tokens, rank_.filter)));
   report(local);
 }
 

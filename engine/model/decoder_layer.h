@@ -117,7 +117,7 @@ class DecoderLayer {
   std::shared_ptr<const LayerWeights> weights_;
 };
 
-/// A layer that scores (GemFilter's layer r): keys of every token and the query of the last one, both after RoPE, give
+/// A layer that scores (GemFilter's layer r): keys of every token and queries of the last ones, both after RoPE, give
 /// raw products, which are summed over all heads or over some.
 class ScoringLayer {
  public:

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <tuple>
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/selection/best_tokens.h"
 #include "engine/selection/pooling.h"
 
 namespace gemring {
@@ -35,10 +38,23 @@ struct Measured {
   CalibratedProfile result() const { return {profile, chosen_by.recall, confirmed_by.recall}; }
 };
 
+/// What of a prompt counts as one, with the best of its tokens' scores. Forced tokens are kept anyway.
+std::vector<float> unit_scores(std::vector<float> scores, const ResolvedSelection& selection) {
+  constexpr float kNever = -std::numeric_limits<float>::infinity();
+  for (const TokenRange& range : selection.forced)
+    std::fill(scores.begin() + range.begin, scores.begin() + range.end, kNever);
+  if (selection.unit == KeepUnit::tokens) return scores;
+  for (const TokenRange& unit : units_of(selection, static_cast<std::int32_t>(scores.size()))) {
+    const auto begin = scores.begin() + unit.begin, end = scores.begin() + unit.end;
+    std::fill(begin, end, *std::max_element(begin, end));
+  }
+  return scores;
+}
+
 Merit merit_of(const CalibrationCase& prompt, std::size_t unit, std::span<const float> scores) {
   const ResolvedSelection& selection = prompt.selections.at(unit);
   const std::vector<OriginalPosition> kept = select_positions(scores, selection);
-  const std::vector<float> pooled = average_pool(scores, selection.pool_width);
+  const std::vector<float> pooled = unit_scores(average_pool(scores, selection.pool_width), selection);
   Merit merit;
   for (const OriginalPosition position : prompt.answer) {
     const float own = pooled[position.index()];
@@ -50,22 +66,38 @@ Merit merit_of(const CalibrationCase& prompt, std::size_t unit, std::span<const 
   return {merit.recall / tokens, merit.height / tokens};
 }
 
-/// What calibrate() works on.
+/// What calibrate() works on: prompts, and one way to score and to keep.
 class Measurement {
  public:
-  /// With the unit that each prompt's selections have in this place.
-  Measurement(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, std::size_t unit)
-      : prompts_(prompts), layers_(layers), heads_(heads), unit_(unit) {}
+  /// With kQueryCounts[queries], and the unit that each prompt's selections have in this place.
+  Measurement(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, std::size_t queries,
+              std::size_t unit)
+      : prompts_(prompts), layers_(layers), heads_(heads), queries_(queries), unit_(unit) {}
 
   std::int32_t layers() const { return layers_; }
   std::int32_t heads() const { return heads_; }
+  /// GemFilter's scores are raw, of the last token alone.
+  bool one_query() const { return kQueryCounts.at(queries_) == 1; }
+  std::size_t most_heads() const { return static_cast<std::size_t>(kMostColumns / kQueryCounts.at(queries_)); }
+
+  /// Heads that score alike in this way.
+  FilterProfile profile(std::vector<ScoringHead> heads) const {
+    FilterProfile profile;
+    profile.heads = std::move(heads);
+    profile.normalisation = ScoreNormalisation::z_score;
+    profile.queries = kQueryCounts.at(queries_);
+    return profile;
+  }
+  FilterProfile single_head(std::int32_t layer, std::int32_t head) const {
+    return profile({{LayerIndex(layer), head}});
+  }
 
   /// Mean over the prompts of one half (0: those that choose), or over all.
   Merit merit(const FilterProfile& profile, std::optional<std::size_t> half = std::nullopt) const {
     Merit sum;
     std::size_t count = 0;
     for (std::size_t i = half.value_or(0); i < prompts_.size(); i += half ? 2 : 1) {
-      const Merit one = merit_of(prompts_[i], unit_, head_scores(prompts_[i], layers_, heads_, profile));
+      const Merit one = merit_of(prompts_[i], unit_, scores_of(prompts_[i], profile));
       sum = {sum.recall + one.recall, sum.height + one.height};
       ++count;
     }
@@ -73,28 +105,33 @@ class Measurement {
   }
 
   Measured measure(FilterProfile profile) const {
-    profile.unit = prompts_.front().selections.at(unit_).unit;
+    const ResolvedSelection& selection = prompts_.front().selections.at(unit_);
+    profile.unit = selection.unit;
+    if (selection.unit != KeepUnit::tokens) profile.pool_width = selection.pool_width;
     const Merit chosen_by = merit(profile, 0), confirmed_by = merit(profile, 1);
     return {std::move(profile), chosen_by, confirmed_by};
   }
 
  private:
+  /// [n]. Requires: all heads of a layer, or heads with the weight 1.
+  std::vector<float> scores_of(const CalibrationCase& prompt, const FilterProfile& profile) const {
+    const std::size_t n = prompt.layer_sums.size() / static_cast<std::size_t>(layers_);
+    std::vector<float> sum(n, 0.0f);
+    for (const ScoringHead& head : profile.heads) {
+      const std::size_t row = head.layer.index() * static_cast<std::size_t>(head.head ? heads_ : 1) +
+                              static_cast<std::size_t>(head.head.value_or(0));
+      const float* const from = (head.head ? prompt.head_scores.at(queries_) : prompt.layer_sums).data() + row * n;
+      for (std::size_t t = 0; t < n; ++t) sum[t] += from[t];
+    }
+    return sum;
+  }
+
   std::span<const CalibrationCase> prompts_;
   std::int32_t layers_;
   std::int32_t heads_;
+  std::size_t queries_;
   std::size_t unit_;
 };
-
-FilterProfile heads_profile(std::vector<ScoringHead> heads) {
-  FilterProfile profile;
-  profile.heads = std::move(heads);
-  profile.normalisation = ScoreNormalisation::z_score;
-  return profile;
-}
-
-FilterProfile single_head(std::int32_t layer, std::int32_t head) {
-  return heads_profile({{LayerIndex(layer), head}});
-}
 
 struct RatedHead {
   ScoringHead head;
@@ -106,23 +143,23 @@ std::vector<RatedHead> rated_heads(const Measurement& evidence) {
   std::vector<RatedHead> rated;
   for (std::int32_t layer = 0; layer < evidence.layers(); ++layer) {
     for (std::int32_t head = 0; head < evidence.heads(); ++head) {
-      rated.push_back({{LayerIndex(layer), head}, evidence.merit(single_head(layer, head), 0)});
+      rated.push_back({{LayerIndex(layer), head}, evidence.merit(evidence.single_head(layer, head), 0)});
     }
   }
   std::stable_sort(rated.begin(), rated.end(), [](const auto& a, const auto& b) { return b.merit < a.merit; });
   return rated;
 }
 
-/// The `count` best heads of layers up to `layer`; fewer where there are not so many.
-FilterProfile best_heads(const std::vector<RatedHead>& rated, LayerIndex layer, std::size_t count) {
-  FilterProfile profile = heads_profile({});
+/// The `count` best heads of layers up to `layer`, ascending; fewer where there are not so many.
+std::vector<ScoringHead> best_heads(const std::vector<RatedHead>& rated, LayerIndex layer, std::size_t count) {
+  std::vector<ScoringHead> heads;
   for (const RatedHead& each : rated) {
-    if (each.head.layer <= layer && profile.heads.size() < count) profile.heads.push_back(each.head);
+    if (each.head.layer <= layer && heads.size() < count) heads.push_back(each.head);
   }
-  std::sort(profile.heads.begin(), profile.heads.end(), [](const ScoringHead& a, const ScoringHead& b) {
+  std::sort(heads.begin(), heads.end(), [](const ScoringHead& a, const ScoringHead& b) {
     return std::pair(a.layer, a.head) < std::pair(b.layer, b.head);
   });
-  return profile;
+  return heads;
 }
 
 /// Of one way to score, what each filter layer reaches at best.
@@ -140,39 +177,54 @@ const Measured& cheapest(const ByLayer& layers, double target, std::size_t margi
   return reaches(*later) ? *later : *first;
 }
 
-/// What reaches the target before what does not, then the fewest layers.
+/// What reaches the target before what does not. Of what does, the fewest layers count, then recall; of what does not,
+/// recall, then layers.
 auto cost_of(const Measured& each, double target) {
-  return std::tuple(each.least() < target, each.least() < target ? -each.least() : 0, each.profile.filter_layer());
+  const double missed = -each.least();
+  const double layer = each.profile.filter_layer().value();
+  return each.least() < target ? std::tuple(true, missed, layer) : std::tuple(false, layer, missed);
 }
 
-Calibration calibrate_unit(const Measurement& evidence, double target, std::int32_t margin) {
+/// What one way comes to: the cheapest profile of every kind that it has, and the best head of every layer.
+struct WayFound {
+  std::vector<Measured> profiles;
+  std::vector<LayerRecall> layers;  // without all_heads
+};
+
+/// Of counts of heads that do the same the largest: several are less likely to be good by chance.
+Measured best_at(const Measurement& evidence, const std::vector<RatedHead>& rated, LayerIndex layer) {
+  std::optional<Measured> best;
+  for (const std::size_t count : kHeadCounts) {
+    if (count > evidence.most_heads()) break;
+    Measured few = evidence.measure(evidence.profile(best_heads(rated, layer, count)));
+    if (!best || std::pair(few.least(), few.chosen_by.height) >= std::pair(best->least(), best->chosen_by.height))
+      best = std::move(few);
+  }
+  GEMRING_CHECK(best.has_value(), "{} heads at most", evidence.most_heads());
+  return *std::move(best);
+}
+
+WayFound calibrate_way(const Measurement& evidence, double target, std::size_t margin) {
   const std::vector<RatedHead> rated = rated_heads(evidence);
-  Calibration found;
+  WayFound found;
   ByLayer whole_layers, single_heads;
   for (std::int32_t layer = 0; layer < evidence.layers(); ++layer) {
-    whole_layers.push_back(evidence.measure(gemfilter_profile(LayerIndex(layer))));
-    std::optional<Measured> best;
-    for (const std::size_t count : kHeadCounts) {
-      Measured few = evidence.measure(best_heads(rated, LayerIndex(layer), count));
-      if (!best || std::pair(best->least(), best->chosen_by.height) < std::pair(few.least(), few.chosen_by.height)) {
-        best = std::move(few);
-      }
-    }
-    single_heads.push_back(std::move(*best));
+    if (evidence.one_query()) whole_layers.push_back(evidence.measure(gemfilter_profile(LayerIndex(layer))));
+    single_heads.push_back(best_at(evidence, rated, LayerIndex(layer)));
     const auto of_layer = std::find_if(rated.begin(), rated.end(),
                                        [&](const RatedHead& each) { return each.head.layer.value() == layer; });
-    found.layers.push_back({.all_heads = evidence.merit(whole_layers.back().profile).recall,
-                            .best_head = evidence.merit(single_head(layer, *of_layer->head.head)).recall,
-                            .head = *of_layer->head.head});
+    const std::int32_t head = *of_layer->head.head;
+    found.layers.push_back({.best_head = evidence.merit(evidence.single_head(layer, head)).recall, .head = head});
   }
-  const auto steps = static_cast<std::size_t>(margin);
-  const Measured& whole = cheapest(whole_layers, target, steps);
-  const Measured& few = cheapest(single_heads, target, steps);
-  const bool few_win = cost_of(few, target) < cost_of(whole, target);
-  found.best = (few_win ? few : whole).result();
-  found.runner_up = (few_win ? whole : few).result();
-  found.reached = found.best.least() >= target;
+  found.profiles.push_back(cheapest(single_heads, target, margin));
+  if (evidence.one_query()) found.profiles.push_back(cheapest(whole_layers, target, margin));
   return found;
+}
+
+/// GemFilter, tokens kept each for itself: the first selection of a case.
+double all_heads_recall(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads,
+                        std::int32_t layer) {
+  return Measurement(prompts, layers, heads, 0, 0).merit(gemfilter_profile(LayerIndex(layer))).recall;
 }
 
 }  // namespace
@@ -181,36 +233,57 @@ double CalibratedProfile::least() const {
   return std::min(chosen_by, confirmed_by);
 }
 
-std::vector<float> head_scores(const CalibrationCase& prompt, std::int32_t layers, std::int32_t heads,
-                               const FilterProfile& profile) {
-  const std::size_t tokens =
-      prompt.columns.size() / (static_cast<std::size_t>(layers) * static_cast<std::size_t>(heads));
-  std::vector<float> columns;
-  for (const ScoringHead& head : profile.heads) {
-    const std::size_t first = (head.layer.index() * static_cast<std::size_t>(heads) + head.head.value_or(0)) * tokens;
-    const float* const from = prompt.columns.data() + first;
-    columns.insert(columns.end(), from, from + tokens);
-    if (head.head) continue;
-    for (std::size_t other = 1; other < static_cast<std::size_t>(heads); ++other) {
-      for (std::size_t t = 0; t < tokens; ++t) columns[columns.size() - tokens + t] += from[other * tokens + t];
+CalibrationCase case_of(std::span<const float> columns, std::int32_t n, std::int32_t layers, std::int32_t heads) {
+  CalibrationCase made;
+  const auto tokens = static_cast<std::size_t>(n), pairs = static_cast<std::size_t>(layers * heads);
+  const auto queries = static_cast<std::size_t>(std::min(kQueryCounts.back(), n));
+  GEMRING_CHECK(columns.size() == pairs * queries * tokens, "{} products of {} heads and {} queries, {} tokens",
+                columns.size(), pairs, queries, n);
+  made.layer_sums.resize(static_cast<std::size_t>(layers) * tokens);
+  FilterProfile one;
+  one.heads = {{LayerIndex(0), 0}};
+  one.normalisation = ScoreNormalisation::z_score;
+  for (std::size_t pair = 0; pair < pairs; ++pair) {
+    const std::span<const float> own = columns.subspan(pair * queries * tokens, queries * tokens);
+    const std::span<const float> last = own.last(tokens);
+    float* const sum = made.layer_sums.data() + pair / static_cast<std::size_t>(heads) * tokens;
+    for (std::size_t t = 0; t < tokens; ++t) sum[t] += last[t];
+    for (std::size_t i = 0; i < kQueryCounts.size(); ++i) {
+      one.queries = kQueryCounts[i];
+      const auto asking = static_cast<std::size_t>(one.queries_in(n));
+      const std::vector<float> scores = combine_scores(own.last(asking * tokens), n, one);
+      made.head_scores[i].insert(made.head_scores[i].end(), scores.begin(), scores.end());
     }
   }
-  return combine_scores(columns, profile);
+  return made;
 }
 
 Calibration calibrate(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, double target,
                       std::int32_t margin) {
   GEMRING_CHECK(prompts.size() >= 2, "{} prompts", prompts.size());
-  std::optional<Calibration> cheapest;
-  const auto cost = [](const Calibration& each) {
-    return std::tuple(!each.reached, each.reached ? 0 : -each.best.least(), each.best.profile.filter_layer());
-  };
-  for (std::size_t unit = 0; unit < prompts.front().selections.size(); ++unit) {
-    Calibration found = calibrate_unit(Measurement(prompts, layers, heads, unit), target, margin);
-    if (!cheapest || cost(found) < cost(*cheapest)) cheapest = std::move(found);
+  GEMRING_CHECK(!prompts.front().selections.empty(), "no unit to select by");
+  std::vector<Measured> found;
+  std::vector<std::vector<LayerRecall>> recalls;  // for each of `found`
+  for (std::size_t unit = prompts.front().selections.size(); unit-- > 0;) {
+    for (std::size_t queries = kQueryCounts.size(); queries-- > 0;) {
+      WayFound way =
+          calibrate_way(Measurement(prompts, layers, heads, queries, unit), target, static_cast<std::size_t>(margin));
+      for (Measured& profile : way.profiles) {
+        found.push_back(std::move(profile));
+        recalls.push_back(way.layers);
+      }
+    }
   }
-  GEMRING_CHECK(cheapest.has_value(), "no unit to select by");
-  return *std::move(cheapest);
+  std::vector<std::size_t> order(found.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return cost_of(found[a], target) < cost_of(found[b], target); });
+  Calibration result{
+      .layers = recalls[order[0]], .best = found[order[0]].result(), .runner_up = found[order[1]].result()};
+  for (std::int32_t layer = 0; layer < layers; ++layer)
+    result.layers[static_cast<std::size_t>(layer)].all_heads = all_heads_recall(prompts, layers, heads, layer);
+  result.reached = result.best.least() >= target;
+  return result;
 }
 
 }  // namespace gemring

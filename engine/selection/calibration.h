@@ -2,6 +2,7 @@
 // but arithmetic on what a forward pass gathered.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -11,12 +12,21 @@
 
 namespace gemring {
 
+/// Of the last tokens: how many may ask, the most last.
+inline constexpr std::array<std::int32_t, 3> kQueryCounts = {1, 8, 16};
+
 /// One prompt of n tokens, and what every head of every layer says of it.
 struct CalibrationCase {
-  std::vector<float> columns;                 // [layers x heads, n]: raw products with the last token, layer by layer
+  std::vector<float> layer_sums;  // [layers, n]: raw products with the last token, summed over heads (GemFilter)
+  /// For each of kQueryCounts: [layers x heads, n], layer by layer: z-scores, of so many queries the best.
+  std::array<std::vector<float>, kQueryCounts.size()> head_scores;
   std::vector<OriginalPosition> answer;       // where the answer's tokens stand, ascending; not empty
   std::vector<ResolvedSelection> selections;  // what selects from the scores: one for each unit that may be kept whole
 };
+
+/// columns: [layers x heads, queries, n] raw products of a pass whose profile has every head and kQueryCounts.back()
+/// queries (a prompt of fewer tokens has fewer).   Returns a case without answer and selections.
+CalibrationCase case_of(std::span<const float> columns, std::int32_t n, std::int32_t layers, std::int32_t heads);
 
 /// A profile, and its mean recall: the share of an answer's tokens that are kept.
 struct CalibratedProfile {
@@ -30,25 +40,23 @@ struct CalibratedProfile {
 /// Mean recall at one layer, over all prompts.
 struct LayerRecall {
   double all_heads = 0;  // summed, as GemFilter does
-  double best_head = 0;  // of one head alone
+  double best_head = 0;  // of one head alone, with the queries and the unit of the best profile
   std::int32_t head = 0;
 };
 
 struct Calibration {
   std::vector<LayerRecall> layers;
   CalibratedProfile best;
-  CalibratedProfile runner_up;  // the best of the other kind: all heads of a layer, or single heads
+  CalibratedProfile runner_up;  // the best of the other ways to score and to keep
   bool reached = false;         // `best` keeps the target on both halves of the prompts
 };
 
-/// A profile's scores of a prompt.   Returns [n]. Requires: the profile's layers and heads are the prompt's.
-std::vector<float> head_scores(const CalibrationCase& prompt, std::int32_t layers, std::int32_t heads,
-                               const FilterProfile& profile);
-
 /// The profile with the fewest layers that keeps at least `target` of the answers' tokens on each half of the prompts:
 /// numbers 0, 2, 4, ... choose its heads, the others confirm. Profiles are all heads of a layer, raw (GemFilter), and
-/// the best 1, 2, 4 or 8 heads up to a layer, as z-scores. `margin`: so many layers later than the first that would do.
-/// Of units that do the same the first one is taken. Where none reaches the target, the one with the best recall.
+/// the best 1, 2, 4 or 8 heads up to a layer as z-scores, with each of kQueryCounts as far as columns go, with each
+/// unit. `margin`: so many layers later than the first that would do. Of ways that do the same, that with the later
+/// selection of a case's, then that with the most queries: the model that answers then reads whole facts. Where none
+/// reaches the target, the one with the best recall.
 /// Requires: at least two prompts, whose selections are of the same units.
 Calibration calibrate(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, double target,
                       std::int32_t margin);

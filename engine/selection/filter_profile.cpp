@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
@@ -25,6 +26,22 @@ Scale scale_of(std::span<const float> column, ScoreNormalisation normalisation) 
   for (const float product : column) squares += (product - mean) * (product - mean);
   const double deviation = std::sqrt(squares / static_cast<double>(column.size()));
   return {mean, deviation == 0 ? 0 : 1 / deviation};  // a head that tells no token from another says nothing
+}
+
+/// Of one head.   columns: [queries, tokens]. What is no number stays none.
+std::vector<double> best_of_queries(std::span<const float> columns, std::size_t queries,
+                                    ScoreNormalisation normalisation) {
+  const std::size_t tokens = columns.size() / queries;
+  std::vector<double> best(tokens, -std::numeric_limits<double>::infinity());
+  for (std::size_t query = 0; query < queries; ++query) {
+    const std::span<const float> column = columns.subspan(query * tokens, tokens);
+    const Scale scale = scale_of(column, normalisation);
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const double score = (column[t] - scale.mean) * scale.factor;
+      if (score > best[t] || std::isnan(score)) best[t] = score;
+    }
+  }
+  return best;
 }
 
 std::string name_of(const ScoringHead& head) {
@@ -62,15 +79,17 @@ std::string describe(const FilterProfile& profile) {
     for (const ScoringHead& head : profile.heads) text += fmt::format(" {}", name_of(head));
     if (profile.normalisation == ScoreNormalisation::z_score) text += " (z-score)";
   }
+  if (profile.queries > 1) text += fmt::format(", best of the last {} queries", profile.queries);
   if (profile.window > 0) text += fmt::format(", window {} + {} sinks", profile.window, profile.sinks);
   if (profile.unit != KeepUnit::tokens) text += fmt::format(", {} kept whole", name(profile.unit));
   return text;
 }
 
 void check_profile(const FilterProfile& profile, const ModelConfig& config, const std::string& place) {
-  if (profile.heads.empty() || profile.heads.size() > kMostScoringHeads) {
-    refuse_profile(place,
-                   fmt::format("names {} scoring heads; 1 to {} can score", profile.heads.size(), kMostScoringHeads));
+  const auto heads = static_cast<std::int64_t>(profile.heads.size());
+  if (heads < 1 || profile.queries < 1 || heads * profile.queries > kMostColumns) {
+    refuse_profile(place, fmt::format("names {} scoring heads and {} queries; 1 to {} pairs of both can score", heads,
+                                      profile.queries, kMostColumns));
   }
   if (profile.window < 0 || profile.window > kWidestWindow || profile.sinks < 0 || profile.sinks > kMostSinks) {
     refuse_profile(place, fmt::format("has a window of {} and {} sinks; 0 (all keys) to {} and 0 to {} can be",
@@ -102,19 +121,20 @@ void check_profile(const FilterProfile& profile, const ModelConfig& config, cons
   }
 }
 
-std::vector<float> combine_scores(std::span<const float> columns, const FilterProfile& profile) {
+std::vector<float> combine_scores(std::span<const float> columns, std::int32_t n, const FilterProfile& profile) {
   const std::size_t heads = profile.heads.size();
-  GEMRING_CHECK(heads > 0 && columns.size() % heads == 0, "{} products of {} heads", columns.size(), heads);
-  if (heads == 1 && profile.normalisation == ScoreNormalisation::none && profile.heads.front().weight == 1) {
+  const auto queries = static_cast<std::size_t>(profile.queries_in(n));
+  const auto tokens = static_cast<std::size_t>(n);
+  GEMRING_CHECK(heads > 0 && columns.size() == heads * queries * tokens,
+                "{} products of {} heads, {} queries, {} tokens", columns.size(), heads, queries, n);
+  if (heads * queries == 1 && profile.normalisation == ScoreNormalisation::none && profile.heads.front().weight == 1) {
     return {columns.begin(), columns.end()};
   }
-  const std::size_t tokens = columns.size() / heads;
   std::vector<double> sums(tokens, 0.0);
   for (std::size_t head = 0; head < heads; ++head) {
-    const std::span<const float> column = columns.subspan(head * tokens, tokens);
-    const Scale scale = scale_of(column, profile.normalisation);
-    const double weight = scale.factor * profile.heads[head].weight;
-    for (std::size_t t = 0; t < tokens; ++t) sums[t] += (column[t] - scale.mean) * weight;
+    const std::vector<double> best =
+        best_of_queries(columns.subspan(head * queries * tokens, queries * tokens), queries, profile.normalisation);
+    for (std::size_t t = 0; t < tokens; ++t) sums[t] += best[t] * profile.heads[head].weight;
   }
   return {sums.begin(), sums.end()};
 }

@@ -2,6 +2,7 @@
 // profile belongs to the checkpoint that filters, and is found by measuring it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -14,13 +15,13 @@
 
 namespace gemring {
 
-/// What is done to the raw products of one head with all tokens before they are added up.
+/// What is done to the raw products of one query with all tokens before they are added up.
 enum class ScoreNormalisation : std::int32_t {
   none,     // GemFilter: raw products
-  z_score,  // less their mean, over their standard deviation: no head drowns the others
+  z_score,  // less their mean, over their standard deviation: neither a head nor a query drowns the others
 };
 
-/// One column of evidence: the raw products of the last token's query with the keys of all tokens, both after RoPE.
+/// What scores: the raw products of the last tokens' queries with the keys of all tokens, both after RoPE.
 struct ScoringHead {
   LayerIndex layer;
   std::optional<std::int32_t> head;  // query head; unset: summed over all heads of the layer
@@ -33,8 +34,9 @@ struct ScoringHead {
 inline constexpr std::int32_t kWidestWindow = 2048;
 inline constexpr std::int32_t kMostSinks = 64;
 
-/// Columns of one float per prompt token on every filter rank: more would be felt in its memory.
-inline constexpr std::size_t kMostScoringHeads = 32;
+/// Columns (pairs of head and query) of one float per prompt token on every filter rank: more would be felt in its
+/// memory.
+inline constexpr std::int32_t kMostColumns = 32;
 
 /// What it was measured on. Where it differs from the checkpoint at hand the profile is another model's.
 struct ProfiledShape {
@@ -46,8 +48,9 @@ struct ProfiledShape {
 };
 
 struct FilterProfile {
-  std::vector<ScoringHead> heads;  // 1..kMostScoringHeads, ascending by layer
+  std::vector<ScoringHead> heads;  // at least one, ascending by layer
   ScoreNormalisation normalisation = ScoreNormalisation::none;
+  std::int32_t queries = 1;                // of the last so many tokens; a head says of a token what its best one does
   std::optional<std::int32_t> pool_width;  // unset: GemFilter's 5
   std::int32_t window = 0;                 // keys that queries of layers below see, their own included; 0: all
   std::int32_t sinks = 0;                  // and those of the text's first tokens, where there is a window
@@ -60,6 +63,9 @@ struct FilterProfile {
   /// Layers below it read the whole prompt. Requires: heads is not empty.
   LayerIndex filter_layer() const { return heads.back().layer; }
   std::int32_t scoring_layers() const;  // how many have a head that scores
+  /// Of a prompt of n tokens, which may have fewer than `queries`.
+  std::int32_t queries_in(std::int32_t n) const { return std::min(queries, n); }
+  std::int32_t columns_in(std::int32_t n) const { return static_cast<std::int32_t>(heads.size()) * queries_in(n); }
 
   bool operator==(const FilterProfile&) const = default;
 };
@@ -67,16 +73,17 @@ struct FilterProfile {
 /// GemFilter (arXiv 2409.17422): all heads of layer r, raw.
 FilterProfile gemfilter_profile(LayerIndex r);
 
-/// "layer 13", "heads 11/9 13/1 (z-score)".
+/// "layer 13", "heads 11/9 13/1 (z-score, best of 16 queries)".
 std::string describe(const FilterProfile& profile);
 
 /// Throws ConfigError, which names `place`, where a layer or head is none of the model's, the shape is another one, the
 /// columns are none, too many, twice the same or without order, or the window is none.
 void check_profile(const FilterProfile& profile, const ModelConfig& config, const std::string& place);
 
-/// One score per token. columns: [heads, tokens] raw products, each in order of position; profile.heads says of which.
-/// A single head without normalisation keeps its bits. Sums run over positions in their order, in double: the same bits
-/// for any number of ranks. What is no number stays none.
-std::vector<float> combine_scores(std::span<const float> columns, const FilterProfile& profile);
+/// One score per token: heads' scores, weighted and added up; a head's is the best of its queries', each normalised.
+/// columns: [heads, queries_in(n), n] raw products, each in order of position; profile.heads says of which. A single
+/// column without normalisation keeps its bits. Sums run over positions in their order, in double: the same bits for any
+/// number of ranks. What is no number stays none.
+std::vector<float> combine_scores(std::span<const float> columns, std::int32_t n, const FilterProfile& profile);
 
 }  // namespace gemring

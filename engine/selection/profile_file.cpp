@@ -88,6 +88,7 @@ FilterProfile profile_of(const proto::Profile& message, const std::string& place
     }
     profile.pool_width = message.pool();
   }
+  if (message.has_queries()) profile.queries = message.queries();
   profile.window = message.window();
   profile.sinks = message.sinks();
   profile.unit = unit_of(message.unit(), place);
@@ -115,6 +116,7 @@ std::string profile_json(const FilterProfile& profile) {
     if (each.weight != 1) head.set_weight(each.weight);
   }
   if (profile.normalisation == ScoreNormalisation::z_score) message.set_normalisation(proto::Profile::z_score);
+  if (profile.queries != 1) message.set_queries(profile.queries);
   message.set_unit(message_unit(profile.unit));
   if (profile.pool_width) message.set_pool(*profile.pool_width);
   message.set_window(profile.window);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/types.h"
+#include "engine/selection/forced_tokens.h"
 #include "engine/text/chat/chat_template.h"
 #include "engine/text/tokenizer/tokenizer.h"
 #include "launch/calibrate/needles.h"
@@ -18,6 +19,7 @@ struct CalibrationPrompt {
   std::string kind;  // NeedleKind's name, or "own"
   std::vector<TokenId> ids;
   std::vector<OriginalPosition> answer;  // tokens with any part of an answer, ascending
+  std::vector<TokenRange> forced;        // kept whatever their score, as a request with this text keeps them; merged()
 };
 
 /// The book that the program brings with it.

@@ -13,8 +13,10 @@
 #include "distributed/session/evidence_run.h"
 #include "engine/base/error.h"
 #include "engine/base/format.h"
+#include "engine/base/hash.h"
 #include "engine/base/log.h"
 #include "engine/selection/profile_file.h"
+#include "launch/calibrate/finished_passes.h"
 #include "launch/cluster/workload.h"
 #include "launch/output/progress.h"
 #include "launch/prompts/chat.h"
@@ -25,7 +27,10 @@
 namespace gemring {
 namespace {
 
-constexpr std::int32_t kKeptShare = 16;      // the best sixteenth of a prompt is looked at, nothing forced
+// What is kept beside the forced tokens: what default_keep() leaves at least, but of short prompts not most.
+constexpr std::int32_t kKeptShare = 16;
+constexpr std::int32_t kLeastKept = 256;
+constexpr std::int32_t kShortPromptShare = 8;
 constexpr std::int32_t kCostTokens = 16384;  // of the text that costs are compared for
 
 // The quick form.
@@ -47,13 +52,13 @@ std::optional<ChatTemplate> chat_of(const OpenModel& model) {
 /// All ranks filter; rank 0 holds what every head says of every prompt.
 PlannedSession plan_calibration(const Job& job, const Options& options, const OpenModel& model,
                                 const std::vector<std::int32_t>& lengths, std::int32_t window) {
-  FilterProfile heads = every_head(model.config);
+  FilterProfile heads = every_head(model.config, kQueryCounts.back());
   heads.window = window;
   heads.sinks = window > 0 ? kCalibratedSinks : 0;
   const std::int32_t longest = *std::max_element(lengths.begin(), lengths.end());
   Workload workload = workload_of(Method::gemfilter, heads, longest, {.keep = longest / kKeptShare}, 0);
   const std::int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
-  workload.held_bytes = static_cast<std::uint64_t>(tokens) * heads.heads.size() * sizeof(float);
+  workload.held_bytes = static_cast<std::uint64_t>(tokens) * heads.heads.size() * kQueryCounts.size() * sizeof(float);
   return plan_session(job, options.run, model, workload, evidence_plan(job.world.size(), model.config.layer_count()));
 }
 
@@ -86,29 +91,91 @@ class Passes {
 
 /// Units that prompts of text and of ids have, the simplest first.
 std::vector<ResolvedSelection> selections_of(const CalibrationPrompt& prompt) {
+  const auto n = static_cast<std::int32_t>(prompt.ids.size());
   ResolvedSelection tokens;
-  tokens.keep = std::max(static_cast<std::int32_t>(prompt.ids.size()) / kKeptShare, 1);
+  tokens.forced = prompt.forced;
+  tokens.keep = static_cast<std::int32_t>(count_tokens(tokens.forced)) +
+                std::max(n / kKeptShare, std::min(kLeastKept, std::max(n / kShortPromptShare, 1)));
   ResolvedSelection chunks = tokens;
   chunks.unit = KeepUnit::chunks;
+  chunks.pool_width = 1;  // a unit has its best token's score
   return {tokens, chunks};
 }
 
-std::vector<CalibrationCase> gather(const Job& job, EvidenceRun& run, const std::vector<CalibrationPrompt>& prompts,
-                                    const std::vector<std::int32_t>& lengths, std::int32_t window, Passes& passes) {
-  const Look look{window, window > 0 ? kCalibratedSinks : 0};
-  std::vector<CalibrationCase> cases;
-  for (std::size_t i = 0; i < lengths.size(); ++i) {
-    const std::int32_t n = lengths[i];
-    const std::span<const TokenId> ids =
-        job.first() ? std::span<const TokenId>(prompts[i].ids) : std::span<const TokenId>();
-    std::vector<float> columns = run.run(ids, n, look, [&](double share) { passes.show(share * n); });
-    passes.pass_done(n);
-    if (!job.first()) continue;
-    log_debug("prompt {} of {}: {}, {} tokens, window {}", i + 1, lengths.size(), prompts[i].kind, n, window);
-    cases.push_back({std::move(columns), prompts[i].answer, selections_of(prompts[i])});
+/// Everything that a pass's numbers depend on beside the checkpoint, the window and the prompt's number.
+std::uint64_t run_number(const std::vector<CalibrationPrompt>& prompts, DataType kv_type) {
+  const Compute compute = active_compute();
+  std::uint64_t hash = fnv1a(
+      fmt::format("{} {} {} {}", program_version(), name(compute.many), name(compute.many_blocks), name(kv_type)));
+  for (const CalibrationPrompt& prompt : prompts) {
+    hash = fnv1a(prompt.ids.size(), hash);
+    for (const TokenId id : prompt.ids) hash = fnv1a(static_cast<std::uint64_t>(id.value()), hash);
   }
-  return cases;
+  return hash;
 }
+
+/// The passes of one calibration, those of an interrupted one before included.
+class Evidence {
+ public:
+  Evidence(const Job& job, const OpenModel& model, const std::vector<CalibrationPrompt>& prompts,
+           const std::vector<std::int32_t>& lengths, Passes& passes)
+      : job_(job), model_(model), prompts_(prompts), lengths_(lengths), passes_(passes) {}
+
+  /// On rank 0; elsewhere nothing.
+  std::vector<CalibrationCase> gather(const PlannedSession& planned, std::int32_t window) {
+    if (!run_) {
+      run_.emplace(job_.world, model_.config, *model_.weights, planned.plan, planned.compute, kQueryCounts.back());
+      if (job_.first()) resume(planned.compute.kv_type);
+    }
+    const Look look{window, window > 0 ? kCalibratedSinks : 0};
+    std::vector<CalibrationCase> cases;
+    for (std::size_t i = 0; i < lengths_.size(); ++i) {
+      std::optional<CalibrationCase> one = pass(look, i);
+      passes_.pass_done(lengths_[i]);
+      if (!one) continue;
+      one->answer = prompts_[i].answer;
+      one->selections = selections_of(prompts_[i]);
+      cases.push_back(*std::move(one));
+    }
+    return cases;
+  }
+
+  /// All is done and used.
+  void forget() {
+    if (finished_) finished_->remove();
+  }
+
+ private:
+  void resume(DataType kv_type) {
+    finished_.emplace(finished_passes_path(job_.environment, model_.weights->fingerprint()),
+                      run_number(prompts_, kv_type));
+    if (finished_->size() > 0) log_info("{} passes are there of a calibration that was interrupted", finished_->size());
+  }
+
+  std::optional<CalibrationCase> pass(const Look& look, std::size_t i) {
+    const std::int32_t n = lengths_[i];
+    const auto number = static_cast<std::int32_t>(i);
+    bool is_there = finished_ && finished_->has(look.window, number);
+    broadcast_control(job_.world, is_there, 0);
+    if (is_there) return job_.first() ? std::optional(finished_->take(look.window, number)) : std::nullopt;
+    const std::span<const TokenId> ids =
+        job_.first() ? std::span<const TokenId>(prompts_[i].ids) : std::span<const TokenId>();
+    const std::vector<float> columns = run_->run(ids, n, look, [&](double share) { passes_.show(share * n); });
+    if (!job_.first()) return std::nullopt;
+    log_debug("prompt {} of {}: {}, {} tokens, window {}", i + 1, lengths_.size(), prompts_[i].kind, n, look.window);
+    CalibrationCase made = case_of(columns, n, model_.config.layer_count(), model_.config.heads);
+    finished_->add(look.window, number, made);
+    return made;
+  }
+
+  const Job& job_;
+  const OpenModel& model_;
+  const std::vector<CalibrationPrompt>& prompts_;
+  const std::vector<std::int32_t>& lengths_;
+  Passes& passes_;
+  std::optional<EvidenceRun> run_;
+  std::optional<FinishedPasses> finished_;  // rank 0's
+};
 
 void set_window(CalibratedProfile& calibrated, std::int32_t window) {
   calibrated.profile.window = window;
@@ -137,7 +204,7 @@ double filter_pass_flop(const ModelConfig& config, const FilterProfile& profile)
     seen += keys_seen({all}, profile.window > 0 ? std::min(profile.window + profile.sinks, own) : own);
   }
   return profile.filter_layer().value() * flop.linear() * kCostTokens + seen * flop.pair +
-         kCostTokens * flop.scoring(profile.scoring_layers(), static_cast<std::int32_t>(profile.heads.size()));
+         kCostTokens * flop.scoring(profile.scoring_layers(), profile.columns_in(kCostTokens));
 }
 
 std::vector<CalibrationPrompt> calibration_prompts(const Options& options, const OpenModel& model,
@@ -174,11 +241,10 @@ CalibrationOutcome calibrate_model(const Job& job, const Options& options, const
   const std::vector<std::int32_t> lengths = lengths_of(job, prompts);
   Passes passes(job, options, lengths, aim.windows.size());
   CalibrationOutcome outcome;
-  std::optional<EvidenceRun> run;
+  Evidence evidence(job, model, prompts, lengths, passes);
   for (const std::int32_t window : aim.windows) {
     const PlannedSession planned = plan_calibration(job, options, model, lengths, window);
-    if (!run) run.emplace(job.world, model.config, *model.weights, planned.plan, planned.compute);
-    const std::vector<CalibrationCase> cases = gather(job, *run, prompts, lengths, window, passes);
+    const std::vector<CalibrationCase> cases = evidence.gather(planned, window);
     if (!job.first()) continue;
     WindowCalibration of_window{
         window, calibrate(cases, model.config.layer_count(), model.config.heads, aim.target, aim.margin)};
@@ -189,6 +255,7 @@ CalibrationOutcome calibrate_model(const Job& job, const Options& options, const
   if (job.first()) {
     outcome.chosen = cheapest_window(outcome.windows, model.config);
     outcome.reached = outcome.best().reached;
+    evidence.forget();
   }
   broadcast_control(job.world, outcome.reached, 0);
   return outcome;
@@ -202,9 +269,10 @@ FilterProfile finished_profile(const CalibrationOutcome& outcome, const OpenMode
   profile.fingerprint = fingerprint_text(model.weights->fingerprint());
   profile.below_target = !outcome.reached;
   profile.found = fmt::format(
-      "{}: {}; recall of the answers' tokens among the best sixteenth {:.3f} where it was chosen, {:.3f} where it was "
-      "confirmed; target {}",
-      made_now_text(), prompts, best.chosen_by, best.confirmed_by, aim.target);
+      "{}: {}; recall of the answers' tokens among the best sixteenth (or {} tokens) {:.3f} where it was chosen, "
+      "{:.3f} "
+      "where it was confirmed; target {}",
+      made_now_text(), prompts, kLeastKept, best.chosen_by, best.confirmed_by, aim.target);
   return profile;
 }
 

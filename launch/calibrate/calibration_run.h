@@ -18,7 +18,7 @@ inline constexpr std::int32_t kCalibratedSinks = 4;
 
 struct CalibrationAim {
   std::vector<std::int32_t> windows;  // of the layers below the filter layer, to be compared; 0: they see all keys
-  double target = 0.99;               // recall of the answers' tokens among the best sixteenth of a prompt
+  double target = 0.99;  // recall of the answers' tokens among the best sixteenth of a prompt, or 256 tokens
   std::int32_t margin = 0;            // so many layers later than the first that would do
 };
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 
 import gemring_run
 from gemring_run import EndToEnd, Run, command
@@ -45,7 +46,7 @@ class Calibrate(EndToEnd):
         run = self.succeed([*SHORT, "--windows", "128,0", "--target", "0.1", "--output", path], 2)
         self.assertRegex(run.stdout, r"^layers see 4 sink tokens and a window of 128\nlayer ")
         self.assertIn("\nlayers see everything\n", run.stdout)
-        self.assertRegex(run.stdout, r"\nchosen     .*window 128 \+ 4 sinks: .*\nrunner-up  .*\notherwise  ")
+        self.assertRegex(run.stdout, r"\nchosen     .*window 128 \+ 4 sinks.*: .*\nrunner-up  .*\notherwise  ")
         with open(path, encoding="utf-8") as file:
             profile = json.load(file)
         self.assertEqual((profile["window"], profile["sinks"]), (128, 4))
@@ -84,6 +85,21 @@ class Calibrate(EndToEnd):
         run = self.succeed(["generate", "--model", gemring_run.DEMO_MODEL, "--prompt", "Alice", "--max-new-tokens", 1,
                             "--filter-profile", path])
         self.assertIn("not as good as was wanted", run.stderr)
+
+    def test_an_interrupted_calibration_goes_on_where_it_was(self):
+        env = {"XDG_CACHE_HOME": self.path("cache")}
+        words = [*SHORT[:-2], "--target", "0.5", "--log-level", "info"]
+        whole = self.succeed([*words, "--output", self.path("whole.json")], 2, env=env).stdout
+        run = Run(command([*words[:-1], "debug", "--output", self.path("rest.json")], 0), env=env)
+        run.wait_until(lambda: "prompt 3 of 12" in run.stderr)
+        os.kill(run.process.pid, signal.SIGKILL)
+        run.finish()
+        (name,) = os.listdir(os.path.join(env["XDG_CACHE_HOME"], "gemring", "calibrations"))
+        self.assertTrue(name.endswith(".part"))
+        rest = self.succeed([*words, "--output", self.path("rest.json")], 2, env=env)
+        self.assertRegex(rest.stderr, r"\b[2-9] passes are there of a calibration that was interrupted")
+        self.assertEqual(rest.stdout.replace("rest.json", "whole.json"), whole)
+        self.assertEqual(os.listdir(os.path.join(env["XDG_CACHE_HOME"], "gemring", "calibrations")), [])
 
     def test_what_cannot_be_is_refused(self):
         for words, code, said in (

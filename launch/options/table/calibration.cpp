@@ -74,7 +74,9 @@ void add_calibration_options(OptionTable& table) {
   table.push_back({.name = "--target",
                    .group = "Calibration",
                    .type = "SHARE",
-                   .help = "of the answers' tokens that must be among the best sixteenth of the prompt",
+                   .help =
+                       "of the answers' tokens that must be among the best sixteenth of the prompt, or 256 tokens,\n"
+                       "beside what is kept anyway",
                    .commands = {calibrate},
                    .value = number([](auto& options) -> auto& { return options.calibrate.target; },
                                    {.least = 0, .most = 1, .above_least = true})});

@@ -46,9 +46,9 @@ TEST(Cost, OneRankCountsWeightsOfBothRolesOnce) {
 TEST(Cost, OneRanksMemoryIsThatOfItsLargerPhase) {
   const RankCost cost = costs_of_default(1, small_inputs()).at(0);
   EXPECT_EQ(cost.filter.kv_cache_bytes, 704u);  // 2 x 11 x 8 x 4: one layer
-  EXPECT_EQ(
-      cost.filter.activation_bytes,
-      352u + 704u + 176u + 44u + kScratch + 440u + attention_scratch());  // x, q, cos and sin, scores, attention of 11
+  EXPECT_EQ(cost.filter.activation_bytes,
+            352u + 704u + 176u + 2 * 44u + kScratch + 440u +
+                attention_scratch());  // x, q, cos and sin, scores, attention of 11
   EXPECT_EQ(cost.filter.message_buffer_bytes, 0u);
   EXPECT_EQ(cost.stage.kv_cache_bytes, 1344u);  // 3 layers x 2 x (4 + 3) x 8 x 4
   EXPECT_EQ(cost.stage.activation_bytes, 128u + 256u + 112u + 80u + kScratchOf4 + 160u +
@@ -60,11 +60,11 @@ TEST(Cost, OneRanksMemoryIsThatOfItsLargerPhase) {
 // The filter pass needs 3300 bytes and scratch, the prefill 2784 and scratch of 4 tokens.
 TEST(Cost, TheFilterPassOfOneRequestMeetsItsOwnWeightsOnly) {
   PlanInputs inputs = small_inputs();
-  const std::uint64_t filter = 704u + 1232u + 44u + kScratch + 440u + attention_scratch();
+  const std::uint64_t filter = 704u + 1232u + 2 * 44u + kScratch + 440u + attention_scratch();
   inputs.max_new_tokens = 0;
   inputs.prompt_tokens =
       1011;  // 1000 more: K and V, x, rotations, scores, 8 of keys seen, 32 of maxima and sums; queries
-  const std::uint64_t longer = 1000u * (64 + 32 + 16 + 4 + 8 + 32 + 64);
+  const std::uint64_t longer = 1000u * (64 + 32 + 16 + 2 * 4 + 8 + 32 + 64);
   EXPECT_EQ(costs_of_default(1, inputs).at(0).total_bytes, 4000u + kFixed + filter + longer);
   inputs.requests = 2;
   EXPECT_EQ(costs_of_default(1, inputs).at(0).total_bytes, 8992u + kFixed + filter + longer);
@@ -145,11 +145,19 @@ TEST(Cost, ASharedFilterPassCountsTheRankOwnPositions) {
 TEST(Cost, MoreHeadsThatScoreCostAColumnEachAndTheirLayersKeys) {
   PlanInputs inputs = small_inputs();
   const RankCost one = costs_of_shared(3, inputs).at(1);
-  inputs.scoring_heads = 5;
+  inputs.scoring_columns = 5;
   inputs.scoring_layers = 2;
   const RankCost five = costs_of_shared(3, inputs).at(1);
   EXPECT_EQ(five.filter.activation_bytes - one.filter.activation_bytes, 4u * 4 * 4);  // 4 more of 4 tokens
   EXPECT_EQ(five.bytes_sent_filter - one.bytes_sent_filter, 4 * 4 * 4);
+  const std::uint64_t first = costs_of_shared(3, small_inputs()).at(0).filter.activation_bytes;
+  const RankCost of_first = costs_of_shared(3, inputs).at(0);
+  // Its own 3 tokens', those of all 11, and those of another member's 4 on their way.
+  EXPECT_EQ(of_first.filter.activation_bytes - first, 4u * 4 * (3 + 11 + 4));
+  PlanInputs asks_more = inputs;
+  asks_more.scoring_queries = 3;  // of two layers, to two members
+  EXPECT_EQ(costs_of_shared(3, asks_more).at(0).bytes_sent_filter - of_first.bytes_sent_filter,
+            4.0 * 2 * 2 * 2 * inputs.model.query_width());
   const LayerFlop flop(inputs.model);
   EXPECT_DOUBLE_EQ(five.filter_flop - one.filter_flop, 4 * (flop.keys + 4 * 2.0 * inputs.model.query_width()));
 }

@@ -75,7 +75,7 @@ TEST(Memory, AFilterPassOnOneRankHoldsTheQueriesOfABlock) {
   inputs.prompt_tokens = 6000;
   const auto longer = rank_costs(default_plan(1, Method::gemfilter, 3), inputs).at(0);
   EXPECT_EQ(longer.filter.activation_bytes - one.filter.activation_bytes,
-            1000u * (32 + 16 + 4));  // x, rotations, scores
+            1000u * (32 + 16 + 2 * 4));  // x, rotations, scores: its own and gathered
   EXPECT_EQ(longer.filter.kv_cache_bytes - one.filter.kv_cache_bytes, 1000u * 64);
 }
 
@@ -270,11 +270,13 @@ std::uint64_t windowed_bytes(PlanInputs inputs, int members, std::int32_t tokens
 TEST(Memory, AWindowedFilterPassIsLinearInTheText) {
   const PlanInputs inputs = small_inputs();
   EXPECT_EQ(windowed_bytes(inputs, 1, 204'800, 0) - windowed_bytes(inputs, 1, 102'400, 0), 102'400u * 48);
-  EXPECT_EQ(windowed_bytes(inputs, 2, 204'800, 0) - windowed_bytes(inputs, 2, 102'400, 0), 51'200u * 44 + 102'400u * 4);
+  // And of two members those of the other on their way.
+  EXPECT_EQ(windowed_bytes(inputs, 2, 204'800, 0) - windowed_bytes(inputs, 2, 102'400, 0),
+            51'200u * 44 + (102'400u + 51'200u) * 4);
   PlanInputs narrow = inputs;
   narrow.kv_type = DataType::bf16;
   narrow.scoring_layers = 3;
-  narrow.scoring_heads = 5;
+  narrow.scoring_columns = 5;
   EXPECT_EQ(windowed_bytes(narrow, 1, 204'800, 0) - windowed_bytes(narrow, 1, 102'400, 0),
             102'400u * (3 * 16 + 20 + 8 + 20));
   EXPECT_GT(windowed_bytes(inputs, 1, 204'800, 2), windowed_bytes(inputs, 1, 204'800, 0)) << "two may be alive";

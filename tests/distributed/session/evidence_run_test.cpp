@@ -23,7 +23,8 @@ class EvidenceRuns : public testing::Test {
 
 TEST_F(EvidenceRuns, EveryHeadSaysWhatAProfileOfItAloneSays) {
   const ClusterPlan plan = evidence_plan(world().size(), config_.layer_count());
-  EvidenceRun run(world(), config_, *weights_, plan, {});
+  constexpr std::int32_t kQueries = 4;
+  EvidenceRun run(world(), config_, *weights_, plan, {}, kQueries);
   for (const std::int32_t n : {97, 211, 3}) {
     GenerationRequest request = test::mixed_requests().front();
     request.prompt = test::prompt_of(n, 5);
@@ -42,8 +43,10 @@ TEST_F(EvidenceRuns, EveryHeadSaysWhatAProfileOfItAloneSays) {
                       {});
       const std::vector<float> scores = session.generate(request).scores;
       if (world().member() != 0) continue;
-      ASSERT_EQ(columns.size(), static_cast<std::size_t>(config_.layer_count() * config_.heads * n));
-      const auto column = static_cast<std::size_t>(head.layer.value() * config_.heads + *head.head);
+      const std::int32_t queries = std::min(kQueries, n);
+      ASSERT_EQ(columns.size(), static_cast<std::size_t>(config_.layer_count() * config_.heads * queries * n));
+      const std::int32_t pair = head.layer.value() * config_.heads + *head.head;
+      const auto column = static_cast<std::size_t>(pair * queries + queries - 1);  // the last query's
       const auto tokens = static_cast<std::size_t>(n);
       float largest = 0;
       for (const float score : scores) largest = std::max(largest, std::abs(score));

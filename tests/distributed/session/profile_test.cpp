@@ -17,8 +17,12 @@ class Profiles : public testing::Test {
 
   /// Scores of the first of mixed_requests() under every plan; the last one's on rank 0.
   std::vector<float> scores_of(const FilterProfile& profile, const ClusterPlan& plan) {
+    return scores_of(profile, plan, test::mixed_requests().front());
+  }
+  std::vector<float> scores_of(const FilterProfile& profile, const ClusterPlan& plan,
+                               const GenerationRequest& request) {
     Session session(world(), config_, *weights_, plan, profile, {});
-    return session.generate(test::mixed_requests().front()).scores;
+    return session.generate(request).scores;
   }
 
   std::vector<std::pair<std::string, ClusterPlan>> plans() const {
@@ -63,10 +67,42 @@ TEST_F(Profiles, LayersBelowTheLastScoreAsThePassGoesBy) {
   }
 }
 
+// What a token asks does not depend on what follows it: the last queries are those of the prompt's beginnings. Of eight
+// tokens the last ones are different ranks'.
+TEST_F(Profiles, TheLastTokensAskAndTheBestCounts) {
+  FilterProfile profile;
+  profile.heads = {{LayerIndex(1), 2}};
+  for (const std::int32_t n : {8, 97}) {
+    GenerationRequest request = test::mixed_requests().front();
+    request.selection = {.keep = 2, .pool_width = 1};
+    const auto prompt_of = [&](std::int32_t tokens) {
+      request.prompt = test::prompt_of(n, 5);
+      request.prompt.resize(static_cast<std::size_t>(tokens));
+      return request;
+    };
+    for (const auto& [name, plan] : plans()) {
+      profile.queries = 1;
+      std::vector<double> expected;
+      for (std::int32_t end = n; end > n - 3; --end) {
+        const std::vector<float> one = scores_of(profile, plan, prompt_of(end));
+        if (expected.empty()) expected.assign(one.begin(), one.end());
+        for (std::size_t t = 0; t < one.size(); ++t) expected[t] = std::max(expected[t], double{one[t]});
+      }
+      profile.queries = 3;
+      std::vector<float> got = scores_of(profile, plan, prompt_of(n));
+      if (!first_rank()) continue;
+      expected.resize(expected.size() - 2);  // keys behind a query are of no matter
+      got.resize(expected.size());
+      expect_near(got, expected, name);
+    }
+  }
+}
+
 TEST_F(Profiles, EveryPlanKeepsTheSameTokens) {
   FilterProfile profile;
   profile.heads = {{LayerIndex(0), 1}, {LayerIndex(2), 0}, {LayerIndex(2), 3, 0.5f}};
   profile.normalisation = ScoreNormalisation::z_score;
+  profile.queries = 5;
   std::optional<std::vector<OriginalPosition>> kept;
   for (const auto& [name, plan] : plans()) {
     Session session(world(), config_, *weights_, plan, profile, {});
@@ -81,6 +117,7 @@ TEST_F(Profiles, EveryPlanKeepsTheSameTokens) {
 TEST_F(Profiles, RequestsInFlightScoreAsEachAlone) {
   FilterProfile profile;
   profile.heads = {{LayerIndex(0), 1}, {LayerIndex(1), 2}, {LayerIndex(3), 0}};
+  profile.queries = 2;
   const std::vector<GenerationRequest> requests = test::mixed_requests();
   for (const auto& [name, plan] : plans()) {
     Session session(world(), config_, *weights_, plan, profile, {});

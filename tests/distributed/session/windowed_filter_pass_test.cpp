@@ -17,8 +17,9 @@ namespace {
 
 constexpr std::int32_t kChunk = 32;
 
-FilterProfile windowed(std::int32_t window, std::int32_t sinks) {
+FilterProfile windowed(std::int32_t window, std::int32_t sinks, std::int32_t queries = 1) {
   FilterProfile profile;
+  profile.queries = queries;
   profile.heads = {{LayerIndex(1), 3}, {LayerIndex(3), std::nullopt}};
   profile.window = window;
   profile.sinks = sinks;
@@ -77,8 +78,8 @@ TEST_F(WindowedFilter, WithinItsWindowItIsTheExactPass) {
   for (const std::int32_t tokens : {3, 32}) {
     const GenerationRequest request = request_of(tokens);
     for (const auto& [name, plan] : {plans().front(), plans().back()}) {
-      const GenerationResult exact = result_of(request, config_, windowed(0, 0), plan);
-      expect_near(result_of(request, config_, windowed(32, 4), plan).scores, exact.scores, name);
+      const GenerationResult exact = result_of(request, config_, windowed(0, 0, 5), plan);
+      expect_near(result_of(request, config_, windowed(32, 4, 5), plan).scores, exact.scores, name);
     }
   }
 }
@@ -116,6 +117,7 @@ TEST_F(WindowedFilter, AnyNumberOfRanksGivesTheSameBits) {
     DataType kv_type;
   };
   for (const Case& each : {Case{31, windowed(9, 4), DataType::f32}, Case{256, windowed(32, 0), DataType::f32},
+                           Case{97, windowed(9, 4, 3), DataType::f32},  // the last chunk has one of the three
                            Case{211, windowed(32, 4), DataType::bf16}}) {
     const GenerationRequest request = request_of(each.tokens);
     const std::vector<float> expected = alone(request, each.profile, each.kv_type);
