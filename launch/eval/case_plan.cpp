@@ -7,6 +7,7 @@
 #include "engine/base/error.h"
 #include "engine/base/hash.h"
 #include "engine/base/random.h"
+#include "launch/options/option_value.h"
 
 namespace gemring {
 namespace {
@@ -41,10 +42,7 @@ std::vector<EvalTask> chosen_tasks(const EvalOptions& options, const std::vector
   if (options.suite == EvalSuite::qa || (options.suite == EvalSuite::ruler && !options.tasks)) return all;
   const std::string list = options.tasks.value_or("niah_single_2");
   std::vector<EvalTask> chosen;
-  for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
-    const std::string name = list.substr(begin, end - begin);
-    begin = end + 1;
+  for (const std::string& name : split_list(list)) {
     const auto named = [&](const EvalTask& task) { return task.name == name; };
     const auto found = std::find_if(all.begin(), all.end(), named);
     if (found == all.end() || std::any_of(chosen.begin(), chosen.end(), named)) {

@@ -85,10 +85,8 @@ Options ChosenMethod::options(const Options& options, const ModelConfig& model) 
 
 std::vector<ChosenMethod> parse_methods(const std::string& list, std::span<const MethodKind> kinds) {
   std::vector<ChosenMethod> methods;
-  for (std::size_t begin = 0; begin <= list.size();) {
-    const std::size_t end = std::min(list.find(',', begin), list.size());
-    ChosenMethod method = method_of(list.substr(begin, end - begin), kinds);
-    begin = end + 1;
+  for (const std::string& text : split_list(list)) {
+    ChosenMethod method = method_of(text, kinds);
     const bool again = std::any_of(methods.begin(), methods.end(),
                                    [&](const ChosenMethod& other) { return other.name == method.name; });
     if (again) throw UsageError({"--methods", fmt::format("{} is named twice", method.name), "name it once"});

@@ -72,6 +72,17 @@ Number real_number(const std::string& text, const RealRange& range, const std::s
 
 }  // namespace
 
+std::vector<std::string> split_list(const std::string& text) {
+  std::vector<std::string> parts(1);
+  for (const char c : text) {
+    if (c == ',')
+      parts.emplace_back();
+    else
+      parts.back() += c;
+  }
+  return parts;
+}
+
 std::int64_t read_whole(const std::string& text, const WholeRange& range, const std::string& where) {
   std::int64_t number = 0;
   const std::errc error = number_of(text, number);

@@ -59,6 +59,9 @@ using RangeOf = std::conditional_t<std::is_floating_point_v<Number>, RealRange, 
 
 /// Of a decimal number, all of `text`. Throws UsageError: no number, one out of range.
 std::int64_t read_whole(const std::string& text, const WholeRange& range, const std::string& where);
+
+/// "a,b,c" cut at its commas. Empty parts stay: at least one part.
+std::vector<std::string> split_list(const std::string& text);
 double read_real(const std::string& text, const RealRange& range, const std::string& where);
 float read_float(const std::string& text, const RealRange& range, const std::string& where);
 /// true, on, yes, 1 or false, off, no, 0.

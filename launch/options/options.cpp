@@ -13,6 +13,7 @@
 #include "launch/options/command_words.h"
 #include "launch/options/environment.h"
 #include "launch/options/option.h"
+#include "launch/options/option_value.h"
 #include "launch/options/parse.h"
 
 namespace gemring {
@@ -41,16 +42,15 @@ namespace {
 std::vector<std::int32_t> parse_numbers(const std::string& text, const char* option, const char* what,
                                         std::int32_t least, std::int32_t most, const char* example) {
   std::vector<std::int32_t> numbers;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
+  for (const std::string& part : split_list(text)) {
     std::int32_t number = 0;
-    const auto [rest, error] = std::from_chars(text.data() + begin, text.data() + end, number);
-    if (error != std::errc() || rest != text.data() + end || number < least || number > most) {
+    const char* const end = part.data() + part.size();
+    const auto [rest, error] = std::from_chars(part.data(), end, number);
+    if (error != std::errc() || rest != end || number < least || number > most) {
       throw UsageError({option, fmt::format("'{}' is no list of {}", text, what),
                         fmt::format("write numbers of {} to {}: {}", least, most, example)});
     }
     numbers.push_back(number);
-    begin = end + 1;
   }
   return numbers;
 }
@@ -61,9 +61,7 @@ std::vector<std::int32_t> parse_lengths(const std::string& text) {
   constexpr std::int32_t kShortest = 256;
   constexpr const char* kExample = "2048,8192, or 1024..8192";
   std::vector<std::int32_t> lengths;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    std::string part = text.substr(begin, end - begin);
+  for (std::string& part : split_list(text)) {
     const std::size_t dots = part.find("..");
     if (dots != std::string::npos) part.replace(dots, 2, ",");
     const std::vector<std::int32_t> ends =
@@ -74,7 +72,6 @@ std::vector<std::int32_t> parse_lengths(const std::string& text) {
     for (std::int64_t length = ends.front(); length <= ends.back(); length *= 2) {
       lengths.push_back(static_cast<std::int32_t>(length));
     }
-    begin = end + 1;
   }
   return lengths;
 }
