@@ -50,8 +50,10 @@ class Plans(EndToEnd):
         alone = logits()
         spread = max(alone) - min(alone)
         cluster = os.path.join(gemring_run.CLUSTER_CONFIGS, "shared-filter-and-shards.json")
-        for message, share in (("f32", 0.02), ("bf16", 0.04), ("int8", 0.1)):  # f32: of keys and values in bf16
-            for ring in ("pass-kv", "pass-q", "token-ring", "all-gather"):
+        rings = ("pass-kv", "pass-q", "token-ring", "all-gather")
+        for message, share, some in (("f32", 0.02, rings),  # of keys and values in bf16
+                                     ("bf16", 0.04, rings[::2]), ("int8", 0.1, rings[1::2])):
+            for ring in some:
                 with self.subTest(message=message, ring=ring):
                     got = logits("--cluster", cluster, "--ring", ring, "--message-type", message, ranks=2)
                     self.assertLess(max(abs(a - b) for a, b in zip(alone, got)), share * spread)
@@ -60,7 +62,7 @@ class Plans(EndToEnd):
         self.check_same("gemfilter", RANKS)
 
     def test_every_cluster_file_says_the_same_with_the_full_prompt(self):
-        self.check_same("full", (2, 3))  # 1 and 4: with the filter, and all of them in the golden tests
+        self.check_same("full", (3,))  # the others: with the filter, and all of them in the golden tests
 
     def test_the_number_of_threads_changes_nothing(self):
         for compute in ("f32", "auto"):
