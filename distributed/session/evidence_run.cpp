@@ -13,22 +13,22 @@ ClusterPlan evidence_plan(int ranks, std::int32_t layers) {
   return plan;
 }
 
-FilterProfile every_head(const ModelConfig& config, std::int32_t queries) {
+FilterProfile every_head(const ModelConfig& config, std::int32_t layers, std::int32_t queries) {
   FilterProfile profile;
   profile.queries = queries;
-  for (std::int32_t layer = 0; layer < config.layer_count(); ++layer) {
+  for (std::int32_t layer = 0; layer < layers; ++layer) {
     for (std::int32_t head = 0; head < config.heads; ++head) profile.heads.push_back({LayerIndex(layer), head});
   }
   return profile;
 }
 
 EvidenceRun::EvidenceRun(Communicator& world, const ModelConfig& config, const TensorSource& weights,
-                         const ClusterPlan& plan, const ComputeOptions& options, std::int32_t queries)
+                         const ClusterPlan& plan, const ComputeOptions& options, FilterProfile heads)
     : world_(world),
       config_(config),
       plan_(plan),
       options_(options),
-      heads_(every_head(config, queries)),
+      heads_(std::move(heads)),
       parts_(load_parts({config, weights}, plan, RankId(world.member()), heads_)) {
   options_.ring = on_links(options_.ring, plan.group_links(plan.filter_group));
 }

@@ -18,8 +18,9 @@ namespace gemring {
 /// All ranks filter, with equal shares; there are no stages.
 ClusterPlan evidence_plan(int ranks, std::int32_t layers);
 
-/// All heads of all layers, layer by layer, with so many queries: more columns than a profile that people write may have.
-FilterProfile every_head(const ModelConfig& config, std::int32_t queries);
+/// All heads of the first `layers` layers, layer by layer, with so many queries: more columns than a profile that people
+/// write may have.
+FilterProfile every_head(const ModelConfig& config, std::int32_t layers, std::int32_t queries);
 
 /// What queries see: FilterProfile::window and sinks.
 struct Look {
@@ -27,13 +28,12 @@ struct Look {
   std::int32_t sinks = 0;
 };
 
-/// Holds this rank's weights: all layers. Collective: every rank makes one, with the same arguments.
+/// Holds this rank's weights, of the layers that score. Collective: every rank makes one, with the same arguments.
 class EvidenceRun {
  public:
-  /// Maps and checks the weights. `plan`: of evidence_plan(). `queries`: of so many of a prompt's last tokens. Throws
-  /// ModelFileError.
+  /// Maps and checks the weights. `plan`: of evidence_plan(). `heads`: of every_head(). Throws ModelFileError.
   EvidenceRun(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
-              const ComputeOptions& options, std::int32_t queries);
+              const ComputeOptions& options, FilterProfile heads);
 
   /// One prompt of n tokens, whose ids rank 0 gives; every rank says n and how far layers look. Returns raw products,
   /// [layers x heads, FilterProfile::queries_in(n), n] by layer, then head, on rank 0; elsewhere nothing. `progress`:

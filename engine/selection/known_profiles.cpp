@@ -12,22 +12,43 @@ struct Shape {
   std::int32_t layers, hidden, ffn, heads, kv_heads, vocab;
 };
 
+/// Heads as `gemring calibrate` finds them: z-scores of the best of 16 queries, whole chunks, layers with a window.
+struct FoundHeads {
+  std::array<ScoringHead, 2> heads = {};  // the second one may be missing
+  std::int32_t window = 0;
+};
+
+constexpr std::int32_t kQueries = 16;
+constexpr std::int32_t kSinks = 4;
+
+FilterProfile profile_with(const FoundHeads& found) {
+  FilterProfile profile;
+  for (const ScoringHead& head : found.heads) {
+    if (head.head) profile.heads.push_back(head);
+  }
+  profile.normalisation = ScoreNormalisation::z_score;
+  profile.queries = kQueries;
+  profile.unit = KeepUnit::chunks;
+  profile.pool_width = 1;
+  profile.window = found.window;
+  profile.sinks = found.window > 0 ? kSinks : 0;
+  return profile;
+}
+
 struct Entry {
   std::string_view key;   // in the name, which is compared without what is no letter or digit, in small letters
   std::string_view also;  // as well; may be empty
   Shape shape;
   std::string_view model;
   std::string_view source;
-  std::int32_t filter_layer;              // GemFilter's, where there are no heads
-  std::array<ScoringHead, 2> heads = {};  // else their z-scores
+  std::int32_t filter_layer;  // GemFilter's, where there are no heads
+  FoundHeads found = {};
 };
 
 constexpr std::string_view kGemFilter = "GemFilter, arXiv 2409.17422";
 constexpr std::string_view kLater = "later papers that run GemFilter beside their own";
-constexpr std::string_view kMeasured = "12 needles in books of 3,600 to 4,100 tokens, recall 1.00";
 // bench/notes.md, "Calibration of published models".
-constexpr std::string_view kCalibrated =
-    "gemring calibrate, 12 prompts of six kinds and 2,048 tokens, recall 0.94 and 0.97";
+constexpr std::string_view kCalibrated = "gemring calibrate, prompts of six kinds and 2,048 tokens, recall 1.00";
 
 // Layers are 0-based. PromptDistill (arXiv 2503.23274) takes GemFilter's 13 for Llama-3.1-8B too, and FastKV (arXiv
 // 2502.01068) gives it to its GemFilter baseline on Llama-3.1-8B-UltraLong, which has the same shape. Of two published
@@ -45,14 +66,20 @@ constexpr std::array kPublished = {
     Entry{"qwen27b", "", {28, 3584, 18944, 28, 4, 152064}, "Qwen2-7B", kLater, 19},
     Entry{"qwen257b", "", {28, 3584, 18944, 28, 4, 152064}, "Qwen2.5-7B", kLater, 16},
     Entry{"qwen2514b", "", {48, 5120, 13824, 40, 8, 152064}, "Qwen2.5-14B", kLater, 25},
-    Entry{"qwen25coder15b", "", {28, 1536, 8960, 12, 2, 151936}, "Qwen2.5-Coder-1.5B", kMeasured, 16},
+    Entry{"qwen25coder15b",
+          "",
+          {28, 1536, 8960, 12, 2, 151936},
+          "Qwen2.5-Coder-1.5B",
+          kCalibrated,
+          12,
+          {{ScoringHead{LayerIndex(12), 1}}, 1024}},
     Entry{"qwen25coder05b",
           "",
           {24, 896, 4864, 14, 2, 151936},
           "Qwen2.5-Coder-0.5B",
           kCalibrated,
-          15,
-          {ScoringHead{LayerIndex(14), 13}, ScoringHead{LayerIndex(15), 12}}},
+          11,
+          {{ScoringHead{LayerIndex(11), 1}, ScoringHead{LayerIndex(11), 2}}, 1024}},
 };
 
 std::string letters_and_digits(std::string_view name) {
@@ -80,12 +107,9 @@ std::optional<KnownProfile> known_profile(std::string_view name, const ModelConf
            text.find(entry.also) != std::string::npos;
   });
   if (known == kPublished.end()) return std::nullopt;
-  FilterProfile profile = gemfilter_profile(LayerIndex(known->filter_layer));
-  if (known->heads[0].head) {
-    profile.heads.assign(known->heads.begin(), known->heads.end());
-    profile.normalisation = ScoreNormalisation::z_score;
-  }
-  return KnownProfile{known->model, known->source, profile};
+  const bool has_heads = known->found.heads[0].head.has_value();
+  return KnownProfile{known->model, known->source,
+                      has_heads ? profile_with(known->found) : gemfilter_profile(LayerIndex(known->filter_layer))};
 }
 
 }  // namespace gemring

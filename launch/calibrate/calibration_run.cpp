@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <tuple>
@@ -11,6 +12,7 @@
 #include "distributed/comm/control.h"
 #include "distributed/plan/work_terms.h"
 #include "distributed/session/evidence_run.h"
+#include "engine/base/clock.h"
 #include "engine/base/error.h"
 #include "engine/base/format.h"
 #include "engine/base/hash.h"
@@ -31,14 +33,19 @@ namespace {
 constexpr std::int32_t kKeptShare = 16;
 constexpr std::int32_t kLeastKept = 256;
 constexpr std::int32_t kShortPromptShare = 8;
-constexpr std::int32_t kCostTokens = 16384;  // of the text that costs are compared for
 
 // The quick form.
 constexpr std::int32_t kQuickPrompts = 16;
 constexpr std::int32_t kQuickTokens = 2048;
 constexpr std::int32_t kFewestTokens = 512;  // shorter prompts say nothing of long ones
 constexpr std::int32_t kLongerTokens = 256;  // than asked for a prompt never is by so much
-constexpr std::int32_t kQuickWindow = 512;
+constexpr std::int32_t kQuickWindow = 1024;
+constexpr double kQuickLayers = 0.7;  // of all: no model is known that finds answers later only
+
+void set_window(FilterProfile& profile, std::int32_t window) {
+  profile.window = window;
+  profile.sinks = window > 0 ? kCalibratedSinks : 0;
+}
 
 std::optional<ChatTemplate> chat_of(const OpenModel& model) {
   try {
@@ -49,12 +56,16 @@ std::optional<ChatTemplate> chat_of(const OpenModel& model) {
   }
 }
 
+/// What is measured.
+FilterProfile measured_heads(const ModelConfig& config, const CalibrationAim& aim, std::int32_t window) {
+  FilterProfile heads = every_head(config, aim.layers.value_or(config.layer_count()), kQueryCounts.back());
+  set_window(heads, window);
+  return heads;
+}
+
 /// All ranks filter; rank 0 holds what every head says of every prompt.
 PlannedSession plan_calibration(const Job& job, const Options& options, const OpenModel& model,
-                                const std::vector<std::int32_t>& lengths, std::int32_t window) {
-  FilterProfile heads = every_head(model.config, kQueryCounts.back());
-  heads.window = window;
-  heads.sinks = window > 0 ? kCalibratedSinks : 0;
+                                const std::vector<std::int32_t>& lengths, const FilterProfile& heads) {
   const std::int32_t longest = *std::max_element(lengths.begin(), lengths.end());
   Workload workload = workload_of(Method::gemfilter, heads, longest, {.keep = longest / kKeptShare}, 0);
   const std::int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), std::int64_t{0});
@@ -103,10 +114,10 @@ std::vector<ResolvedSelection> selections_of(const CalibrationPrompt& prompt) {
 }
 
 /// Everything that a pass's numbers depend on beside the checkpoint, the window and the prompt's number.
-std::uint64_t run_number(const std::vector<CalibrationPrompt>& prompts, DataType kv_type) {
+std::uint64_t run_number(const std::vector<CalibrationPrompt>& prompts, DataType kv_type, std::int32_t layers) {
   const Compute compute = active_compute();
-  std::uint64_t hash = fnv1a(
-      fmt::format("{} {} {} {}", program_version(), name(compute.many), name(compute.many_blocks), name(kv_type)));
+  std::uint64_t hash = fnv1a(fmt::format("{} {} {} {} {}", program_version(), name(compute.many),
+                                         name(compute.many_blocks), name(kv_type), layers));
   for (const CalibrationPrompt& prompt : prompts) {
     hash = fnv1a(prompt.ids.size(), hash);
     for (const TokenId id : prompt.ids) hash = fnv1a(static_cast<std::uint64_t>(id.value()), hash);
@@ -122,15 +133,14 @@ class Evidence {
       : job_(job), model_(model), prompts_(prompts), lengths_(lengths), passes_(passes) {}
 
   /// On rank 0; elsewhere nothing.
-  std::vector<CalibrationCase> gather(const PlannedSession& planned, std::int32_t window) {
+  std::vector<CalibrationCase> gather(const PlannedSession& planned, const FilterProfile& heads) {
     if (!run_) {
-      run_.emplace(job_.world, model_.config, *model_.weights, planned.plan, planned.compute, kQueryCounts.back());
-      if (job_.first()) resume(planned.compute.kv_type);
+      run_.emplace(job_.world, model_.config, *model_.weights, planned.plan, planned.compute, heads);
+      if (job_.first()) resume(planned.compute.kv_type, heads.filter_layer().value() + 1);
     }
-    const Look look{window, window > 0 ? kCalibratedSinks : 0};
     std::vector<CalibrationCase> cases;
     for (std::size_t i = 0; i < lengths_.size(); ++i) {
-      std::optional<CalibrationCase> one = pass(look, i);
+      std::optional<CalibrationCase> one = pass(heads, i);
       passes_.pass_done(lengths_[i]);
       if (!one) continue;
       one->answer = prompts_[i].answer;
@@ -140,31 +150,38 @@ class Evidence {
     return cases;
   }
 
+  /// Of the passes that were made.
+  double flop_per_second() const { return seconds_ > 0 ? flop_ / seconds_ : 0; }
+
   /// All is done and used.
   void forget() {
     if (finished_) finished_->remove();
   }
 
  private:
-  void resume(DataType kv_type) {
+  void resume(DataType kv_type, std::int32_t layers) {
     finished_.emplace(finished_passes_path(job_.environment, model_.weights->fingerprint()),
-                      run_number(prompts_, kv_type));
+                      run_number(prompts_, kv_type, layers));
     if (finished_->size() > 0) log_info("{} passes are there of a calibration that was interrupted", finished_->size());
   }
 
-  std::optional<CalibrationCase> pass(const Look& look, std::size_t i) {
+  std::optional<CalibrationCase> pass(const FilterProfile& heads, std::size_t i) {
     const std::int32_t n = lengths_[i];
     const auto number = static_cast<std::int32_t>(i);
-    bool is_there = finished_ && finished_->has(look.window, number);
+    bool is_there = finished_ && finished_->has(heads.window, number);
     broadcast_control(job_.world, is_there, 0);
-    if (is_there) return job_.first() ? std::optional(finished_->take(look.window, number)) : std::nullopt;
+    if (is_there) return job_.first() ? std::optional(finished_->take(heads.window, number)) : std::nullopt;
     const std::span<const TokenId> ids =
         job_.first() ? std::span<const TokenId>(prompts_[i].ids) : std::span<const TokenId>();
-    const std::vector<float> columns = run_->run(ids, n, look, [&](double share) { passes_.show(share * n); });
+    const double begin = steady_seconds();
+    const std::vector<float> columns =
+        run_->run(ids, n, {heads.window, heads.sinks}, [&](double share) { passes_.show(share * n); });
+    seconds_ += steady_seconds() - begin;
+    flop_ += filter_pass_flop(model_.config, heads, n);
     if (!job_.first()) return std::nullopt;
-    log_debug("prompt {} of {}: {}, {} tokens, window {}", i + 1, lengths_.size(), prompts_[i].kind, n, look.window);
-    CalibrationCase made = case_of(columns, n, model_.config.layer_count(), model_.config.heads);
-    finished_->add(look.window, number, made);
+    log_debug("prompt {} of {}: {}, {} tokens, window {}", i + 1, lengths_.size(), prompts_[i].kind, n, heads.window);
+    CalibrationCase made = case_of(columns, n, heads.filter_layer().value() + 1, model_.config.heads);
+    finished_->add(heads.window, number, made);
     return made;
   }
 
@@ -175,18 +192,15 @@ class Evidence {
   Passes& passes_;
   std::optional<EvidenceRun> run_;
   std::optional<FinishedPasses> finished_;  // rank 0's
+  double flop_ = 0;
+  double seconds_ = 0;
 };
-
-void set_window(CalibratedProfile& calibrated, std::int32_t window) {
-  calibrated.profile.window = window;
-  calibrated.profile.sinks = window > 0 ? kCalibratedSinks : 0;
-}
 
 std::size_t cheapest_window(const std::vector<WindowCalibration>& windows, const ModelConfig& config) {
   const auto cost = [&](const WindowCalibration& each) {
     const CalibratedProfile& best = each.found.best;
     return std::tuple(!each.found.reached, each.found.reached ? 0 : -best.least(),
-                      filter_pass_flop(config, best.profile));
+                      filter_pass_flop(config, best.profile, kCostTokens));
   };
   const auto cheapest =
       std::min_element(windows.begin(), windows.end(), [&](const auto& a, const auto& b) { return cost(a) < cost(b); });
@@ -195,16 +209,16 @@ std::size_t cheapest_window(const std::vector<WindowCalibration>& windows, const
 
 }  // namespace
 
-double filter_pass_flop(const ModelConfig& config, const FilterProfile& profile) {
+double filter_pass_flop(const ModelConfig& config, const FilterProfile& profile, std::int32_t tokens) {
   const LayerFlop flop(config);
-  const PositionRange all{GlobalPosition(0), GlobalPosition(kCostTokens)};
+  const PositionRange all{GlobalPosition(0), GlobalPosition(tokens)};
   double seen = 0;
   for (LayerIndex layer(0); layer < profile.filter_layer(); ++layer) {
     const std::int32_t own = config.layer(layer).window;
     seen += keys_seen({all}, profile.window > 0 ? std::min(profile.window + profile.sinks, own) : own);
   }
-  return profile.filter_layer().value() * flop.linear() * kCostTokens + seen * flop.pair +
-         kCostTokens * flop.scoring(profile.scoring_layers(), profile.columns_in(kCostTokens));
+  return profile.filter_layer().value() * flop.linear() * tokens + seen * flop.pair +
+         tokens * flop.scoring(profile.scoring_layers(), profile.columns_in(tokens));
 }
 
 std::vector<CalibrationPrompt> calibration_prompts(const Options& options, const OpenModel& model,
@@ -243,18 +257,20 @@ CalibrationOutcome calibrate_model(const Job& job, const Options& options, const
   CalibrationOutcome outcome;
   Evidence evidence(job, model, prompts, lengths, passes);
   for (const std::int32_t window : aim.windows) {
-    const PlannedSession planned = plan_calibration(job, options, model, lengths, window);
-    const std::vector<CalibrationCase> cases = evidence.gather(planned, window);
+    const FilterProfile heads = measured_heads(model.config, aim, window);
+    const PlannedSession planned = plan_calibration(job, options, model, lengths, heads);
+    const std::vector<CalibrationCase> cases = evidence.gather(planned, heads);
     if (!job.first()) continue;
     WindowCalibration of_window{
-        window, calibrate(cases, model.config.layer_count(), model.config.heads, aim.target, aim.margin)};
-    set_window(of_window.found.best, window);
-    set_window(of_window.found.runner_up, window);
+        window, calibrate(cases, heads.filter_layer().value() + 1, model.config.heads, aim.target, aim.margin)};
+    set_window(of_window.found.best.profile, window);
+    set_window(of_window.found.runner_up.profile, window);
     outcome.windows.push_back(std::move(of_window));
   }
   if (job.first()) {
     outcome.chosen = cheapest_window(outcome.windows, model.config);
     outcome.reached = outcome.best().reached;
+    outcome.flop_per_second = evidence.flop_per_second();
     evidence.forget();
   }
   broadcast_control(job.world, outcome.reached, 0);
@@ -283,7 +299,8 @@ std::int32_t quick_calibration_tokens(const ModelConfig& config) {
 
 FilterProfile calibrate_on_the_spot(const Job& job, const Options& options, const OpenModel& model,
                                     const Tokenizer* tokenizer) {
-  const CalibrationAim aim{.windows = {kQuickWindow}, .target = 0.99, .margin = 1};
+  const auto layers = static_cast<std::int32_t>(std::ceil(kQuickLayers * model.config.layer_count()));
+  const CalibrationAim aim{.windows = {kQuickWindow}, .target = 0.99, .margin = 1, .layers = layers};
   const std::int32_t tokens = quick_calibration_tokens(model.config);
   std::vector<CalibrationPrompt> prompts;
   agreed_on_first(job, [&] {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/base/format.h"
 #include "launch/calibrate/xml_text.h"
 
 namespace gemring {
@@ -31,13 +32,20 @@ std::string words_at(double x, double y, const char* anchor, const std::string& 
                      words);
 }
 
-std::string sentence(const CalibratedProfile& profile, const ModelConfig& config) {
-  const double all = filter_pass_flop(config, gemfilter_profile(LayerIndex(config.layer_count() - 1)));
+/// `flop_per_second`: 0 where it is not known.
+std::string sentence(const CalibratedProfile& profile, const ModelConfig& config, double flop_per_second) {
+  const double all = filter_pass_flop(config, gemfilter_profile(LayerIndex(config.layer_count() - 1)), kCostTokens);
+  const double own = filter_pass_flop(config, profile.profile, kCostTokens);
+  const std::string seconds =
+      flop_per_second > 0
+          ? fmt::format(", here about {:.{}f} s for {} tokens", own / flop_per_second,
+                        own / flop_per_second < 10 ? 1 : 0, grouped(static_cast<std::uint64_t>(kCostTokens)))
+          : std::string();
   return fmt::format(
-      "{}: {} of {} layers read the whole text, {:.2f} of the work of all; recall {:.3f} where it was chosen, {:.3f} "
+      "{}: {} of {} layers read the whole text, {:.2f} of the work of all{}; recall {:.3f} where it was chosen, {:.3f} "
       "where it was confirmed\n",
-      describe(profile.profile), profile.profile.filter_layer().value(), config.layer_count(),
-      filter_pass_flop(config, profile.profile) / all, profile.chosen_by, profile.confirmed_by);
+      describe(profile.profile), profile.profile.filter_layer().value(), config.layer_count(), own / all, seconds,
+      profile.chosen_by, profile.confirmed_by);
 }
 
 }  // namespace
@@ -53,11 +61,12 @@ std::string recall_table(const Calibration& found, double target) {
 }
 
 std::string verdict(const CalibrationOutcome& outcome, const ModelConfig& config, double target) {
-  std::string text =
-      fmt::format("{}  {}", outcome.reached ? "chosen   " : "the best ", sentence(outcome.best().best, config));
-  text += fmt::format("runner-up  {}", sentence(outcome.best().runner_up, config));
+  std::string text = fmt::format("{}  {}", outcome.reached ? "chosen   " : "the best ",
+                                 sentence(outcome.best().best, config, outcome.flop_per_second));
+  text += fmt::format("runner-up  {}", sentence(outcome.best().runner_up, config, outcome.flop_per_second));
   for (std::size_t i = 0; i < outcome.windows.size(); ++i) {
-    if (i != outcome.chosen) text += fmt::format("otherwise  {}", sentence(outcome.windows[i].found.best, config));
+    if (i != outcome.chosen)
+      text += fmt::format("otherwise  {}", sentence(outcome.windows[i].found.best, config, outcome.flop_per_second));
   }
   if (!outcome.reached)
     text += fmt::format("nothing keeps {:.3f} of the answers: see --target and --lengths\n", target);

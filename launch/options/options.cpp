@@ -82,7 +82,7 @@ std::vector<double> parse_depths(const std::string& text) {
 }
 
 std::vector<std::int32_t> parse_windows(const std::string& text) {
-  return parse_numbers(text, "--windows", "windows", 0, kWidestWindow, "512,0");
+  return parse_numbers(text, "--windows", "windows", 0, kWidestWindow, "1024,0");
 }
 
 ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments) {

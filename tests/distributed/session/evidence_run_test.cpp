@@ -24,7 +24,7 @@ class EvidenceRuns : public testing::Test {
 TEST_F(EvidenceRuns, EveryHeadSaysWhatAProfileOfItAloneSays) {
   const ClusterPlan plan = evidence_plan(world().size(), config_.layer_count());
   constexpr std::int32_t kQueries = 4;
-  EvidenceRun run(world(), config_, *weights_, plan, {}, kQueries);
+  EvidenceRun run(world(), config_, *weights_, plan, {}, every_head(config_, config_.layer_count(), kQueries));
   for (const std::int32_t n : {97, 211, 3}) {
     GenerationRequest request = test::mixed_requests().front();
     request.prompt = test::prompt_of(n, 5);

@@ -30,7 +30,17 @@ TEST(KnownProfile, NamesAreWrittenInManyWays) {
   }
   EXPECT_EQ(layer_of("Mistral-Nemo-Instruct-2407", shaped(40, 5120, 14336, 32, 8, 131072)), 19);
   EXPECT_EQ(layer_of("microsoft/Phi-3.5-mini-instruct", shaped(32, 3072, 8192, 32, 32, 32064)), 19);
-  EXPECT_EQ(layer_of("Qwen2.5 Coder 1.5B Instruct", shaped(28, 1536, 8960, 12, 2, 151936)), 16);
+  EXPECT_EQ(layer_of("Qwen2.5 Coder 1.5B Instruct", shaped(28, 1536, 8960, 12, 2, 151936)), 12);
+}
+
+TEST(KnownProfile, SomeWereMeasuredHeadByHead) {
+  const ModelConfig config = shaped(24, 896, 4864, 14, 2, 151936);
+  const auto known = known_profile("Qwen2.5 Coder 0.5B Instruct", config);
+  ASSERT_TRUE(known.has_value());
+  check_profile(known->profile, config, "what is built in");
+  EXPECT_EQ(describe(known->profile),
+            "heads 11/1 11/2 (z-score), best of the last 16 queries, window 1024 + 4 sinks, chunks kept whole");
+  EXPECT_EQ(known->profile.pool_width, 1);
 }
 
 TEST(KnownProfile, ModelsOfOneShapeAreToldApartByName) {

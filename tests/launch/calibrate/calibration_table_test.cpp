@@ -37,6 +37,10 @@ TEST(CalibrationTable, TheVerdictSaysWhetherTheTargetWasReached) {
   EXPECT_TRUE(
       verdict(outcome, config, 0.99).starts_with("chosen     layer 1: 1 of 3 layers read the whole text, 0.50 of"));
   EXPECT_NE(verdict(outcome, config, 0.99).find("\notherwise  layer 1"), std::string::npos);
+  EXPECT_EQ(verdict(outcome, config, 0.99).find("tokens; recall"), std::string::npos) << "nobody knows how fast it is";
+  outcome.flop_per_second = filter_pass_flop(config, gemfilter_profile(LayerIndex(1)), kCostTokens) / 40;
+  EXPECT_NE(verdict(outcome, config, 0.99).find(", here about 40 s for 16,384 tokens; recall 1.000"),
+            std::string::npos);
   outcome.reached = false;
   EXPECT_NE(verdict(outcome, config, 0.99).find("nothing keeps 0.990"), std::string::npos);
 }
@@ -47,15 +51,15 @@ TEST(CalibrationTable, WorkCountsLayersThenTheWindowThenHeads) {
   const auto work = [&](std::int32_t layer, std::int32_t window) {
     FilterProfile profile = gemfilter_profile(LayerIndex(layer));
     profile.window = window;
-    return filter_pass_flop(config, profile);
+    return filter_pass_flop(config, profile, kCostTokens);
   };
   EXPECT_LT(work(4, 512), work(4, 2048));
   EXPECT_LT(work(4, 2048), work(4, 0));
   EXPECT_LT(work(3, 0), work(4, 0));
   FilterProfile heads = gemfilter_profile(LayerIndex(4));
   heads.heads = {{LayerIndex(3), 0}, {LayerIndex(4), 0}, {LayerIndex(4), 1}};
-  EXPECT_GT(filter_pass_flop(config, heads), work(4, 0));
-  EXPECT_LT(filter_pass_flop(config, heads), work(5, 0));
+  EXPECT_GT(filter_pass_flop(config, heads, kCostTokens), work(4, 0));
+  EXPECT_LT(filter_pass_flop(config, heads, kCostTokens), work(5, 0));
 }
 
 TEST(QuickCalibration, AsksWithinTheModelsPositions) {
