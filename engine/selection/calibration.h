@@ -13,7 +13,7 @@
 namespace gemring {
 
 /// Of the last tokens: how many may ask, the most last.
-inline constexpr std::array<std::int32_t, 3> kQueryCounts = {1, 8, 16};
+inline constexpr std::array<std::int32_t, 4> kQueryCounts = {1, 8, 16, 32};
 
 /// One prompt of n tokens, and what every head of every layer says of it.
 struct CalibrationCase {

@@ -40,7 +40,11 @@ TEST(ProfileFile, EverythingThatAProfileSaysComesBack) {
   FilterProfile profile;
   profile.heads = {{LayerIndex(11), 9, 0.25f}, {LayerIndex(13), 1, 1}, {LayerIndex(13), std::nullopt, -2}};
   profile.normalisation = ScoreNormalisation::z_score;
+  profile.queries = 8;
   profile.pool_width = 7;
+  profile.window = 1024;
+  profile.sinks = 4;
+  profile.below_target = true;
   profile.unit = KeepUnit::sentences;
   profile.shape = ProfiledShape{28, 12, 151936};
   profile.fingerprint = "0x0123456789abcdef";
