@@ -8,6 +8,7 @@
 #include "distributed/session/coordinator.h"
 #include "engine/base/check.h"
 #include "engine/base/clock.h"
+#include "engine/selection/asking_tokens.h"
 
 namespace gemring {
 namespace {
@@ -59,10 +60,12 @@ Step Coordinator::filter_step(StepUnderWay& under_way) {
     show(active, "filter", 0, 1);  // what is left is estimated from here on
   }
   under_way.own_part_open = true;  // the first rank of the filter group is rank 0
+  const auto tokens = static_cast<std::int32_t>(active.request->prompt.size());
   return {.kind = Step::Kind::filter,
           .sequence = sequence,
           .part = under_way.choice.part,
-          .prompt_tokens = static_cast<std::int32_t>(active.request->prompt.size())};
+          .prompt_tokens = tokens,
+          .question_span = question_span(active.request->selection, tokens)};
 }
 
 void Coordinator::prepare_prefill(Active& active) {

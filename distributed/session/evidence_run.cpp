@@ -33,15 +33,15 @@ EvidenceRun::EvidenceRun(Communicator& world, const ModelConfig& config, const T
   options_.ring = on_links(options_.ring, plan.group_links(plan.filter_group));
 }
 
-std::vector<float> EvidenceRun::run(std::span<const TokenId> prompt, std::int32_t n, const Look& look,
-                                    const FilterPass::Progress& progress) {
+std::vector<float> EvidenceRun::run(std::span<const TokenId> prompt, std::int32_t n, std::int32_t span,
+                                    const Look& look, const FilterPass::Progress& progress) {
   heads_.window = look.window;
   heads_.sinks = look.sinks;
   const FilterParts parts{.embedding = parts_.filter_embedding.get(),
                           .layers = parts_.filter_layers,
                           .scoring = parts_.scoring,
                           .profile = &heads_};
-  const auto pass = make_filter_pass(world_, config_, parts, options_, plan_, n, prompt);
+  const auto pass = make_filter_pass(world_, config_, parts, options_, plan_, n, span, prompt);
   const std::int32_t steps = filter_steps(heads_, plan_, options_, n);
   for (std::int32_t step = 0; step + 1 < steps; ++step) {
     pass->run_step([&](double share) {

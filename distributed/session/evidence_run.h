@@ -35,10 +35,10 @@ class EvidenceRun {
   EvidenceRun(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
               const ComputeOptions& options, FilterProfile heads);
 
-  /// One prompt of n tokens, whose ids rank 0 gives; every rank says n and how far layers look. Returns raw products,
-  /// [layers x heads, FilterProfile::queries_in(n), n] by layer, then head, on rank 0; elsewhere nothing. `progress`:
-  /// with the share that is done.
-  std::vector<float> run(std::span<const TokenId> prompt, std::int32_t n, const Look& look,
+  /// One prompt of n tokens, whose ids rank 0 gives; every rank says n, question_span() and how far layers look. Returns
+  /// raw products, [layers x heads, AskingTokens::count, n] by layer, then head, on rank 0; elsewhere nothing.
+  /// `progress`: with the share that is done.
+  std::vector<float> run(std::span<const TokenId> prompt, std::int32_t n, std::int32_t span, const Look& look,
                          const FilterPass::Progress& progress);
 
  private:

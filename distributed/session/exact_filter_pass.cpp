@@ -52,13 +52,14 @@ struct ExactFilterPass::Scratch {
 };
 
 ExactFilterPass::ExactFilterPass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
-                                 const ComputeOptions& options, const ZigzagShards& shards,
+                                 const ComputeOptions& options, const ZigzagShards& shards, const AskingTokens& asking,
                                  std::span<const TokenId> prompt)
     : group_(group),
       config_(config),
       parts_(parts),
       options_(options),
       one_chunk_({shards}),
+      asking_(asking),
       positions_(shards.positions(group.member())) {
   const std::vector<TokenId> ids = scatter_ids(
       group, [&](int member) { return shards.positions(member); }, prompt);
@@ -79,7 +80,7 @@ MatrixView<float> ExactFilterPass::x() {
 }
 
 std::size_t ExactFilterPass::columns() const {
-  return static_cast<std::size_t>(parts_.profile->columns_in(one_chunk_.front().range().size()));
+  return parts_.profile->heads.size() * static_cast<std::size_t>(asking_.count);
 }
 
 ExactFilterPass::Scratch& ExactFilterPass::scratch() {
@@ -112,14 +113,13 @@ void ExactFilterPass::score_in(LayerIndex layer) {
   const StepRows rows{positions_, &ropes_, 0};
   LayerWorkspace& work = scratch().work;
   const ZigzagShards& shards = one_chunk_.front();
-  const auto asking = static_cast<std::size_t>(parts_.profile->queries_in(shards.range().size()));
+  const auto asking = static_cast<std::size_t>(asking_.count);
   const auto width = static_cast<std::size_t>(config_.query_width());
   std::vector<float> memory(asking * width);
   const MatrixView<float> queries(memory.data(), asking, width);
-  const GlobalPosition first = shards.range().end + -static_cast<std::int32_t>(asking);
-  own_queries(scoring, x(), rows, first, queries, work);
+  own_queries(scoring, x(), rows, asking_, queries, work);
   share_queries(
-      group_, [&](GlobalPosition position) { return shards.owner(position); }, first, queries);
+      group_, [&](GlobalPosition position) { return shards.owner(position); }, asking_, queries);
   const std::vector<float> of_heads = queries_of(queries, config_, heads);
   const std::size_t before = static_cast<std::size_t>(heads.data() - parts_.profile->heads.data()) * asking;
   const std::size_t columns = heads.size() * asking;

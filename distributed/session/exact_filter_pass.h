@@ -9,6 +9,7 @@
 #include "distributed/plan/zigzag.h"
 #include "distributed/session/filter_pass.h"
 #include "engine/attention/kv_cache.h"
+#include "engine/selection/asking_tokens.h"
 
 namespace gemring {
 
@@ -21,7 +22,8 @@ class ExactFilterPass final : public FilterPass {
   /// prompt: the n ids on the group's first rank, elsewhere empty. shards: of the n positions, the same on every rank
   /// of the group (ClusterPlan::filter_shards). What is referred to outlives this.
   ExactFilterPass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
-                  const ComputeOptions& options, const ZigzagShards& shards, std::span<const TokenId> prompt);
+                  const ComputeOptions& options, const ZigzagShards& shards, const AskingTokens& asking,
+                  std::span<const TokenId> prompt);
   ~ExactFilterPass() override;
 
   /// A layer. One rank alone tells of it on the way, a group of several when it is done.
@@ -42,6 +44,7 @@ class ExactFilterPass final : public FilterPass {
   FilterParts parts_;
   ComputeOptions options_;
   std::vector<ZigzagShards> one_chunk_;
+  AskingTokens asking_;
   std::vector<GlobalPosition> positions_;  // of this rank's rows
   RopeTables ropes_;
   Buffer<float> activations_;

@@ -14,12 +14,13 @@ std::int32_t filter_steps(const FilterProfile& profile, const ClusterPlan& plan,
 
 std::unique_ptr<FilterPass> make_filter_pass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
                                              const ComputeOptions& options, const ClusterPlan& plan, std::int32_t n,
-                                             std::span<const TokenId> prompt) {
+                                             std::int32_t span, std::span<const TokenId> prompt) {
+  const AskingTokens asking = asking_tokens(*parts.profile, n, span);
   if (parts.profile->window == 0) {
-    return std::make_unique<ExactFilterPass>(group, config, parts, options, plan.filter_shards(n), prompt);
+    return std::make_unique<ExactFilterPass>(group, config, parts, options, plan.filter_shards(n), asking, prompt);
   }
   return std::make_unique<WindowedFilterPass>(group, config, parts, options, plan.filter_deal(n, options.filter_chunk),
-                                              prompt);
+                                              asking, prompt);
 }
 
 }  // namespace gemring

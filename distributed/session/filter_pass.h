@@ -35,7 +35,7 @@ class FilterPass {
 
   /// The next step but the last.
   virtual void run_step(const Progress& progress) = 0;
-  /// The last step. Returns the raw products of each scoring head, [heads, FilterProfile::queries_in(n), n], in order of
+  /// The last step. Returns the raw products of each scoring head, [heads, AskingTokens::count, n], in order of
   /// position on the first rank, elsewhere nothing.
   virtual std::vector<float> score() = 0;
 
@@ -49,9 +49,10 @@ std::int32_t filter_steps(const FilterProfile& profile, const ClusterPlan& plan,
                           std::int32_t n);
 
 /// A pass over n tokens, whose ids the group's first rank gives; elsewhere `prompt` is empty (other ranks receive only
-/// their own). The profile says whether it is exact or windowed. What is referred to outlives the pass.
+/// their own). The profile says whether it is exact or windowed. `span`: of the last tokens, question_span(). What is
+/// referred to outlives the pass.
 std::unique_ptr<FilterPass> make_filter_pass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
                                              const ComputeOptions& options, const ClusterPlan& plan, std::int32_t n,
-                                             std::span<const TokenId> prompt);
+                                             std::int32_t span, std::span<const TokenId> prompt);
 
 }  // namespace gemring

@@ -76,21 +76,23 @@ std::vector<float> queries_of(MatrixView<const float> queries, const ModelConfig
   return of_heads;
 }
 
-void own_queries(const ScoringLayer& scoring, MatrixView<const float> x, const StepRows& rows, GlobalPosition first,
-                 MatrixView<float> queries, LayerWorkspace& work) {
-  const auto begin = std::lower_bound(rows.positions.begin(), rows.positions.end(), first);
-  for (auto row = static_cast<std::size_t>(begin - rows.positions.begin()); row < x.rows(); ++row) {
-    const auto query = static_cast<std::size_t>(rows.positions[row] - first);
-    scoring.query(x.rows(row, row + 1), rows.from(row), {queries.row(query), queries.cols()}, work);
+void own_queries(const ScoringLayer& scoring, MatrixView<const float> x, const StepRows& rows,
+                 const AskingTokens& asking, MatrixView<float> queries, LayerWorkspace& work) {
+  for (std::int32_t i = 0; i < asking.count; ++i) {
+    const auto own = std::lower_bound(rows.positions.begin(), rows.positions.end(), asking.position(i));
+    if (own == rows.positions.end() || *own != asking.position(i)) continue;
+    const auto row = static_cast<std::size_t>(own - rows.positions.begin());
+    scoring.query(x.rows(row, row + 1), rows.from(row), queries.row_span(static_cast<std::size_t>(i)), work);
   }
 }
 
-void share_queries(Communicator& group, const std::function<int(GlobalPosition)>& owner, GlobalPosition first,
+void share_queries(Communicator& group, const std::function<int(GlobalPosition)>& owner, const AskingTokens& asking,
                    MatrixView<float> queries) {
-  for (std::size_t begin = 0, end = 0; begin < queries.rows(); begin = end) {
-    const int root = owner(first + static_cast<std::int32_t>(begin));
-    while (end < queries.rows() && owner(first + static_cast<std::int32_t>(end)) == root) ++end;
-    group.broadcast(std::as_writable_bytes(std::span(queries.row(begin), (end - begin) * queries.cols())), root);
+  for (std::int32_t begin = 0, end = 0; begin < asking.count; begin = end) {
+    const int root = owner(asking.position(begin));
+    while (end < asking.count && owner(asking.position(end)) == root) ++end;
+    const MatrixView<float> theirs = queries.rows(static_cast<std::size_t>(begin), static_cast<std::size_t>(end));
+    group.broadcast(std::as_writable_bytes(std::span(theirs.data(), theirs.rows() * theirs.cols())), root);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "distributed/comm/communicator.h"
 #include "engine/base/types.h"
 #include "engine/model/decoder_layer.h"
+#include "engine/selection/asking_tokens.h"
 #include "engine/selection/filter_profile.h"
 
 namespace gemring {
@@ -33,13 +34,13 @@ const ScoringLayer& scoring_layer(std::span<const ScoringLayer> layers, LayerInd
 std::vector<float> queries_of(MatrixView<const float> queries, const ModelConfig& config,
                               std::span<const ScoringHead> heads);
 
-/// Of rows at [first, first + queries.rows()) those that are this member's.   x: [rows, hidden] at `rows`' positions,
-/// ascending; queries: [n, query_width]
-void own_queries(const ScoringLayer& scoring, MatrixView<const float> x, const StepRows& rows, GlobalPosition first,
-                 MatrixView<float> queries, LayerWorkspace& work);
+/// Of the asking tokens' queries those that are this member's.   x: [rows, hidden] at `rows`' positions, ascending;
+/// queries: [asking.count, query_width]
+void own_queries(const ScoringLayer& scoring, MatrixView<const float> x, const StepRows& rows,
+                 const AskingTokens& asking, MatrixView<float> queries, LayerWorkspace& work);
 
 /// To all members, from those that have them.   queries: as above
-void share_queries(Communicator& group, const std::function<int(GlobalPosition)>& owner, GlobalPosition first,
+void share_queries(Communicator& group, const std::function<int(GlobalPosition)>& owner, const AskingTokens& asking,
                    MatrixView<float> queries);
 
 }  // namespace gemring

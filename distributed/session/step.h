@@ -41,6 +41,7 @@ struct Step {
   SequenceId sequence = 0;
   std::int32_t part = 0;           // counts from 0, in order
   std::int32_t prompt_tokens = 0;  // filter: of the whole prompt
+  std::int32_t question_span = 0;  // filter: of its last tokens, whose queries score (asking_tokens.h)
   SequenceOptions options = {};    // prefill: how the sequence runs
   std::vector<DecodeRow> rows = {};
   std::vector<TokenId> ids = {};  // prefill: of this chunk; on ranks of the first stage, elsewhere empty

@@ -106,7 +106,8 @@ class WindowedFilterPass::Halos {
 };
 
 WindowedFilterPass::WindowedFilterPass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
-                                       const ComputeOptions& options, ChunkDeal deal, std::span<const TokenId> prompt)
+                                       const ComputeOptions& options, ChunkDeal deal, const AskingTokens& asking,
+                                       std::span<const TokenId> prompt)
     : group_(group),
       config_(config),
       parts_(parts),
@@ -114,15 +115,15 @@ WindowedFilterPass::WindowedFilterPass(Communicator& group, const ModelConfig& c
       deal_(std::move(deal)),
       sizes_{parts.profile->window, parts.profile->sinks, deal_.length()},
       positions_(deal_.positions_of(group.member())),
-      asking_(parts.profile->queries_in(deal_.positions())) {
+      asking_(asking) {
   const TraceSpan span("set up filter", SpanKind::set_up, positions_.size());
   ids_ = scatter_ids(
       group, [&](int member) { return deal_.positions_of(member); }, prompt);
   const KvShape shape = kv_shape(config, options.kv_type);
   for (std::size_t layer = 0; layer < parts.scoring.size(); ++layer)
     keys_.emplace_back(positions_.size() * shape.bytes_per_token());
-  scores_ = Buffer<float>(positions_.size() * static_cast<std::size_t>(parts.profile->columns_in(deal_.positions())));
-  queries_ = Buffer<float>(parts.scoring.size() * static_cast<std::size_t>(asking_ * config.query_width()));
+  scores_ = Buffer<float>(positions_.size() * columns());
+  queries_ = Buffer<float>(parts.scoring.size() * static_cast<std::size_t>(asking_.count * config.query_width()));
   halos_ = std::make_unique<Halos>(group, deal_, parts.layers.size(), shape, sizes_);
 }
 
@@ -198,15 +199,15 @@ void WindowedFilterPass::note_layer(LayerIndex layer, MatrixView<float> x, const
   scoring.keys(x, rows, scratch_->work, [&](std::size_t begin, HeadsView<const float> k) {
     narrow(k.data(), shape.type, keys_[index].data() + (rows_done_ + begin) * shape.bytes_per_token(), k.size());
   });
-  own_queries(scoring, x, rows, first_query(), queries(index), scratch_->work);
+  own_queries(scoring, x, rows, asking_, queries(index), scratch_->work);
 }
 
-GlobalPosition WindowedFilterPass::first_query() const {
-  return GlobalPosition(deal_.positions() - asking_);
+std::size_t WindowedFilterPass::columns() const {
+  return parts_.profile->heads.size() * static_cast<std::size_t>(asking_.count);
 }
 
 MatrixView<float> WindowedFilterPass::queries(std::size_t scoring) {
-  const auto rows = static_cast<std::size_t>(asking_), width = static_cast<std::size_t>(config_.query_width());
+  const auto rows = static_cast<std::size_t>(asking_.count), width = static_cast<std::size_t>(config_.query_width());
   return {queries_.data() + scoring * rows * width, rows, width};
 }
 
@@ -225,7 +226,7 @@ void WindowedFilterPass::score_rows(std::size_t layer, MatrixView<const float> q
     rotate(keys, RopeTables::turns(config_, deal_.positions(), turns).rows(scoring.shape().rope, 0, turns.size()));
   }
   const std::size_t first =
-      static_cast<std::size_t>(heads.data() - parts_.profile->heads.data()) * static_cast<std::size_t>(asking_);
+      static_cast<std::size_t>(heads.data() - parts_.profile->heads.data()) * static_cast<std::size_t>(asking_.count);
   for (std::size_t column = 0; column < queries.rows(); ++column) {
     score_keys({queries.row(column), queries.cols()}, keys,
                {scores_.data() + (first + column) * positions_.size() + begin, end - begin});
@@ -237,7 +238,7 @@ std::vector<float> WindowedFilterPass::score() {
   wait();
   for (std::size_t layer = 0; layer < parts_.scoring.size(); ++layer) {
     share_queries(
-        group_, [&](GlobalPosition position) { return deal_.owner(position.value() / deal_.length()); }, first_query(),
+        group_, [&](GlobalPosition position) { return deal_.owner(position.value() / deal_.length()); }, asking_,
         queries(layer));
     const std::span<const ScoringHead> heads = heads_in(*parts_.profile, parts_.scoring[layer].layer());
     const std::vector<float> asked = queries_of(queries(layer), config_, heads);
@@ -246,8 +247,7 @@ std::vector<float> WindowedFilterPass::score() {
       score_rows(layer, of_heads, begin, std::min(begin + kScoredRows, positions_.size()));
   }
   return gather_scores(
-      group_, [&](int member) { return deal_.positions_of(member); }, scores_.span(),
-      static_cast<std::size_t>(parts_.profile->columns_in(deal_.positions())),
+      group_, [&](int member) { return deal_.positions_of(member); }, scores_.span(), columns(),
       static_cast<std::size_t>(deal_.positions()));
 }
 

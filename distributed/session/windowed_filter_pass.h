@@ -9,6 +9,7 @@
 #include "distributed/plan/chunk_deal.h"
 #include "distributed/session/filter_pass.h"
 #include "engine/attention/window_cache.h"
+#include "engine/selection/asking_tokens.h"
 #include "engine/tensor/buffer.h"
 
 namespace gemring {
@@ -35,7 +36,8 @@ class WindowedFilterPass final : public FilterPass {
   /// prompt: all ids on the group's first rank, elsewhere empty. `deal`: the same on every rank of the group
   /// (ClusterPlan::filter_deal).
   WindowedFilterPass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
-                     const ComputeOptions& options, ChunkDeal deal, std::span<const TokenId> prompt);
+                     const ComputeOptions& options, ChunkDeal deal, const AskingTokens& asking,
+                     std::span<const TokenId> prompt);
   ~WindowedFilterPass() override;
 
   /// A round of chunks.
@@ -52,7 +54,7 @@ class WindowedFilterPass final : public FilterPass {
   /// Before attention of a layer, whose keys and values are there: takes what the chunk before left, and hands on.
   void exchange(std::int32_t chunk, LayerIndex layer);
   void note_layer(LayerIndex layer, MatrixView<float> x, const StepRows& rows);
-  GlobalPosition first_query() const;
+  std::size_t columns() const;
   /// Of the layer parts_.scoring[scoring].
   MatrixView<float> queries(std::size_t scoring);
   /// Rows [begin, end) with the heads of a scoring layer.   queries: [its columns, query_width]
@@ -66,7 +68,7 @@ class WindowedFilterPass final : public FilterPass {
   WindowSizes sizes_;
   std::vector<TokenId> ids_;               // of this rank's rows
   std::vector<GlobalPosition> positions_;  // the same
-  std::int32_t asking_;                    // how many of the last tokens' queries score
+  AskingTokens asking_;                    // whose queries score
   std::vector<Buffer<std::byte>> keys_;    // of each scoring layer: [rows, kv_heads, head_dim] in the cache's type
   Buffer<float> queries_;                  // [scoring layers, asking, query_width]
   Buffer<float> scores_;                   // [columns, rows]

@@ -96,8 +96,9 @@ void Worker::filter(const LocalStep& local) {
   if (step.part == 0) {
     const std::span<const TokenId> prompt = request == nullptr ? std::span<const TokenId>() : request->prompt;
     pass = passes_
-               .emplace(step.sequence, make_filter_pass(*rank_.filter_group, rank_.filter_config, filter_parts_,
-                                                        filter_options_, rank_.plan, step.prompt_tokens, prompt))
+               .emplace(step.sequence,
+                        make_filter_pass(*rank_.filter_group, rank_.filter_config, filter_parts_, filter_options_,
+                                         rank_.plan, step.prompt_tokens, step.question_span, prompt))
                .first;
   }
   const std::int32_t last = filter_steps(rank_.filter, rank_.plan, rank_.options, step.prompt_tokens) - 1;

@@ -236,9 +236,9 @@ double CalibratedProfile::least() const {
 CalibrationCase case_of(std::span<const float> columns, std::int32_t n, std::int32_t layers, std::int32_t heads) {
   CalibrationCase made;
   const auto tokens = static_cast<std::size_t>(n), pairs = static_cast<std::size_t>(layers * heads);
-  const auto queries = static_cast<std::size_t>(std::min(kQueryCounts.back(), n));
-  GEMRING_CHECK(columns.size() == pairs * queries * tokens, "{} products of {} heads and {} queries, {} tokens",
-                columns.size(), pairs, queries, n);
+  GEMRING_CHECK(pairs * tokens > 0 && columns.size() % (pairs * tokens) == 0, "{} products of {} heads, {} tokens",
+                columns.size(), pairs, n);
+  const std::size_t queries = columns.size() / (pairs * tokens);
   made.layer_sums.resize(static_cast<std::size_t>(layers) * tokens);
   FilterProfile one;
   one.heads = {{LayerIndex(0), 0}};
@@ -249,9 +249,13 @@ CalibrationCase case_of(std::span<const float> columns, std::int32_t n, std::int
     float* const sum = made.layer_sums.data() + pair / static_cast<std::size_t>(heads) * tokens;
     for (std::size_t t = 0; t < tokens; ++t) sum[t] += last[t];
     for (std::size_t i = 0; i < kQueryCounts.size(); ++i) {
-      one.queries = kQueryCounts[i];
-      const auto asking = static_cast<std::size_t>(one.queries_in(n));
-      const std::vector<float> scores = combine_scores(own.last(asking * tokens), n, one);
+      const auto step = static_cast<std::size_t>(kQueryCounts.back() / kQueryCounts[i]);
+      std::vector<float> asking;
+      for (std::size_t query = (queries - 1) % step; query < queries; query += step) {
+        const std::span<const float> column = own.subspan(query * tokens, tokens);
+        asking.insert(asking.end(), column.begin(), column.end());
+      }
+      const std::vector<float> scores = combine_scores(asking, n, one);
       made.head_scores[i].insert(made.head_scores[i].end(), scores.begin(), scores.end());
     }
   }

@@ -12,7 +12,7 @@
 
 namespace gemring {
 
-/// Of the last tokens: how many may ask, the most last.
+/// How many tokens of the question may ask, the most last; each divides it.
 inline constexpr std::array<std::int32_t, 4> kQueryCounts = {1, 8, 16, 32};
 
 /// One prompt of n tokens, and what every head of every layer says of it.
@@ -25,7 +25,8 @@ struct CalibrationCase {
 };
 
 /// columns: [layers x heads, queries, n] raw products of a pass whose profile has every head and kQueryCounts.back()
-/// queries (a prompt of fewer tokens has fewer).   Returns a case without answer and selections.
+/// queries (a shorter prompt has fewer). Fewer queries are every so many of these, as asking_tokens() spreads them.
+/// Returns a case without answer and selections.
 CalibrationCase case_of(std::span<const float> columns, std::int32_t n, std::int32_t layers, std::int32_t heads);
 
 /// A profile, and its mean recall: the share of an answer's tokens that are kept.

@@ -79,7 +79,7 @@ std::string describe(const FilterProfile& profile) {
     for (const ScoringHead& head : profile.heads) text += fmt::format(" {}", name_of(head));
     if (profile.normalisation == ScoreNormalisation::z_score) text += " (z-score)";
   }
-  if (profile.queries > 1) text += fmt::format(", best of the last {} queries", profile.queries);
+  if (profile.queries > 1) text += fmt::format(", best of {} queries", profile.queries);
   if (profile.window > 0) text += fmt::format(", window {} + {} sinks", profile.window, profile.sinks);
   if (profile.unit != KeepUnit::tokens) text += fmt::format(", {} kept whole", name(profile.unit));
   return text;
@@ -123,10 +123,10 @@ void check_profile(const FilterProfile& profile, const ModelConfig& config, cons
 
 std::vector<float> combine_scores(std::span<const float> columns, std::int32_t n, const FilterProfile& profile) {
   const std::size_t heads = profile.heads.size();
-  const auto queries = static_cast<std::size_t>(profile.queries_in(n));
   const auto tokens = static_cast<std::size_t>(n);
-  GEMRING_CHECK(heads > 0 && columns.size() == heads * queries * tokens,
-                "{} products of {} heads, {} queries, {} tokens", columns.size(), heads, queries, n);
+  GEMRING_CHECK(heads > 0 && tokens > 0 && columns.size() % (heads * tokens) == 0, "{} products of {} heads, {} tokens",
+                columns.size(), heads, n);
+  const std::size_t queries = columns.size() / (heads * tokens);
   if (heads * queries == 1 && profile.normalisation == ScoreNormalisation::none && profile.heads.front().weight == 1) {
     return {columns.begin(), columns.end()};
   }

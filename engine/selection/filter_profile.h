@@ -2,7 +2,6 @@
 // profile belongs to the checkpoint that filters, and is found by measuring it.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -50,7 +49,8 @@ struct ProfiledShape {
 struct FilterProfile {
   std::vector<ScoringHead> heads;  // at least one, ascending by layer
   ScoreNormalisation normalisation = ScoreNormalisation::none;
-  std::int32_t queries = 1;                // of the last so many tokens; a head says of a token what its best one does
+  std::int32_t queries = 1;                // of the question's tokens, the last one included (asking_tokens.h); a head
+                                           // says of a token what its best query does
   std::optional<std::int32_t> pool_width;  // unset: GemFilter's 5
   std::int32_t window = 0;                 // keys that queries of layers below see, their own included; 0: all
   std::int32_t sinks = 0;                  // and those of the text's first tokens, where there is a window
@@ -63,9 +63,7 @@ struct FilterProfile {
   /// Layers below it read the whole prompt. Requires: heads is not empty.
   LayerIndex filter_layer() const { return heads.back().layer; }
   std::int32_t scoring_layers() const;  // how many have a head that scores
-  /// Of a prompt of n tokens, which may have fewer than `queries`.
-  std::int32_t queries_in(std::int32_t n) const { return std::min(queries, n); }
-  std::int32_t columns_in(std::int32_t n) const { return static_cast<std::int32_t>(heads.size()) * queries_in(n); }
+  std::int32_t columns() const { return static_cast<std::int32_t>(heads.size()) * queries; }  // of a long prompt
 
   bool operator==(const FilterProfile&) const = default;
 };
@@ -73,7 +71,7 @@ struct FilterProfile {
 /// GemFilter (arXiv 2409.17422): all heads of layer r, raw.
 FilterProfile gemfilter_profile(LayerIndex r);
 
-/// "layer 13", "heads 11/9 13/1 (z-score, best of 16 queries)".
+/// "layer 13", "heads 11/9 13/1 (z-score), best of 16 queries".
 std::string describe(const FilterProfile& profile);
 
 /// Throws ConfigError, which names `place`, where a layer or head is none of the model's, the shape is another one, the
@@ -81,7 +79,7 @@ std::string describe(const FilterProfile& profile);
 void check_profile(const FilterProfile& profile, const ModelConfig& config, const std::string& place);
 
 /// One score per token: heads' scores, weighted and added up; a head's is the best of its queries', each normalised.
-/// columns: [heads, queries_in(n), n] raw products, each in order of position; profile.heads says of which. A single
+/// columns: [heads, queries, n] raw products, each in order of position; profile.heads says of which heads. A single
 /// column without normalisation keeps its bits. Sums run over positions in their order, in double: the same bits for any
 /// number of ranks. What is no number stays none.
 std::vector<float> combine_scores(std::span<const float> columns, std::int32_t n, const FilterProfile& profile);

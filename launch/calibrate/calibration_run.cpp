@@ -17,6 +17,7 @@
 #include "engine/base/format.h"
 #include "engine/base/hash.h"
 #include "engine/base/log.h"
+#include "engine/selection/asking_tokens.h"
 #include "engine/selection/profile_file.h"
 #include "launch/calibrate/finished_passes.h"
 #include "launch/cluster/workload.h"
@@ -73,12 +74,21 @@ PlannedSession plan_calibration(const Job& job, const Options& options, const Op
   return plan_session(job, options.run, model, workload, evidence_plan(job.world.size(), model.config.layer_count()));
 }
 
-std::vector<std::int32_t> lengths_of(const Job& job, const std::vector<CalibrationPrompt>& prompts) {
+/// What every rank knows of the prompts.
+struct PromptSizes {
   std::vector<std::int32_t> lengths;
-  lengths.reserve(prompts.size());
-  for (const CalibrationPrompt& prompt : prompts) lengths.push_back(static_cast<std::int32_t>(prompt.ids.size()));
-  broadcast_control(job.world, lengths, 0);
-  return lengths;
+  std::vector<std::int32_t> spans;  // of their questions
+};
+
+PromptSizes sizes_of(const Job& job, const std::vector<CalibrationPrompt>& prompts) {
+  PromptSizes sizes;
+  for (const CalibrationPrompt& prompt : prompts) {
+    sizes.lengths.push_back(static_cast<std::int32_t>(prompt.ids.size()));
+    sizes.spans.push_back(question_span({.forced = prompt.forced}, sizes.lengths.back()));
+  }
+  broadcast_control(job.world, sizes.lengths, 0);
+  broadcast_control(job.world, sizes.spans, 0);
+  return sizes;
 }
 
 /// How far all passes of all windows are.
@@ -129,8 +139,8 @@ std::uint64_t run_number(const std::vector<CalibrationPrompt>& prompts, DataType
 class Evidence {
  public:
   Evidence(const Job& job, const OpenModel& model, const std::vector<CalibrationPrompt>& prompts,
-           const std::vector<std::int32_t>& lengths, Passes& passes)
-      : job_(job), model_(model), prompts_(prompts), lengths_(lengths), passes_(passes) {}
+           const PromptSizes& sizes, Passes& passes)
+      : job_(job), model_(model), prompts_(prompts), sizes_(sizes), passes_(passes) {}
 
   /// On rank 0; elsewhere nothing.
   std::vector<CalibrationCase> gather(const PlannedSession& planned, const FilterProfile& heads) {
@@ -139,9 +149,9 @@ class Evidence {
       if (job_.first()) resume(planned.compute.kv_type, heads.filter_layer().value() + 1);
     }
     std::vector<CalibrationCase> cases;
-    for (std::size_t i = 0; i < lengths_.size(); ++i) {
+    for (std::size_t i = 0; i < sizes_.lengths.size(); ++i) {
       std::optional<CalibrationCase> one = pass(heads, i);
-      passes_.pass_done(lengths_[i]);
+      passes_.pass_done(sizes_.lengths[i]);
       if (!one) continue;
       one->answer = prompts_[i].answer;
       one->selections = selections_of(prompts_[i]);
@@ -166,7 +176,7 @@ class Evidence {
   }
 
   std::optional<CalibrationCase> pass(const FilterProfile& heads, std::size_t i) {
-    const std::int32_t n = lengths_[i];
+    const std::int32_t n = sizes_.lengths[i];
     const auto number = static_cast<std::int32_t>(i);
     bool is_there = finished_ && finished_->has(heads.window, number);
     broadcast_control(job_.world, is_there, 0);
@@ -175,11 +185,12 @@ class Evidence {
         job_.first() ? std::span<const TokenId>(prompts_[i].ids) : std::span<const TokenId>();
     const double begin = steady_seconds();
     const std::vector<float> columns =
-        run_->run(ids, n, {heads.window, heads.sinks}, [&](double share) { passes_.show(share * n); });
+        run_->run(ids, n, sizes_.spans[i], {heads.window, heads.sinks}, [&](double share) { passes_.show(share * n); });
     seconds_ += steady_seconds() - begin;
     flop_ += filter_pass_flop(model_.config, heads, n);
     if (!job_.first()) return std::nullopt;
-    log_debug("prompt {} of {}: {}, {} tokens, window {}", i + 1, lengths_.size(), prompts_[i].kind, n, heads.window);
+    log_debug("prompt {} of {}: {}, {} tokens, window {}", i + 1, sizes_.lengths.size(), prompts_[i].kind, n,
+              heads.window);
     CalibrationCase made = case_of(columns, n, heads.filter_layer().value() + 1, model_.config.heads);
     finished_->add(heads.window, number, made);
     return made;
@@ -188,7 +199,7 @@ class Evidence {
   const Job& job_;
   const OpenModel& model_;
   const std::vector<CalibrationPrompt>& prompts_;
-  const std::vector<std::int32_t>& lengths_;
+  const PromptSizes& sizes_;
   Passes& passes_;
   std::optional<EvidenceRun> run_;
   std::optional<FinishedPasses> finished_;  // rank 0's
@@ -218,7 +229,7 @@ double filter_pass_flop(const ModelConfig& config, const FilterProfile& profile,
     seen += keys_seen({all}, profile.window > 0 ? std::min(profile.window + profile.sinks, own) : own);
   }
   return profile.filter_layer().value() * flop.linear() * tokens + seen * flop.pair +
-         tokens * flop.scoring(profile.scoring_layers(), profile.columns_in(tokens));
+         tokens * flop.scoring(profile.scoring_layers(), profile.columns());
 }
 
 std::vector<CalibrationPrompt> calibration_prompts(const Options& options, const OpenModel& model,
@@ -252,13 +263,13 @@ std::vector<CalibrationPrompt> calibration_prompts(const Options& options, const
 
 CalibrationOutcome calibrate_model(const Job& job, const Options& options, const OpenModel& model,
                                    const std::vector<CalibrationPrompt>& prompts, const CalibrationAim& aim) {
-  const std::vector<std::int32_t> lengths = lengths_of(job, prompts);
-  Passes passes(job, options, lengths, aim.windows.size());
+  const PromptSizes sizes = sizes_of(job, prompts);
+  Passes passes(job, options, sizes.lengths, aim.windows.size());
   CalibrationOutcome outcome;
-  Evidence evidence(job, model, prompts, lengths, passes);
+  Evidence evidence(job, model, prompts, sizes, passes);
   for (const std::int32_t window : aim.windows) {
     const FilterProfile heads = measured_heads(model.config, aim, window);
-    const PlannedSession planned = plan_calibration(job, options, model, lengths, heads);
+    const PlannedSession planned = plan_calibration(job, options, model, sizes.lengths, heads);
     const std::vector<CalibrationCase> cases = evidence.gather(planned, heads);
     if (!job.first()) continue;
     WindowCalibration of_window{

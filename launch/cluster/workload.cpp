@@ -72,9 +72,9 @@ PlanInputs plan_inputs(const RunOptions& options, const RunModels& models, const
   inputs.keep = workload.keep;
   inputs.max_new_tokens = workload.new_tokens;
   inputs.filter_layer = workload.filter.filter_layer();
-  inputs.scoring_columns = workload.filter.columns_in(workload.prompt_tokens);
+  inputs.scoring_columns = workload.filter.columns();
   inputs.scoring_layers = workload.filter.scoring_layers();
-  inputs.scoring_queries = workload.filter.queries_in(workload.prompt_tokens);
+  inputs.scoring_queries = workload.filter.queries;
   inputs.window = {workload.filter.window, workload.filter.sinks, kFilterChunk};
   inputs.logit_rows = workload.logit_rows;
   inputs.requests = workload.requests;

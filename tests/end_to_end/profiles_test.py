@@ -42,7 +42,7 @@ class Profiles(EndToEnd):
 
     def test_heads_of_several_layers_answer_alike_on_any_number_of_ranks(self):
         path = self.profile(heads=[{"layer": 2, "head": 1}, {"layer": 3, "head": 0}, {"layer": 3, "head": 3, "weight": 0.5}],
-                            normalisation="z_score", pool=7)
+                            normalisation="z_score", pool=7, queries=9)
         alone = self.report(self.request("--filter-profile", path))
         self.assertNotEqual(alone["kept_indices"], self.report(self.request())["kept_indices"])
         for cluster in gemring_run.cluster_configs():

@@ -32,7 +32,7 @@ TEST_F(EvidenceRuns, EveryHeadSaysWhatAProfileOfItAloneSays) {
     double last = 0;
     const std::span<const TokenId> ids =
         world().member() == 0 ? std::span<const TokenId>(request.prompt) : std::span<const TokenId>();
-    const std::vector<float> columns = run.run(ids, n, {}, [&](double share) { last = share; });
+    const std::vector<float> columns = run.run(ids, n, 4, {}, [&](double share) { last = share; });
     if (world().member() == 0) {
       EXPECT_GT(last, 0.5);
     }

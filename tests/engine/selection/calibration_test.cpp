@@ -122,13 +122,13 @@ TEST(Calibration, AUnitIsKeptWholeWhereSingleTokensDoNotReachTheTarget) {
 TEST(Calibration, EarlierTokensAskWhereTheLastOneDoesNot) {
   std::vector<Made> all = made_prompts();
   for (Made& each : all) {
-    for (const OriginalPosition position : each.answer) each.at(1, 0, position.value(), 3) += 10;
+    for (const OriginalPosition position : each.answer) each.at(1, 0, position.value(), 2) += 10;
   }
   const Calibration found = calibrate(cases(all), kLayers, kHeads, 0.99, 0);
   EXPECT_TRUE(found.reached);
   EXPECT_EQ(found.best.profile.queries, 32);
   EXPECT_EQ(found.best.profile.filter_layer(), LayerIndex(1));
-  EXPECT_LE(found.best.profile.columns_in(1000), kMostColumns);
+  EXPECT_LE(found.best.profile.columns(), kMostColumns);
   EXPECT_EQ(found.runner_up.profile.filter_layer(), LayerIndex(2));
   EXPECT_LT(found.runner_up.profile.queries, 32);
 }
@@ -162,7 +162,8 @@ TEST(Calibration, ACaseHasSumsOfLayersAndTheBestOfQueries) {
   const CalibrationCase made = case_of(columns, 2, 1, 2);
   EXPECT_EQ(made.layer_sums, (std::vector<float>{4 + 30, 2 + 40}));  // of the last query, raw
   EXPECT_EQ(made.head_scores[0], (std::vector<float>{1, -1, -1, 1}));
-  EXPECT_EQ(made.head_scores[2], (std::vector<float>{1, 1, -1, 1}));
+  EXPECT_EQ(made.head_scores[2], (std::vector<float>{1, -1, -1, 1}));  // every second of 32, the last one among them
+  EXPECT_EQ(made.head_scores[3], (std::vector<float>{1, 1, -1, 1}));
 }
 
 }  // namespace

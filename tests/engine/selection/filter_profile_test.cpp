@@ -68,8 +68,7 @@ TEST(CombineScores, AHeadSaysWhatTheBestOfItsQueriesDoes) {
 TEST(CombineScores, AShortPromptHasFewerQueries) {
   FilterProfile profile = profile_of({head(1, 0), head(1, 1)});
   profile.queries = 16;
-  EXPECT_EQ(profile.columns_in(100), 32);
-  EXPECT_EQ(profile.columns_in(2), 4);
+  EXPECT_EQ(profile.columns(), 32);
   EXPECT_EQ(combine_scores(std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}, 2, profile), (std::vector<float>{10, 12}));
 }
 
@@ -103,7 +102,7 @@ TEST(FilterProfile, ItsLayersAndItsWords) {
   lines.unit = KeepUnit::lines;
   EXPECT_EQ(describe(lines), "heads 1/2 1/4 3/0 (z-score), lines kept whole");
   lines.queries = 16;
-  EXPECT_EQ(describe(lines), "heads 1/2 1/4 3/0 (z-score), best of the last 16 queries, lines kept whole");
+  EXPECT_EQ(describe(lines), "heads 1/2 1/4 3/0 (z-score), best of 16 queries, lines kept whole");
   EXPECT_EQ(gemfilter_profile(LayerIndex(13)).scoring_layers(), 1);
 }
 

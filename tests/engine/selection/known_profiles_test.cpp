@@ -39,7 +39,7 @@ TEST(KnownProfile, SomeWereMeasuredHeadByHead) {
   ASSERT_TRUE(known.has_value());
   check_profile(known->profile, config, "what is built in");
   EXPECT_EQ(describe(known->profile),
-            "heads 11/1 11/2 (z-score), best of the last 16 queries, window 1024 + 4 sinks, chunks kept whole");
+            "heads 11/1 11/2 (z-score), best of 16 queries, window 1024 + 4 sinks, chunks kept whole");
   EXPECT_EQ(known->profile.pool_width, 1);
 }
 
