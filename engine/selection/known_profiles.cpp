@@ -12,7 +12,7 @@ struct Shape {
   std::int32_t layers, hidden, ffn, heads, kv_heads, vocab;
 };
 
-/// Heads as `gemring calibrate` finds them: z-scores of the best of 16 queries, whole chunks, layers with a window.
+/// Heads as `gemring calibrate` finds them: z-scores of the best of 16 queries, whole sentences, layers with a window.
 struct FoundHeads {
   std::array<ScoringHead, 2> heads = {};  // the second one may be missing
   std::int32_t window = 0;
@@ -28,7 +28,7 @@ FilterProfile profile_with(const FoundHeads& found) {
   }
   profile.normalisation = ScoreNormalisation::z_score;
   profile.queries = kQueries;
-  profile.unit = KeepUnit::chunks;
+  profile.unit = KeepUnit::sentences;
   profile.pool_width = 1;
   profile.window = found.window;
   profile.sinks = found.window > 0 ? kSinks : 0;
@@ -78,8 +78,8 @@ constexpr std::array kPublished = {
           {24, 896, 4864, 14, 2, 151936},
           "Qwen2.5-Coder-0.5B",
           kCalibrated,
-          11,
-          {{ScoringHead{LayerIndex(11), 1}, ScoringHead{LayerIndex(11), 2}}, 1024}},
+          13,
+          {{ScoringHead{LayerIndex(11), 1}, ScoringHead{LayerIndex(13), 13}}, 0}},
 };
 
 std::string letters_and_digits(std::string_view name) {

@@ -16,6 +16,7 @@
 #include "launch/prompts/chat.h"
 #include "launch/prompts/forced_text.h"
 #include "launch/prompts/given_text.h"
+#include "launch/prompts/text_units.h"
 
 namespace gemring {
 namespace {
@@ -160,11 +161,12 @@ CalibrationPrompt CalibrationPrompts::make(const Needle& needle) const {
       chat_ == nullptr ? join(needle.text, needle.question) : chat_prompt(*chat_, {}, needle.text, needle.question);
   const Encoding encoding =
       tokenizer_.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
-  CalibrationPrompt prompt{.kind = needle.kind, .ids = encoding.ids, .answer = {}, .forced = {}};
+  CalibrationPrompt prompt{.kind = needle.kind, .ids = encoding.ids, .answer = {}, .forced = {}, .sentence_ends = {}};
   const ForcedTokens forced = forced_tokens(text, encoding.ends);
   prompt.forced = forced.head;
   prompt.forced.insert(prompt.forced.end(), forced.tail.begin(), forced.tail.end());
   prompt.forced = merged(std::move(prompt.forced), static_cast<std::int32_t>(encoding.ids.size()));
+  prompt.sentence_ends = unit_ends(KeepUnit::sentences, text.text, encoding.ends);
   std::size_t begin = 0;
   std::vector<ByteRange> places;
   for (std::size_t i = 0; i < needle.facts.size(); ++i) {

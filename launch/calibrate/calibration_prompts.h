@@ -20,6 +20,7 @@ struct CalibrationPrompt {
   std::vector<TokenId> ids;
   std::vector<OriginalPosition> answer;  // tokens with any part of an answer, ascending
   std::vector<TokenRange> forced;        // kept whatever their score, as a request with this text keeps them; merged()
+  std::vector<std::int32_t> sentence_ends;  // ResolvedSelection::unit_ends
 };
 
 /// The book that the program brings with it.

@@ -110,7 +110,7 @@ class Passes {
   double done_ = 0;
 };
 
-/// Units that prompts of text and of ids have, the simplest first.
+/// Units that may be kept whole, the one that makes whole facts last.
 std::vector<ResolvedSelection> selections_of(const CalibrationPrompt& prompt) {
   const auto n = static_cast<std::int32_t>(prompt.ids.size());
   ResolvedSelection tokens;
@@ -120,7 +120,10 @@ std::vector<ResolvedSelection> selections_of(const CalibrationPrompt& prompt) {
   ResolvedSelection chunks = tokens;
   chunks.unit = KeepUnit::chunks;
   chunks.pool_width = 1;  // a unit has its best token's score
-  return {tokens, chunks};
+  ResolvedSelection sentences = chunks;
+  sentences.unit = KeepUnit::sentences;
+  sentences.unit_ends = prompt.sentence_ends;
+  return {tokens, chunks, sentences};
 }
 
 /// Everything that a pass's numbers depend on beside the checkpoint, the window and the prompt's number.

@@ -78,7 +78,10 @@ void RequestMaker::check_length_of(const RequestLine& line, const GenerationRequ
 ResolvedSelection RequestMaker::selection_of(const RequestLine& line, const Prompt& prompt) const {
   SelectionOptions options = line.filter.selection;
   if (!options.pool_width) options.pool_width = setting_.filter.pool_width;
-  if (!options.unit) options.unit = setting_.filter.unit;
+  if (!options.unit) {  // of ids there are no sentences: chunks come closest to what the profile means
+    const KeepUnit unit = setting_.filter.unit;
+    options.unit = needs_text(unit) && prompt.ends.empty() ? KeepUnit::chunks : unit;
+  }
   const std::int32_t positions = setting_.models.answer.config.max_positions - line.generate.max_new_tokens;
   ResolvedSelection selection =
       resolve(options, static_cast<std::int32_t>(prompt.ids.size()), prompt.forced, positions);
