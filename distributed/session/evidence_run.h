@@ -18,8 +18,8 @@ namespace gemring {
 /// All ranks filter, with equal shares; there are no stages.
 ClusterPlan evidence_plan(int ranks, std::int32_t layers);
 
-/// All heads of the first `layers` layers, layer by layer, with so many queries: more columns than a profile that people
-/// write may have.
+/// All heads of the first `layers` layers, layer by layer, with so many queries: more columns than a profile that
+/// people write may have.
 FilterProfile every_head(const ModelConfig& config, std::int32_t layers, std::int32_t queries);
 
 /// What queries see: FilterProfile::window and sinks.
@@ -35,8 +35,8 @@ class EvidenceRun {
   EvidenceRun(Communicator& world, const ModelConfig& config, const TensorSource& weights, const ClusterPlan& plan,
               const ComputeOptions& options, FilterProfile heads);
 
-  /// One prompt of n tokens, whose ids rank 0 gives; every rank says n, question_span() and how far layers look. Returns
-  /// raw products, [layers x heads, AskingTokens::count, n] by layer, then head, on rank 0; elsewhere nothing.
+  /// One prompt of n tokens, whose ids rank 0 gives; every rank says n, question_span() and how far layers look.
+  /// Returns raw products, [layers x heads, AskingTokens::count, n] by layer, then head, on rank 0; elsewhere nothing.
   /// `progress`: with the share that is done.
   std::vector<float> run(std::span<const TokenId> prompt, std::int32_t n, std::int32_t span, const Look& look,
                          const FilterPass::Progress& progress);

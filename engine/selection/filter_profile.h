@@ -80,8 +80,8 @@ void check_profile(const FilterProfile& profile, const ModelConfig& config, cons
 
 /// One score per token: heads' scores, weighted and added up; a head's is the best of its queries', each normalised.
 /// columns: [heads, queries, n] raw products, each in order of position; profile.heads says of which heads. A single
-/// column without normalisation keeps its bits. Sums run over positions in their order, in double: the same bits for any
-/// number of ranks. What is no number stays none.
+/// column without normalisation keeps its bits. Sums run over positions in their order, in double: the same bits for
+/// any number of ranks. What is no number stays none.
 std::vector<float> combine_scores(std::span<const float> columns, std::int32_t n, const FilterProfile& profile);
 
 }  // namespace gemring

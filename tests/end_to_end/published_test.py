@@ -1,8 +1,9 @@
-"""Published checkpoints give what transformers gives. SmolLM2-135M, which launch/test fetches into build/models, is held
-against stored values (tests/data/published, made by launch/tools/make-published-reference): tokenizer, chat template,
-greedy tokens in f32, GemFilter's scores, tokens and answer; and README's first page comes true. Where GEMRING_REAL_MODELS
-names a folder with qwen2.5-0.5b.gguf and qwen2.5-1.5b.gguf (launch/tools/fetch-model), their greedy tokens are compared
-with the references in GEMRING_SHARED_DATA, which may not be copied here, and they find needles with what is built in.
+"""Published checkpoints give what transformers gives. SmolLM2-135M, which launch/test fetches into build/models, is
+held against stored values (tests/data/published, made by launch/tools/make-published-reference): tokenizer, chat
+template, greedy tokens in f32, GemFilter's scores, tokens and answer; and README's first page comes true. Where
+GEMRING_REAL_MODELS names a folder with qwen2.5-0.5b.gguf and qwen2.5-1.5b.gguf (launch/tools/fetch-model), their
+greedy tokens are compared with the references in GEMRING_SHARED_DATA, which may not be copied here, and they find
+needles with what is built in.
 """
 
 import json

@@ -67,8 +67,8 @@ void add_calibration_options(OptionTable& table) {
                    .group = "Calibration",
                    .type = "LIST",
                    .help =
-                       "keys that layers below the scoring ones may see, to be compared: 1024 sees the last 1,024 and a\n"
-                       "few sink tokens, in time linear in the text; 0 sees all. Each takes a pass over every prompt",
+                       "keys that layers below the scoring ones may see, to be compared: 1024 sees the last 1,024 and\n"
+                       "a few sink tokens, in time linear in the text; 0 sees all. Each takes a pass over every prompt",
                    .commands = {calibrate},
                    .value = text([](auto& options) -> auto& { return options.calibrate.windows; })});
   table.push_back({.name = "--target",
