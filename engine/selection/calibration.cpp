@@ -235,7 +235,8 @@ double CalibratedProfile::least() const {
 
 CalibrationCase case_of(std::span<const float> columns, std::int32_t n, std::int32_t layers, std::int32_t heads) {
   CalibrationCase made;
-  const auto tokens = static_cast<std::size_t>(n), pairs = static_cast<std::size_t>(layers * heads);
+  const auto tokens = static_cast<std::size_t>(n);
+  const std::size_t pairs = static_cast<std::size_t>(layers) * static_cast<std::size_t>(heads);
   GEMRING_CHECK(pairs * tokens > 0 && columns.size() % (pairs * tokens) == 0, "{} products of {} heads, {} tokens",
                 columns.size(), pairs, n);
   const std::size_t queries = columns.size() / (pairs * tokens);

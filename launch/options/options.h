@@ -164,7 +164,7 @@ struct CalibrateOptions {
   std::optional<std::string> questions;    // file of questions, instead of needles in texts
   std::string lengths = "2048,8192";       // tokens of the prompts; see parse_lengths()
   std::int32_t samples = 2;                // of each kind and length
-  std::string windows = "1024,0";           // see parse_windows()
+  std::string windows = "1024,0";          // see parse_windows()
   double target = 0.99;                    // recall of the answers' tokens
   std::uint64_t seed = 1;                  // of the needles
   bool draw_seed = false;                  // it is still to be drawn
