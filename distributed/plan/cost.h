@@ -40,7 +40,7 @@ struct PlanInputs {
   LayerIndex filter_layer;           // r
   std::int32_t scoring_columns = 1;  // pairs of head and query that a filter pass gathers, one float a token each
   std::int32_t scoring_layers = 1;   // layers that they belong to
-  std::int32_t scoring_queries = 1;  // of the last tokens, in each of these layers
+  std::int32_t scoring_queries = 1;  // of the question, in each of these layers
   WindowSizes window;                // of a windowed filter pass; a window of 0: it is exact
   DataType kv_type = DataType::f32;
   DataType message_type = DataType::f32;         // of activations between stages, and of ring blocks (message_types.h)

@@ -20,7 +20,7 @@ enum class ScoreNormalisation : std::int32_t {
   z_score,  // less their mean, over their standard deviation: neither a head nor a query drowns the others
 };
 
-/// What scores: the raw products of the last tokens' queries with the keys of all tokens, both after RoPE.
+/// What scores: the raw products of the question's queries with the keys of all tokens, both after RoPE.
 struct ScoringHead {
   LayerIndex layer;
   std::optional<std::int32_t> head;  // query head; unset: summed over all heads of the layer

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "engine/base/types.h"
+#include "engine/selection/forced_tokens.h"
 
 namespace gemring {
 namespace {
@@ -19,7 +20,6 @@ struct FoundHeads {
 };
 
 constexpr std::int32_t kQueries = 16;
-constexpr std::int32_t kSinks = 4;
 
 FilterProfile profile_with(const FoundHeads& found) {
   FilterProfile profile;
@@ -31,7 +31,7 @@ FilterProfile profile_with(const FoundHeads& found) {
   profile.unit = KeepUnit::sentences;
   profile.pool_width = 1;
   profile.window = found.window;
-  profile.sinks = found.window > 0 ? kSinks : 0;
+  profile.sinks = found.window > 0 ? kSinkTokens : 0;
   return profile;
 }
 

@@ -10,6 +10,7 @@
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
+#include "engine/selection/selection.h"
 #include "engine/text/unicode/byte_range.h"
 #include "engine/text/unicode/utf8.h"
 #include "engine/weights/json_text.h"
@@ -162,10 +163,10 @@ CalibrationPrompt CalibrationPrompts::make(const Needle& needle) const {
   const Encoding encoding =
       tokenizer_.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
   CalibrationPrompt prompt{.kind = needle.kind, .ids = encoding.ids, .answer = {}, .forced = {}, .sentence_ends = {}};
-  const ForcedTokens forced = forced_tokens(text, encoding.ends);
-  prompt.forced = forced.head;
-  prompt.forced.insert(prompt.forced.end(), forced.tail.begin(), forced.tail.end());
-  prompt.forced = merged(std::move(prompt.forced), static_cast<std::int32_t>(encoding.ids.size()));
+  const auto tokens = static_cast<std::int32_t>(encoding.ids.size());
+  SelectionOptions everything;
+  everything.keep = tokens;
+  prompt.forced = resolve(everything, tokens, forced_tokens(text, encoding.ends)).forced;
   prompt.sentence_ends = unit_ends(KeepUnit::sentences, text.text, encoding.ends);
   std::size_t begin = 0;
   std::vector<ByteRange> places;
