@@ -18,6 +18,7 @@ int run_bench_limits(const Job& job, const Options& options);
 int run_bench_kernels(const Job& job, const Options& options);
 int run_calibrate(const Job& job, const Options& options);
 int run_eval(const Job& job, const Options& options);
+int run_serve(const Job& job, const Options& options);
 int run_render(const Job& job, const Options& options);
 int run_tokenize(const Job& job, const Options& options);
 int run_detokenize(const Job& job, const Options& options);

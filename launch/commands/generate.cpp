@@ -10,16 +10,13 @@
 #include "distributed/session/request_source.h"
 #include "engine/base/format.h"
 #include "engine/base/output_file.h"
-#include "launch/calibrate/calibration_run.h"
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
+#include "launch/commands/opened.h"
 #include "launch/output/report.h"
 #include "launch/output/trace_file.h"
-#include "launch/prompts/chat.h"
-#include "launch/prompts/filter_choice.h"
 #include "launch/prompts/given_text.h"
 #include "launch/prompts/model.h"
-#include "launch/prompts/vocabulary.h"
 #include "launch/requests/answer_run.h"
 #include "launch/requests/request_maker.h"
 #include "launch/requests/request_run.h"
@@ -31,64 +28,6 @@
 namespace gemring {
 namespace {
 
-/// What requests are made of, whatever they ask.
-struct Opened {
-  OpenModels models;
-  FilterProfile filter;
-  std::optional<Tokenizer> tokenizer;         // rank 0
-  std::optional<ChatTemplate> chat;           // rank 0, with --chat
-  std::optional<Tokenizer> filter_tokenizer;  // rank 0, of a filter model
-  bool passes_text = false;                   // rank 0: its vocabulary is another one
-  std::optional<ChatTemplate> filter_chat;    // then, with --chat
-
-  RequestSetting setting(const Options& options) const {
-    RequestSetting made{options, models.all(), filter, tokenizer ? &*tokenizer : nullptr, chat ? &*chat : nullptr};
-    if (passes_text)
-      made.filter_vocabulary.emplace(FilterVocabulary{*filter_tokenizer, filter_chat ? &*filter_chat : nullptr});
-    return made;
-  }
-};
-
-/// And whether its tokens are those of the model that answers: then ids are all that it passes on.
-void open_filter_tokenizer(const Job& job, bool needs_text, Opened& opened) {
-  const RunModels models = opened.models.all();
-  opened.filter_tokenizer = open_tokenizer(job, models.filter.name, needs_text);
-  agreed_on_first(job, [&] {
-    opened.passes_text =
-        !have_one_vocabulary({models.answer, opened.tokenizer ? &*opened.tokenizer : nullptr},
-                             {models.filter, opened.filter_tokenizer ? &*opened.filter_tokenizer : nullptr});
-    if (!opened.passes_text) return;
-    log_info("{} has another vocabulary than {}: it passes on texts", models.filter.name, models.answer.name);
-  });
-}
-
-Opened open_all(const Job& job, const Options& options) {
-  Opened opened;
-  opened.models = open_models(job, options);
-  const RunModels models = opened.models.all();
-  const bool needs_text = options.requests.file || !options.prompt.ids_file;
-  opened.tokenizer = open_tokenizer(job, models.answer.name, needs_text);
-  if (!models.are_one()) open_filter_tokenizer(job, needs_text, opened);
-  const std::optional<Tokenizer>& reads_first = models.are_one() ? opened.tokenizer : opened.filter_tokenizer;
-  bool can_ask = reads_first.has_value() && quick_calibration_tokens(models.filter.config) > 0;
-  broadcast_control(job.world, can_ask, 0);
-  MeasureFilter measure;
-  if (can_ask) {
-    const Tokenizer* const tokenizer = job.first() ? &*reads_first : nullptr;
-    measure = [&, tokenizer] { return calibrate_on_the_spot(job, options, models.filter, tokenizer); };
-  }
-  opened.filter = agree_on_filter(job, options, models.filter, measure);
-  agreed_on_first(job, [&] {
-    if (!options.prompt.chat.on) return;
-    opened.chat.emplace(open_chat_template(options.model_directory, options.prompt.chat));
-    if (!opened.passes_text) return;
-    ChatOptions own = options.prompt.chat;
-    own.template_file.reset();  // of the model that answers
-    opened.filter_chat.emplace(open_chat_template(models.filter.name, own));
-  });
-  return opened;
-}
-
 /// What the other ranks must know of rank 0's request: its lengths.
 Workload agree_on_workload(const Job& job, const Options& options, const FilterProfile& filter,
                            const GenerationRequest& request) {
@@ -97,17 +36,6 @@ Workload agree_on_workload(const Job& job, const Options& options, const FilterP
   ResolvedSelection selection;
   selection.keep = lengths.at(1);
   return workload_of(options.filter.method, filter, lengths.at(0), selection, options.generate.max_new_tokens);
-}
-
-/// Memory is looked at request by request, for lengths are known only then; this is what all of them need.
-Workload least_workload(const Job& job, const Options& options, const Opened& opened) {
-  ResolvedSelection least;
-  least.keep = 1;
-  Workload workload = workload_of(options.filter.method, opened.filter, 1, least, 1);
-  const ClusterPlan plan = agree_on_plan(job, options.run, options.filter.method,
-                                         opened.models.answer.config.layer_count(), job.world.size());
-  workload.parallel = options.requests.parallel.value_or(static_cast<std::int32_t>(plan.stages.size()) + 1);
-  return workload;
 }
 
 /// Runs what `run` (rank 0's; elsewhere nullptr) has. An interrupt leaves a report of what came so far.
@@ -187,10 +115,7 @@ int answer_all(const Job& job, const Options& options, const Opened& opened, con
   const Workload workload = least_workload(job, options, opened);
   const PlannedSession planned = plan_session(job, options.run, opened.models.all(), workload);
   const auto session = open_session(job, opened.models.all(), planned);
-  // Filter passes follow one another: the longest chain of many requests. Where ranks take turns it goes first; answers
-  // that wait meanwhile are decoded together later, which costs less.
-  const ClusterPlan& plan = planned.plan;
-  if (placement.crowded && plan.method == Method::gemfilter && !plan.filters(job.rank())) step_back();
+  step_back_behind_filter(job, planned.plan, placement);
 
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
   TraceFile trace(job, options.output.trace_file);

@@ -21,6 +21,8 @@ int run_command(const Job& job, const Options& options) {
       return run_calibrate(job, options);
     case Command::eval:
       return run_eval(job, options);
+    case Command::serve:
+      return run_serve(job, options);
     case Command::render:
       return run_render(job, options);
     case Command::tokenize:

@@ -26,6 +26,7 @@ constexpr std::array kCommands = {
                  "Measure which layers and heads of a model find answers; write its filter profile.", "--target"},
     CommandWords{Command::eval, "eval",
                  "Ask a model what long texts say, by several methods, and compare their answers.", "--samples"},
+    CommandWords{Command::serve, "serve", "Answer over HTTP what clients of OpenAI's interface ask.", "--max-new-tokens"},
     CommandWords{Command::render, "render", "Conversations to prompts: lines {\"messages\": [...]} in, JSON texts out.",
                  "--chat-template", false},
     CommandWords{Command::tokenize, "tokenize", "Text to token ids: lines {\"text\": ...} in, a JSON array a line out.",

@@ -19,8 +19,7 @@ void write_result(std::string_view text) {
 
 TextOutput::TextOutput(const Tokenizer* tokenizer, ProgressLine& progress, const std::vector<std::string>& stop)
     : progress_(progress) {
-  if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
-  if (!stop.empty()) stop_.emplace(stop);
+  if (tokenizer != nullptr) text_.emplace(*tokenizer, stop);
 }
 
 void TextOutput::write(std::string_view text) {
@@ -29,9 +28,8 @@ void TextOutput::write(std::string_view text) {
 
 void TextOutput::push(TokenId id) {
   if (finished_) return;  // it was cut off, and its line has ended
-  if (decoder_) {
-    std::string text = decoder_->push(id);
-    write(stop_ ? stop_->push(text) : text);
+  if (text_) {
+    write(text_->push(id));
   } else {
     write(fmt::format("{}{}", first_ ? "" : " ", id.value()));
   }
@@ -40,9 +38,7 @@ void TextOutput::push(TokenId id) {
 
 void TextOutput::finish() {
   finished_ = true;
-  std::string text = decoder_ ? decoder_->finish() : std::string();
-  if (stop_) text = stop_->push(text) + stop_->finish();
-  write(text + "\n");
+  write((text_ ? text_->finish() : std::string()) + "\n");
 }
 
 std::string answer_text(const std::vector<TokenId>& ids, const Tokenizer* tokenizer,

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/generation/stop_rules.h"
 #include "engine/text/tokenizer/tokenizer.h"
+#include "launch/output/answer_text.h"
 #include "launch/output/progress.h"
 
 namespace gemring {
@@ -30,8 +30,7 @@ class TextOutput {
  private:
   void write(std::string_view text);
 
-  std::optional<StreamingDecoder> decoder_;
-  std::optional<StopStrings> stop_;
+  std::optional<AnswerText> text_;
   ProgressLine& progress_;
   bool first_ = true;
   bool finished_ = false;

@@ -47,7 +47,7 @@ void set_handlers(void (*handler)(int)) {
 
 }  // namespace
 
-LastWords::LastWords(std::function<void()> say) : say_(std::move(say)) {
+LastWords::LastWords(std::function<void()> say, Then then) : say_(std::move(say)), then_(then) {
   GEMRING_CHECK(write_end.load() < 0, "last words twice");
   std::array<int, 2> ends = {};
   if (pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -72,6 +72,7 @@ void LastWords::wait() {
   unsigned char signal = 0;
   while (read(read_, &signal, 1) < 0 && errno == EINTR) continue;
   if (signal == 0) return;
+  if (then_ == Then::goes_on) return say_();
   exit_soon(128 + signal);  // a reader may have stopped to read what is said
   try {
     say_();

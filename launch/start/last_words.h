@@ -12,8 +12,13 @@ namespace gemring {
 /// are ignored (nohup) stay so.
 class LastWords {
  public:
+  enum class Then {
+    ends,     // as above
+    goes_on,  // the process ends by itself; only a second signal ends it
+  };
+
   /// One at a time. Throws ResourceError.
-  explicit LastWords(std::function<void()> say);
+  explicit LastWords(std::function<void()> say, Then then = Then::ends);
   ~LastWords();  // signals do what they did before
   LastWords(const LastWords&) = delete;
   LastWords& operator=(const LastWords&) = delete;
@@ -22,6 +27,7 @@ class LastWords {
   void wait();
 
   std::function<void()> say_;
+  Then then_;
   int read_ = -1;
   std::thread thread_;  // last: it uses the others
 };

@@ -7,7 +7,7 @@ namespace {
 
 bool computes(Command command) {
   return command == Command::generate || command == Command::logits || command == Command::bench ||
-         command == Command::calibrate || command == Command::eval;
+         command == Command::calibrate || command == Command::eval || command == Command::serve;
 }
 
 }  // namespace

@@ -8,8 +8,9 @@ namespace {
 
 using enum Command;
 
-const std::vector<Command> kFiltering = {generate, plan, simulate, bench, launch};
-const std::vector<Command> kSelecting = {generate, plan, simulate, bench, eval, launch};
+const std::vector<Command> kFiltering = {generate, plan, simulate, bench, serve, launch};
+const std::vector<Command> kSelecting = {generate, plan, simulate, bench, eval, serve, launch};
+const std::vector<Command> kSampling = {generate, serve, launch};
 
 /// What options of the filter need.
 std::vector<Need> a_filter() {
@@ -60,7 +61,8 @@ Need tokens_are_drawn() {
           .advice = "give --temperature 0.7, or leave it out",
           .request_advice = "give a temperature, or leave it out",
           .on_command_line = Need::Otherwise::warning,
-          .in_request = Need::Otherwise::warning};
+          .in_request = Need::Otherwise::warning,
+          .commands = {generate, launch}};  // a server's meet temperatures of its requests
 }
 
 Need something_is_penalised() {
@@ -73,7 +75,8 @@ Need something_is_penalised() {
           .advice = "give --repeat-penalty 1.1, or leave it out",
           .request_advice = "give a repeat_penalty, or leave it out",
           .on_command_line = Need::Otherwise::warning,
-          .in_request = Need::Otherwise::warning};
+          .in_request = Need::Otherwise::warning,
+          .commands = {generate, launch}};
 }
 
 Need penalties_look_back() {
@@ -82,7 +85,8 @@ Need penalties_look_back() {
           .advice = "give --repeat-last-n 64, or leave it out",
           .request_advice = "give a repeat_last_n, or leave it out",
           .on_command_line = Need::Otherwise::warning,
-          .in_request = Need::Otherwise::warning};
+          .in_request = Need::Otherwise::warning,
+          .commands = {generate, launch}};
 }
 
 void add_penalties(OptionTable& table) {
@@ -91,7 +95,7 @@ void add_penalties(OptionTable& table) {
        .group = "Generation",
        .type = "X",
        .help = "logits of tokens that are there already are divided by it (multiplied where negative); 1: none",
-       .commands = {generate, launch},
+       .commands = kSampling,
        .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.repeat; },
                        {.least = 0.01, .most = 100}),
        .request_field = "repeat_penalty",
@@ -100,7 +104,7 @@ void add_penalties(OptionTable& table) {
                    .group = "Generation",
                    .type = "X",
                    .help = "taken from the logits of tokens that are there already; 0: none",
-                   .commands = {generate, launch},
+                   .commands = kSampling,
                    .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.presence; },
                                    {.least = -100, .most = 100}),
                    .request_field = "presence_penalty",
@@ -109,7 +113,7 @@ void add_penalties(OptionTable& table) {
                    .group = "Generation",
                    .type = "X",
                    .help = "taken from them as often as they are there; 0: none",
-                   .commands = {generate, launch},
+                   .commands = kSampling,
                    .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.frequency; },
                                    {.least = -100, .most = 100}),
                    .request_field = "frequency_penalty",
@@ -118,7 +122,7 @@ void add_penalties(OptionTable& table) {
                    .group = "Generation",
                    .type = "TOKENS",
                    .help = "penalties look back over so many tokens of prompt and answer; -1: over all, 0: over none",
-                   .commands = {generate, launch},
+                   .commands = kSampling,
                    .value = number([](auto& options) -> auto& { return options.generate.sampling.penalties.last_n; },
                                    {.least = -1, .most = kMostTokens}),
                    .request_field = "repeat_last_n",
@@ -133,7 +137,7 @@ void add_scoring_options(OptionTable& table) {
                    .type = "PATH",
                    .help = "another model, as --model, whose first layers choose the tokens, and\n"
                            "options and profiles of the filter are its own. A small one filters fast for a large one",
-                   .commands = {generate, launch},
+                   .commands = {generate, serve, launch},
                    .value = filter_model,
                    .file = FileUse::every_rank,
                    .needs = a_filter_pass()});
@@ -171,7 +175,7 @@ void add_scoring_options(OptionTable& table) {
        .group = "Filter",
        .help = "a model whose filter nobody has measured is filtered at layer 0.6 x layers, with a warning;\n"
                "else it is measured before the first answer, once, and its profile is kept in this user's cache",
-       .commands = {generate, eval, launch},
+       .commands = {generate, eval, serve, launch},
        .value = flag([](auto& options) -> auto& { return options.filter.no_calibrate; }),
        .needs = a_filter()});
 }
@@ -237,7 +241,7 @@ void add_filter_options(OptionTable& table) {
                    .group = "Filter",
                    .help = "what is kept or left out as one: tokens, chunks of 32, or lines or sentences of the text.\n"
                            "Unset: as the model's filter profile says, else tokens",
-                   .commands = {generate, eval, launch},
+                   .commands = {generate, eval, serve, launch},
                    .value = choice([](auto& options) -> auto& { return options.filter.selection.unit; },
                                    {{"tokens", KeepUnit::tokens},
                                     {"chunks", KeepUnit::chunks},
@@ -290,7 +294,7 @@ void add_generation_options(OptionTable& table) {
                    .group = "Generation",
                    .type = "T",
                    .help = "0: always the likeliest token; 0.7 to 1.0 for open text",
-                   .commands = {generate, launch},
+                   .commands = kSampling,
                    .value = number([](auto& options) -> auto& { return options.generate.sampling.temperature; },
                                    {.least = 0, .most = 1000}),
                    .request_field = "temperature"});
@@ -298,7 +302,7 @@ void add_generation_options(OptionTable& table) {
                    .group = "Generation",
                    .type = "TOKENS",
                    .help = "sample among this many likeliest; 0: among all",
-                   .commands = {generate, launch},
+                   .commands = kSampling,
                    .value = number([](auto& options) -> auto& { return options.generate.sampling.top_k; },
                                    {.least = 0, .most = kMostTokens}),
                    .request_field = "top_k",
@@ -307,7 +311,7 @@ void add_generation_options(OptionTable& table) {
                    .group = "Generation",
                    .type = "P",
                    .help = "sample among the likeliest that together have this probability",
-                   .commands = {generate, launch},
+                   .commands = kSampling,
                    .value = number([](auto& options) -> auto& { return options.generate.sampling.top_p; },
                                    {.least = 0, .most = 1, .above_least = true}),
                    .request_field = "top_p",
@@ -317,7 +321,7 @@ void add_generation_options(OptionTable& table) {
        .group = "Generation",
        .type = "P",
        .help = "sample among those with at least this share of the likeliest one's probability; 0: among all",
-       .commands = {generate, launch},
+       .commands = kSampling,
        .value = number([](auto& options) -> auto& { return options.generate.sampling.min_p; }, {.least = 0, .most = 1}),
        .request_field = "min_p",
        .needs = {tokens_are_drawn()}});
@@ -327,7 +331,7 @@ void add_generation_options(OptionTable& table) {
                    .type = "N",
                    .help = "of the random numbers; the same text for any number of ranks,\n"
                            "up to ties closer than rounding. -1: draw one and say which",
-                   .commands = {generate, launch},
+                   .commands = kSampling,
                    .value = seed(
                        [](auto& options) -> auto& { return options.generate.sampling.seed; },
                        [](auto& options) -> auto& { return options.generate.draw_seed; }),

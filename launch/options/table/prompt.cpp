@@ -61,11 +61,11 @@ void add_model_options(OptionTable& table) {
        .group = "Model",
        .type = "PATH",
        .help = "directory with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file",
-       .commands = {generate, logits, plan, simulate, inspect, bench, calibrate, eval, launch},
+       .commands = {generate, logits, plan, simulate, inspect, bench, calibrate, eval, serve, launch},
        .value = path,
        .file = FileUse::every_rank,
        .needs = {measures_a_model()},
-       .required_by = {generate, logits, inspect, calibrate, eval, launch}});
+       .required_by = {generate, logits, inspect, calibrate, eval, serve, launch}});
   table.push_back({.name = "--model",
                    .aliases = {"-m"},
                    .group = "Model",
@@ -208,7 +208,7 @@ void add_chat_options(OptionTable& table) {
                    .group = "Chat",
                    .type = "FILE",
                    .help = "a chat template (Jinja) that gemring knows, instead of the model's own",
-                   .commands = {generate, render, launch},
+                   .commands = {generate, render, serve, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.template_file; }),
                    .file = FileUse::input,
                    .needs = {chat_is_on()}});

@@ -9,10 +9,10 @@ namespace {
 
 using enum Command;
 
-const std::vector<Command> kComputing = {generate, logits, bench, calibrate, eval, launch};
-const std::vector<Command> kPlanned = {generate, logits, plan, simulate, bench, calibrate, eval, launch};
-const std::vector<Command> kAll = {generate,  logits, plan,   simulate, inspect,    bench,
-                                   calibrate, eval,   render, tokenize, detokenize, launch};
+const std::vector<Command> kComputing = {generate, logits, bench, calibrate, eval, serve, launch};
+const std::vector<Command> kPlanned = {generate, logits, plan, simulate, bench, calibrate, eval, serve, launch};
+const std::vector<Command> kAll = {generate, logits, plan,   simulate, inspect,    bench, calibrate,
+                                   eval,     serve,  render, tokenize, detokenize, launch};
 
 void add_rank_options(OptionTable& table) {
   const OptionValue cluster = text([](auto& options) -> auto& { return options.run.cluster_file; });
@@ -21,7 +21,7 @@ void add_rank_options(OptionTable& table) {
                    .type = "FILE",
                    .help = "who filters and who owns which layers (cluster-configs/*.json).\n"
                            "Unset: rank 0 filters, the others share the layers",
-                   .commands = {generate, logits, plan, bench, eval, launch},
+                   .commands = {generate, logits, plan, bench, eval, serve, launch},
                    .value = cluster,
                    .file = FileUse::input});
   table.push_back({.name = "--cluster",

@@ -16,6 +16,7 @@ const OptionTable& option_table() {
     add_filter_options(table);
     add_generation_options(table);
     add_requests_options(table);
+    add_serve_options(table);
     add_run_options(table);
     add_output_options(table);
     add_derived_values(table);
