@@ -10,7 +10,7 @@ std::span<const Entry> entries() {
       {"safetensors_header", read_safetensors_header}, {"gguf", read_gguf},
       {"tokenizer_json", read_tokenizer_json},         {"config_json", read_config_json},
       {"chat_messages", read_chat_messages},           {"token_ids", read_token_ids},
-      {"request_line", read_request_line_entry}};
+      {"request_line", read_request_line_entry},       {"api_request", read_api_request}};
   return kEntries;
 }
 

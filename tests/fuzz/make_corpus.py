@@ -282,6 +282,20 @@ def write_lines():
     write("request_line", "broken-depth", '{"prompt":' + 200 * "[" + 200 * "]" + "}")
 
 
+def write_api_requests():
+    part = {"type": "text", "text": "p"}
+    talk = {"messages": [{"role": "developer", "content": "s"}, {"role": "user", "content": [part, part]}],
+            "max_completion_tokens": 5, "stream": True, "stream_options": {"include_usage": True}, "top_k": -1,
+            "gemring": {"question": "q", "keep": 7, "method": "full", "return_kept": True}, "stop": ["a"], "tools": []}
+    write("api_request", "chat", "c" + compact(talk).decode())
+    write("api_request", "texts", "t" + compact({"prompt": ["a", "b"], "temperature": 0.5, "seed": 1}).decode())
+    write("api_request", "ids", "t" + compact({"prompt": [[1, 2], [3]], "n": 1, "response_format": {"type": "text"}}).decode())
+    write("api_request", "broken-role", 'c{"messages":[{"role":"tool","content":"x"}]}')
+    write("api_request", "broken-part", 'c{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}')
+    write("api_request", "broken-tools", 'c{"messages":[{"role":"user","content":"x"}],"tools":[{}]}')
+    write("api_request", "broken-depth", 't{"prompt":' + 200 * "[" + 200 * "]" + "}")
+
+
 if __name__ == "__main__":
     write_safetensors()
     write_gguf()
@@ -289,3 +303,4 @@ if __name__ == "__main__":
     write_configs()
     write_messages()
     write_lines()
+    write_api_requests()
