@@ -17,6 +17,7 @@ namespace gemring {
 namespace {
 
 constexpr std::array<std::size_t, 4> kHeadCounts = {1, 2, 4, 8};
+constexpr double kNearly = 0.9;  // of the paraphrased answers that the best profile keeps
 
 /// How well scores single out an answer. Recall is coarse: of heads that keep everything the surest is wanted.
 struct Merit {
@@ -33,9 +34,20 @@ struct Measured {
   FilterProfile profile;
   Merit chosen_by;
   Merit confirmed_by;
+  Merit paraphrased = {1, 1};  // over those of both halves
 
   double least() const { return std::min(chosen_by.recall, confirmed_by.recall); }
-  CalibratedProfile result() const { return {profile, chosen_by.recall, confirmed_by.recall}; }
+  CalibratedProfile result() const { return {profile, chosen_by.recall, confirmed_by.recall, paraphrased.recall}; }
+};
+
+/// What a profile is to reach.
+struct Aim {
+  double target;
+  double paraphrased;
+
+  bool is_reached_by(const Measured& each) const {
+    return each.least() >= target && each.paraphrased.recall >= paraphrased;
+  }
 };
 
 /// What of a prompt counts as one, with the best of its tokens' scores. Forced tokens are kept anyway.
@@ -92,27 +104,45 @@ class Measurement {
     return profile({{LayerIndex(layer), head}});
   }
 
-  /// Mean over the prompts of one half (0: those that choose), or over all.
-  Merit merit(const FilterProfile& profile, std::optional<std::size_t> half = std::nullopt) const {
-    Merit sum;
-    std::size_t count = 0;
-    for (std::size_t i = half.value_or(0); i < prompts_.size(); i += half ? 2 : 1) {
-      const Merit one = merit_of(prompts_[i], unit_, scores_of(prompts_[i], profile));
-      sum = {sum.recall + one.recall, sum.height + one.height};
-      ++count;
-    }
-    return {sum.recall / static_cast<double>(count), sum.height / static_cast<double>(count)};
+  /// Mean over the prompts.
+  Merit merit(const FilterProfile& profile) const {
+    return mean(profile, [](std::size_t, const CalibrationCase&) { return true; });
+  }
+  /// Over those that choose heads.
+  Merit choosing_merit(const FilterProfile& profile) const {
+    return mean(profile, [](std::size_t i, const CalibrationCase&) { return i % 2 == 0; });
   }
 
   Measured measure(FilterProfile profile) const {
     const ResolvedSelection& selection = prompts_.front().selections.at(unit_);
     profile.unit = selection.unit;
     if (selection.unit != KeepUnit::tokens) profile.pool_width = selection.pool_width;
-    const Merit chosen_by = merit(profile, 0), confirmed_by = merit(profile, 1);
-    return {std::move(profile), chosen_by, confirmed_by};
+    const auto of_half = [&](std::size_t half) {
+      return mean(profile, [half](std::size_t i, const CalibrationCase& one) { return i % 2 == half && !one.paraphrased; });
+    };
+    Measured measured{.profile = {}, .chosen_by = of_half(0), .confirmed_by = of_half(1)};
+    if (std::any_of(prompts_.begin(), prompts_.end(), [](const CalibrationCase& one) { return one.paraphrased; }))
+      measured.paraphrased = mean(profile, [](std::size_t, const CalibrationCase& one) { return one.paraphrased; });
+    measured.profile = std::move(profile);
+    return measured;
   }
 
  private:
+  /// Over the prompts that `counts` takes, by number.
+  template <class Counts>
+  Merit mean(const FilterProfile& profile, Counts counts) const {
+    Merit sum;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < prompts_.size(); ++i) {
+      if (!counts(i, prompts_[i])) continue;
+      const Merit one = merit_of(prompts_[i], unit_, scores_of(prompts_[i], profile));
+      sum = {sum.recall + one.recall, sum.height + one.height};
+      ++count;
+    }
+    GEMRING_CHECK(count > 0, "no prompts to measure by");
+    return {sum.recall / static_cast<double>(count), sum.height / static_cast<double>(count)};
+  }
+
   /// [n]. Requires: all heads of a layer, or heads with the weight 1.
   std::vector<float> scores_of(const CalibrationCase& prompt, const FilterProfile& profile) const {
     const std::size_t n = prompt.layer_sums.size() / static_cast<std::size_t>(layers_);
@@ -143,7 +173,7 @@ std::vector<RatedHead> rated_heads(const Measurement& evidence) {
   std::vector<RatedHead> rated;
   for (std::int32_t layer = 0; layer < evidence.layers(); ++layer) {
     for (std::int32_t head = 0; head < evidence.heads(); ++head) {
-      rated.push_back({{LayerIndex(layer), head}, evidence.merit(evidence.single_head(layer, head), 0)});
+      rated.push_back({{LayerIndex(layer), head}, evidence.choosing_merit(evidence.single_head(layer, head))});
     }
   }
   std::stable_sort(rated.begin(), rated.end(), [](const auto& a, const auto& b) { return b.merit < a.merit; });
@@ -166,8 +196,8 @@ std::vector<ScoringHead> best_heads(const std::vector<RatedHead>& rated, LayerIn
 using ByLayer = std::vector<Measured>;
 
 /// The first layer that reaches the target, `margin` layers later where that reaches it too; else the best one.
-const Measured& cheapest(const ByLayer& layers, double target, std::size_t margin) {
-  const auto reaches = [&](const Measured& each) { return each.least() >= target; };
+const Measured& cheapest(const ByLayer& layers, const Aim& aim, std::size_t margin) {
+  const auto reaches = [&](const Measured& each) { return aim.is_reached_by(each); };
   const auto first = std::find_if(layers.begin(), layers.end(), reaches);
   if (first == layers.end()) {
     return *std::max_element(layers.begin(), layers.end(),
@@ -179,15 +209,15 @@ const Measured& cheapest(const ByLayer& layers, double target, std::size_t margi
 
 /// What reaches the target before what does not. Of what does, the fewest layers count, then recall; of what does not,
 /// recall, then layers.
-auto cost_of(const Measured& each, double target) {
+auto cost_of(const Measured& each, const Aim& aim) {
   const double missed = -each.least();
   const double layer = each.profile.filter_layer().value();
-  return each.least() < target ? std::tuple(true, missed, layer) : std::tuple(false, layer, missed);
+  return aim.is_reached_by(each) ? std::tuple(false, layer, missed) : std::tuple(true, missed, layer);
 }
 
-/// What one way comes to: the cheapest profile of every kind that it has, and the best head of every layer.
+/// What one way comes to: each layer's best profile of every kind that it has, and the best head of every layer.
 struct WayFound {
-  std::vector<Measured> profiles;
+  std::vector<ByLayer> kinds;
   std::vector<LayerRecall> layers;  // without all_heads
 };
 
@@ -197,14 +227,15 @@ Measured best_at(const Measurement& evidence, const std::vector<RatedHead>& rate
   for (const std::size_t count : kHeadCounts) {
     if (count > evidence.most_heads()) break;
     Measured few = evidence.measure(evidence.profile(best_heads(rated, layer, count)));
-    if (!best || std::pair(few.least(), few.chosen_by.height) >= std::pair(best->least(), best->chosen_by.height))
+    const auto merit_of_few = std::tuple(few.least(), few.paraphrased.recall, few.chosen_by.height);
+    if (!best || merit_of_few >= std::tuple(best->least(), best->paraphrased.recall, best->chosen_by.height))
       best = std::move(few);
   }
   GEMRING_CHECK(best.has_value(), "{} heads at most", evidence.most_heads());
   return *std::move(best);
 }
 
-WayFound calibrate_way(const Measurement& evidence, double target, std::size_t margin) {
+WayFound calibrate_way(const Measurement& evidence) {
   const std::vector<RatedHead> rated = rated_heads(evidence);
   WayFound found;
   ByLayer whole_layers, single_heads;
@@ -216,9 +247,23 @@ WayFound calibrate_way(const Measurement& evidence, double target, std::size_t m
     const std::int32_t head = *of_layer->head.head;
     found.layers.push_back({.best_head = evidence.merit(evidence.single_head(layer, head)).recall, .head = head});
   }
-  found.profiles.push_back(cheapest(single_heads, target, margin));
-  if (evidence.one_query()) found.profiles.push_back(cheapest(whole_layers, target, margin));
+  found.kinds.push_back(std::move(single_heads));
+  if (evidence.one_query()) found.kinds.push_back(std::move(whole_layers));
   return found;
+}
+
+/// Nearly what the best profile keeps of paraphrased answers: of those that reach the target, if any does.
+Aim aim_of(const std::vector<WayFound>& ways, double target) {
+  double best = 0, best_of_all = 0;
+  for (const WayFound& way : ways) {
+    for (const ByLayer& kind : way.kinds) {
+      for (const Measured& each : kind) {
+        best_of_all = std::max(best_of_all, each.paraphrased.recall);
+        if (each.least() >= target) best = std::max(best, each.paraphrased.recall);
+      }
+    }
+  }
+  return {target, kNearly * (best > 0 ? best : best_of_all)};
 }
 
 /// GemFilter, tokens kept each for itself: the first selection of a case.
@@ -267,27 +312,30 @@ Calibration calibrate(std::span<const CalibrationCase> prompts, std::int32_t lay
                       std::int32_t margin) {
   GEMRING_CHECK(prompts.size() >= 2, "{} prompts", prompts.size());
   GEMRING_CHECK(!prompts.front().selections.empty(), "no unit to select by");
-  std::vector<Measured> found;
-  std::vector<std::vector<LayerRecall>> recalls;  // for each of `found`
+  std::vector<WayFound> ways;
   for (std::size_t unit = prompts.front().selections.size(); unit-- > 0;) {
     for (std::size_t queries = kQueryCounts.size(); queries-- > 0;) {
-      WayFound way =
-          calibrate_way(Measurement(prompts, layers, heads, queries, unit), target, static_cast<std::size_t>(margin));
-      for (Measured& profile : way.profiles) {
-        found.push_back(std::move(profile));
-        recalls.push_back(way.layers);
-      }
+      ways.push_back(calibrate_way(Measurement(prompts, layers, heads, queries, unit)));
+    }
+  }
+  const Aim aim = aim_of(ways, target);
+  std::vector<Measured> found;
+  std::vector<std::vector<LayerRecall>> recalls;  // for each of `found`
+  for (const WayFound& way : ways) {
+    for (const ByLayer& kind : way.kinds) {
+      found.push_back(cheapest(kind, aim, static_cast<std::size_t>(margin)));
+      recalls.push_back(way.layers);
     }
   }
   std::vector<std::size_t> order(found.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return cost_of(found[a], target) < cost_of(found[b], target); });
+                   [&](std::size_t a, std::size_t b) { return cost_of(found[a], aim) < cost_of(found[b], aim); });
   Calibration result{
       .layers = recalls[order[0]], .best = found[order[0]].result(), .runner_up = found[order[1]].result()};
   for (std::int32_t layer = 0; layer < layers; ++layer)
     result.layers[static_cast<std::size_t>(layer)].all_heads = all_heads_recall(prompts, layers, heads, layer);
-  result.reached = result.best.least() >= target;
+  result.reached = aim.is_reached_by(found[order[0]]);
   return result;
 }
 

@@ -21,6 +21,8 @@ struct CalibrationCase {
   /// For each of kQueryCounts: [layers x heads, n], layer by layer: z-scores, of so many queries the best.
   std::array<std::vector<float>, kQueryCounts.size()> head_scores;
   std::vector<OriginalPosition> answer;       // where the answer's tokens stand, ascending; not empty
+  /// The question has no word of the fact. Heads that find equal words find nothing here, and none finds all of these.
+  bool paraphrased = false;
   std::vector<ResolvedSelection> selections;  // what selects from the scores: one for each unit that may be kept whole
 };
 
@@ -34,6 +36,7 @@ struct CalibratedProfile {
   FilterProfile profile;
   double chosen_by = 0;     // on the prompts that it was chosen by
   double confirmed_by = 0;  // on the others
+  double paraphrased = 1;   // on those that are paraphrased, which the two above leave out; 1 where there are none
 
   double least() const;
 };
@@ -52,13 +55,14 @@ struct Calibration {
   bool reached = false;         // `best` keeps the target on both halves of the prompts
 };
 
-/// The profile with the fewest layers that keeps at least `target` of the answers' tokens on each half of the prompts:
-/// numbers 0, 2, 4, ... choose its heads, the others confirm. Profiles are all heads of a layer, raw (GemFilter), and
+/// The profile with the fewest layers that keeps at least `target` of the answers' tokens on each half of the prompts,
+/// numbers 0, 2, 4, ... choosing its heads and the others confirming; and of paraphrased ones nearly as many as whatever
+/// profile keeps the most: the earliest heads find nothing but equal words. Profiles are all heads of a layer, raw (GemFilter), and
 /// the best 1, 2, 4 or 8 heads up to a layer as z-scores, with each of kQueryCounts as far as columns go, with each
 /// unit. `margin`: so many layers later than the first that would do. Of ways that do the same, that with the later
 /// selection of a case's, then that with the most queries: the model that answers then reads whole facts. Where none
 /// reaches the target, the one with the best recall.
-/// Requires: at least two prompts, whose selections are of the same units.
+/// Requires: at least two prompts that are not paraphrased, one in each half; selections of the same units.
 Calibration calibrate(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, double target,
                       std::int32_t margin);
 

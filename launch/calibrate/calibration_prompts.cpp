@@ -154,7 +154,9 @@ std::string CalibrationPrompts::piece(std::int32_t tokens, std::uint64_t seed) c
 }
 
 CalibrationPrompt CalibrationPrompts::make(NeedleKind kind, std::int32_t length, std::uint64_t seed) const {
-  return make(make_needle(kind, piece(std::max(length - kQuestionTokens, 16), seed), seed));
+  CalibrationPrompt prompt = make(make_needle(kind, piece(std::max(length - kQuestionTokens, 16), seed), seed));
+  prompt.paraphrased = kind == NeedleKind::paraphrase;
+  return prompt;
 }
 
 CalibrationPrompt CalibrationPrompts::make(const Needle& needle) const {
@@ -162,7 +164,7 @@ CalibrationPrompt CalibrationPrompts::make(const Needle& needle) const {
       chat_ == nullptr ? join(needle.text, needle.question) : chat_prompt(*chat_, {}, needle.text, needle.question);
   const Encoding encoding =
       tokenizer_.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
-  CalibrationPrompt prompt{.kind = needle.kind, .ids = encoding.ids, .answer = {}, .forced = {}, .sentence_ends = {}};
+  CalibrationPrompt prompt{.kind = needle.kind, .paraphrased = false, .ids = encoding.ids, .answer = {}, .forced = {}, .sentence_ends = {}};
   const auto tokens = static_cast<std::int32_t>(encoding.ids.size());
   SelectionOptions everything;
   everything.keep = tokens;

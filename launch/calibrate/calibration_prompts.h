@@ -17,6 +17,7 @@ namespace gemring {
 
 struct CalibrationPrompt {
   std::string kind;  // NeedleKind's name, or "own"
+  bool paraphrased = false;  // NeedleKind::paraphrase
   std::vector<TokenId> ids;
   std::vector<OriginalPosition> answer;  // tokens with any part of an answer, ascending
   std::vector<TokenRange> forced;        // kept whatever their score, as a request with this text keeps them; merged()

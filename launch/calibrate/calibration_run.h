@@ -22,7 +22,7 @@ inline constexpr std::int32_t kCostTokens = 16384;
 
 struct CalibrationAim {
   std::vector<std::int32_t> windows;  // of the layers below the filter layer, to be compared; 0: they see all keys
-  double target = 0.99;     // recall of the answers' tokens among the best sixteenth of a prompt, or 256 tokens
+  double target = 0.99;     // recall of the answers' tokens among the best sixteenth of a prompt, or 128 tokens
   std::int32_t margin = 0;  // so many layers later than the first that would do
   std::optional<std::int32_t> layers = {};  // measured, from the first on; unset: all
 };

@@ -43,9 +43,9 @@ std::string sentence(const CalibratedProfile& profile, const ModelConfig& config
           : std::string();
   return fmt::format(
       "{}: {} of {} layers read the whole text, {:.2f} of the work of all{}; recall {:.3f} where it was chosen, {:.3f} "
-      "where it was confirmed\n",
+      "where it was confirmed, of paraphrases {:.3f}\n",
       describe(profile.profile), profile.profile.filter_layer().value(), config.layer_count(), own / all, seconds,
-      profile.chosen_by, profile.confirmed_by);
+      profile.chosen_by, profile.confirmed_by, profile.paraphrased);
 }
 
 }  // namespace

@@ -85,6 +85,47 @@ Asked ask_fact(Draw& draw) {
   }
 }
 
+struct Paraphrase {
+  std::string_view question;
+  std::string_view before, behind;  // the answer in the fact
+  std::array<std::string_view, 4> answers;
+};
+
+// Heads of early layers that look for equal words find nothing here; those that find what is meant do.
+constexpr std::array kParaphrases = {
+    Paraphrase{"Which animal frightened the night watchman?", "Late one evening a ", " scared the guard out of his wits.",
+               {"heron", "badger", "leopard", "goose"}},
+    Paraphrase{"What was the doctor's dog called?", "The physician's hound answered to the name of ", ".",
+               {"Bramble", "Juno", "Pepper", "Oskar"}},
+    Paraphrase{"What did the farmer grow behind his barn?", "At the back of the shed the old peasant raised nothing but ",
+               ".", {"turnips", "asparagus", "hemp", "pumpkins"}},
+    Paraphrase{"How does the teacher get to work?", "Every morning the schoolmistress comes to her classroom by ", ".",
+               {"bicycle", "tram", "ferry", "sledge"}},
+    Paraphrase{"Which instrument does the blacksmith play?", "On quiet Sundays the man of the forge takes out his ",
+               " and performs for the children.", {"violin", "trumpet", "banjo", "cello"}},
+    Paraphrase{"What killed the king?", "His Majesty perished of ", " in the end.",
+               {"pneumonia", "cholera", "hunger", "smallpox"}},
+    Paraphrase{"Why was the train late?", "The express did not arrive on time because of ", " on the rails.",
+               {"sheep", "leaves", "snow", "boulders"}},
+    Paraphrase{"What colour is the lighthouse?", "They painted the tower that guides the ships bright ", ".",
+               {"orange", "purple", "yellow", "turquoise"}},
+    Paraphrase{"Where did the thief hide the money?", "The robber buried what he had taken beneath the ", ".",
+               {"altar", "pigsty", "gallows", "staircase"}},
+    Paraphrase{"What is the baker's favourite drink?", "Nothing pleases the man who makes our bread more than a glass of ",
+               ".", {"cider", "buttermilk", "brandy", "lemonade"}},
+    Paraphrase{"Who won the race?", "The first to cross the finishing line was the ", ".",
+               {"postman", "gardener", "miller", "tailor"}},
+    Paraphrase{"What did the sailor bring his wife from the voyage?",
+               "When the seaman came home, his spouse unpacked a ", " from his trunk.",
+               {"parrot", "shawl", "clock", "mandolin"}},
+};
+
+Asked ask_paraphrase(Draw& draw) {
+  const Paraphrase& one = kParaphrases.at(draw.below(kParaphrases.size()));
+  const std::string answer = draw.one_of(one.answers);
+  return {std::string(one.question), {{fmt::format("{}{}{}", one.before, answer, one.behind), answer}}};
+}
+
 Asked ask_several(std::size_t asked, std::size_t all, Draw& draw) {
   Asked result;
   std::vector<std::string> keys;
@@ -119,6 +160,8 @@ Asked ask(NeedleKind kind, Draw& draw) {
       return ask_several(1, 4, draw);
     case NeedleKind::two_facts:
       return ask_several(2, 2, draw);
+    case NeedleKind::paraphrase:
+      return ask_paraphrase(draw);
   }
   return {};
 }
@@ -126,7 +169,8 @@ Asked ask(NeedleKind kind, Draw& draw) {
 }  // namespace
 
 std::string_view name(NeedleKind kind) {
-  constexpr std::array<std::string_view, 6> kNames = {"number", "word", "uuid", "fact", "many keys", "two facts"};
+  constexpr std::array<std::string_view, 7> kNames = {"number",    "word",      "uuid",      "fact",
+                                                      "many keys", "two facts", "paraphrase"};
   return kNames.at(static_cast<std::size_t>(kind));
 }
 

@@ -1,5 +1,5 @@
 // Questions with known answers in long texts: facts that are put into a text where nobody would look for them. The
-// first kinds are RULER's (arXiv 2404.06654); the others ask in words that the fact does not have.
+// kinds that look for magic values are RULER's (arXiv 2404.06654).
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,14 @@ enum class NeedleKind {
   number,     // "One of the special magic numbers for KEY is: 7 digits."
   word,       // the same of a word
   uuid,       // of 32 hexadecimal digits
-  fact,       // a plain fact, asked in other words
+  fact,       // a plain fact about a person, asked in other words but for the name
   many_keys,  // one number of four
   two_facts,  // two numbers of two keys
+  paraphrase  // a fact whose question shares no name and no other rare word with it
 };
-inline constexpr NeedleKind kNeedleKinds[] = {NeedleKind::number, NeedleKind::word,      NeedleKind::uuid,
-                                              NeedleKind::fact,   NeedleKind::many_keys, NeedleKind::two_facts};
+inline constexpr NeedleKind kNeedleKinds[] = {NeedleKind::number,    NeedleKind::word,      NeedleKind::uuid,
+                                              NeedleKind::fact,      NeedleKind::many_keys, NeedleKind::two_facts,
+                                              NeedleKind::paraphrase};
 
 std::string_view name(NeedleKind kind);  // "many keys"
 

@@ -42,7 +42,7 @@ void add_prompts(OptionTable& table) {
   table.push_back({.name = "--samples",
                    .group = "Calibration",
                    .type = "N",
-                   .help = "prompts of each of the six kinds and each length; even ones choose, odd ones confirm",
+                   .help = "prompts of each of the seven kinds and each length; even ones choose, odd ones confirm",
                    .commands = {calibrate},
                    .value = number([](auto& options) -> auto& { return options.calibrate.samples; },
                                    {.least = 1, .most = kMostSamples}),
@@ -75,7 +75,7 @@ void add_calibration_options(OptionTable& table) {
                    .group = "Calibration",
                    .type = "SHARE",
                    .help =
-                       "of the answers' tokens that must be among the best sixteenth of the prompt, or 256 tokens,\n"
+                       "of the answers' tokens that must be among the best sixteenth of the prompt, or 128 tokens,\n"
                        "beside what is kept anyway",
                    .commands = {calibrate},
                    .value = number([](auto& options) -> auto& { return options.calibrate.target; },
