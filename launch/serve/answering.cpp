@@ -16,13 +16,24 @@ namespace {
 constexpr double kSilence = 10;  // seconds, then a comment says that the server is there
 constexpr std::chrono::seconds kLookAfter{1};
 
+/// The one of `strings` that ended a text: whose last byte comes first.
+std::string first_completed(const std::vector<std::string>& strings, const std::string& text) {
+  const auto end = [&](const std::string& one) {
+    const std::size_t begin = text.find(one);
+    return begin == std::string::npos ? begin : begin + one.size();
+  };
+  return *std::min_element(strings.begin(), strings.end(),
+                           [&](const std::string& a, const std::string& b) { return end(a) < end(b); });
+}
+
 }  // namespace
 
-Answering::Answering(const AnsweringSetting& setting, ExchangePtr exchange, AnswerShape shape,
+Answering::Answering(const AnsweringSetting& setting, ExchangePtr exchange, std::unique_ptr<AnswerShape> shape,
                      const ApiRequest& request, std::function<void()> on_end)
     : setting_(setting),
       exchange_(std::move(exchange)),
       shape_(std::move(shape)),
+      kind_(request.kind),
       stream_(request.stream),
       include_usage_(request.include_usage),
       return_progress_(request.return_progress),
@@ -37,19 +48,19 @@ HttpReply Answering::with_headers(HttpReply reply) const {
 void Answering::refuse(const ApiProblem& problem) {
   over_ = true;
   setting_.on_other_end("refused");
-  exchange_->reply(with_headers(reply_of(problem)));
+  exchange_->reply(with_headers(reply_of(problem, kind_)));
   on_end_();
 }
 
 void Answering::start(std::vector<PreparedAnswer> prepared) {
   exchange_->on_gone([self = shared_from_this()] {
-    log_info("{}: the client has gone", self->shape_.id());
+    log_info("{}: the client has gone", self->shape_->id());
     self->over_ = true;
     self->cancel_all();
   });
   left_ = prepared.size();
   for (PreparedAnswer& one : prepared) {
-    all_.push_back({one.request.cancel, std::move(one.places), AnswerText(setting_.tokenizer, one.stop), {}, steady_seconds()});
+    all_.push_back({one.request.cancel, std::move(one.places), one.stop, AnswerText(setting_.tokenizer, one.stop), {}, steady_seconds()});
     all_.back().answer.figures.prompt_tokens = static_cast<std::int32_t>(one.request.prompt.size());
   }
   if (stream_) begin_stream();
@@ -89,7 +100,7 @@ void Answering::hang_callbacks(GenerationRequest& request, std::size_t index) {
 
 void Answering::begin_stream() {
   exchange_->begin(with_headers({.type = "text/event-stream; charset=utf-8", .headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}}));
-  for (std::size_t i = 0; i < all_.size(); ++i) send(shape_.first_event(i));
+  for (std::size_t i = 0; i < all_.size(); ++i) send(shape_->first_events(i, all_[i].answer.figures.prompt_tokens));
   ping();
 }
 
@@ -109,7 +120,7 @@ void Answering::send(std::string event) {
 
 void Answering::give(std::size_t index, std::string_view text) {
   all_[index].answer.text += text;
-  if (stream_ && !text.empty()) send(shape_.text_event(index, text));
+  if (stream_ && !text.empty()) send(shape_->text_event(index, text));
 }
 
 void Answering::take_token(std::size_t index, TokenId id) {
@@ -126,7 +137,7 @@ void Answering::take_progress(std::size_t index, const std::string& phase, doubl
   const std::int32_t tokens = all_[index].answer.figures.prompt_tokens;
   const auto processed = static_cast<std::int32_t>(tokens * std::min(done / total, 1.0));
   if (phase == "filter" || phase == "prefill") {
-    send(shape_.progress_event(index, tokens, processed, steady_seconds() - begin_));
+    send(shape_->progress_event(index, tokens, processed, steady_seconds() - begin_));
   }
 }
 
@@ -136,7 +147,7 @@ void Answering::take_end(std::size_t index, const GenerationResult& result) {
   --left_;
   if (result.error) {
     setting_.on_other_end("error");
-    log_warn("{}: {}", shape_.id(), result.error->what());
+    log_warn("{}: {}", shape_->id(), result.error->what());
     fail(problem_of(*result.error));
   } else if (result.stop_reason == StopReason::cancelled) {
     setting_.on_other_end("cancelled");
@@ -144,6 +155,9 @@ void Answering::take_end(std::size_t index, const GenerationResult& result) {
     give(index, one.text.finish());
     AnswerFigures& figures = one.answer.figures;
     one.answer.finish_reason = finish_reason(result.stop_reason);
+    if (result.stop_reason == StopReason::stop_string) {
+      one.answer.stop_string = first_completed(one.stop, setting_.tokenizer.decode(result.generated_ids));
+    }
     figures.prompt_tokens = result.prompt_tokens;
     figures.completion_tokens = static_cast<std::int32_t>(result.generated_ids.size());
     figures.kept_tokens = result.read_tokens > 0 ? result.read_tokens : static_cast<std::int32_t>(result.kept.size());
@@ -152,7 +166,7 @@ void Answering::take_end(std::size_t index, const GenerationResult& result) {
     figures.seconds = result.seconds;
     figures.queue_seconds = std::max(0.0, steady_seconds() - one.put - result.seconds);
     if (one.places) one.answer.kept = kept_texts(*one.places, result.kept, result.scores);
-    if (stream_) send(shape_.last_event(index, one.answer));
+    if (stream_) send(shape_->last_events(index, one.answer));
     setting_.on_answer(one.answer);
   }
   end_if_all_ended();
@@ -168,10 +182,9 @@ void Answering::finish() {
   std::vector<FinishedAnswer> answers;
   for (const One& one : all_) answers.push_back(one.answer);
   if (!stream_) {
-    exchange_->reply(with_headers({.body = shape_.whole(answers)}));
+    exchange_->reply(with_headers({.body = shape_->whole(answers)}));
   } else {
-    if (include_usage_) send(shape_.usage_event(answers));
-    send(AnswerShape::done_event());
+    send(shape_->end_events(answers, include_usage_));
     exchange_->end();
   }
   over_ = true;
@@ -181,9 +194,9 @@ void Answering::finish() {
 void Answering::fail(const ApiProblem& problem) {
   if (over_) return;
   if (!stream_) {
-    exchange_->reply(with_headers(reply_of(problem)));
+    exchange_->reply(with_headers(reply_of(problem, kind_)));
   } else {
-    send("data: " + error_json(problem) + "\n\n");
+    send(error_event(kind_, problem));
     exchange_->end();
   }
   over_ = true;
@@ -204,7 +217,7 @@ void Answering::cancel_all() {
 }
 
 Answering::Status Answering::status() const {
-  Status status{.id = shape_.id(), .phase = phase_, .done = done_, .total = total_, .seconds = steady_seconds() - begin_};
+  Status status{.id = shape_->id(), .phase = phase_, .done = done_, .total = total_, .seconds = steady_seconds() - begin_};
   for (const One& one : all_) {
     status.prompt_tokens += one.answer.figures.prompt_tokens;
     status.generated_tokens += one.answer.figures.completion_tokens;

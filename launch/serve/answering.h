@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "launch/output/answer_text.h"
-#include "launch/serve/api/api_answer.h"
+#include "launch/serve/api/answer_shape.h"
 #include "launch/serve/api/api_problem.h"
 #include "launch/serve/http/exchange.h"
 #include "launch/serve/http/http_server.h"
@@ -42,7 +42,7 @@ class Answering : public std::enable_shared_from_this<Answering> {
   };
 
   /// `on_end` is called once, when nothing of it runs any more.
-  Answering(const AnsweringSetting& setting, ExchangePtr exchange, AnswerShape shape, const ApiRequest& request,
+  Answering(const AnsweringSetting& setting, ExchangePtr exchange, std::unique_ptr<AnswerShape> shape, const ApiRequest& request,
             std::function<void()> on_end);
 
   /// The client has been read: puts what it asks for into the queue.
@@ -56,6 +56,7 @@ class Answering : public std::enable_shared_from_this<Answering> {
   struct One {
     std::shared_ptr<CancelHandle> cancel;
     std::shared_ptr<const PromptPlaces> places;
+    std::vector<std::string> stop;
     AnswerText text;
     FinishedAnswer answer;
     double put = 0;
@@ -78,7 +79,8 @@ class Answering : public std::enable_shared_from_this<Answering> {
 
   const AnsweringSetting& setting_;
   ExchangePtr exchange_;
-  AnswerShape shape_;
+  std::unique_ptr<AnswerShape> shape_;
+  ApiKind kind_;
   bool stream_, include_usage_, return_progress_;
   std::function<void()> on_end_;
   std::vector<One> all_;

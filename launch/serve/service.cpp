@@ -37,7 +37,7 @@ Service::Service(HttpServer& server, Setting setting)
                  .answer = [this](const ExchangePtr& exchange) { answer(exchange); },
                  .problem =
                      [this](int status, const std::string& problem) {
-                       return with_headers(reply_of({.status = status, .message = problem}));
+                       return refusal({.status = status, .message = problem}, "");
                      }});
 }
 
@@ -77,6 +77,9 @@ const std::vector<Service::Route>& Service::routes() {
       {"POST", "/chat/completions", &Service::chat},
       {"POST", "/v1/completions", &Service::completion},
       {"POST", "/completions", &Service::completion},
+      {"POST", "/v1/responses", &Service::responses, true, ApiKind::responses},
+      {"POST", "/v1/messages", &Service::messages, true, ApiKind::messages},
+      {"POST", "/v1/messages/count_tokens", &Service::count_tokens, true, ApiKind::messages},
       {"POST", "/tokenize", &Service::tokenize},
       {"POST", "/detokenize", &Service::detokenize},
       {"POST", "/apply-template", &Service::apply_template},
@@ -90,47 +93,53 @@ HttpReply Service::with_headers(HttpReply reply) const {
   return reply;
 }
 
+/// An error in the shape of the interface that the path belongs to.
+HttpReply Service::refusal(const ApiProblem& problem, const std::string& path) const {
+  const auto& all = routes();
+  const auto route = std::find_if(all.begin(), all.end(), [&](const Route& one) { return path == one.path; });
+  return with_headers(reply_of(problem, route == all.end() ? ApiKind::completion : route->kind));
+}
+
+const Service::Route* Service::route_of(const HttpRequest& head) {
+  const std::string method = head.method == "HEAD" ? "GET" : head.method;
+  const auto& all = routes();
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Route& one) { return head.path == one.path && method == one.method; });
+  return found == all.end() ? nullptr : &*found;
+}
+
 /// Everything that can be said before the body is read: who may not ask must not make the server hold a body.
 std::optional<HttpReply> Service::refuse(const HttpRequest& head) const {
-  if (std::optional<ApiProblem> problem = check_access(setting_.access, head)) return with_headers(reply_of(*problem));
+  if (std::optional<ApiProblem> problem = check_access(setting_.access, head)) return refusal(*problem, head.path);
   if (head.method == "OPTIONS") return with_headers({.status = 204});
-  const std::string method = head.method == "HEAD" ? "GET" : head.method;
-  std::string methods;
-  for (const Route& route : routes()) {
-    if (head.path != route.path) continue;
-    if (method != route.method) {
-      methods += (methods.empty() ? "" : ", ") + std::string(route.method);
-      continue;
-    }
-    if (route.needs_model && model_ == nullptr) return with_headers(reply_of(loading()));
-    if (method == "POST" && draining_) return with_headers(reply_of(ending()));
+  if (const Route* const route = route_of(head)) {
+    if (route->needs_model && model_ == nullptr) return refusal(loading(), head.path);
+    if (head.method == "POST" && draining_) return refusal(ending(), head.path);
     return std::nullopt;
   }
-  if (methods.empty()) {
-    return with_headers(reply_of({.status = 404, .message = fmt::format("there is no {}", head.path.substr(0, 200)),
-                                  .type = "not_found_error"}));
+  std::string methods;
+  for (const Route& route : routes()) {
+    if (head.path == route.path) methods += (methods.empty() ? "" : ", ") + std::string(route.method);
   }
-  return with_headers(reply_of({.status = 405, .message = fmt::format("{} takes {}", head.path, methods),
-                                .headers = {{"Allow", methods}}}));
+  if (methods.empty()) {
+    const std::string path = head.path.substr(0, 200);
+    return refusal({.status = 404, .message = fmt::format("there is no {}", path), .type = "not_found_error"}, path);
+  }
+  return refusal({.status = 405, .message = fmt::format("{} takes {}", head.path, methods), .headers = {{"Allow", methods}}},
+                 head.path);
 }
 
 void Service::answer(const ExchangePtr& exchange) {
-  const HttpRequest& request = exchange->request();
-  const std::string method = request.method == "HEAD" ? "GET" : request.method;
-  const auto& all = routes();
-  const auto route = std::find_if(all.begin(), all.end(), [&](const Route& one) {
-    return request.path == one.path && method == one.method;
-  });
   try {
-    (this->*route->answer)(exchange);  // refuse() has let it through
+    (this->*route_of(exchange->request())->answer)(exchange);  // refuse() has let it through
   } catch (const std::exception& error) {
-    exchange->reply(with_headers(reply_of(problem_of(error))));
+    exchange->reply(refusal(problem_of(error), exchange->request().path));
   }
 }
 
 void Service::health(const ExchangePtr& exchange) {
-  if (draining_) return exchange->reply(with_headers(reply_of(ending())));
-  if (model_ == nullptr) return exchange->reply(with_headers(reply_of(loading())));
+  if (draining_) return exchange->reply(refusal(ending(), ""));
+  if (model_ == nullptr) return exchange->reply(refusal(loading(), ""));
   exchange->reply(with_headers({.body = R"({"status":"ok"})"}));
 }
 
@@ -185,78 +194,84 @@ void Service::slots(const ExchangePtr& exchange) {
   exchange->reply(with_headers({.body = line_of(slots)}));
 }
 
-std::string Service::new_id(bool is_chat) {
-  return fmt::format("{}-{:08x}{:08x}", is_chat ? "chatcmpl" : "cmpl", random_ & 0xffffffff, ++next_);
+ApiProblem Service::busy() const {
+  return {.status = 429,
+          .message = fmt::format("{} requests are on their way and {} may wait beside those in the stages (--queue); come "
+                                 "again later",
+                                 open_requests_.size(), model_->limits.queue),
+          .type = "rate_limit_error",
+          .code = "queue_full",
+          .headers = {{"Retry-After", "10"}}};
 }
 
-HttpReply Service::busy() const {
-  return with_headers(reply_of(
-      {.status = 429,
-       .message = fmt::format("{} requests are on their way and {} may wait beside those (--queue); come again later",
-                              open_requests_.size(), model_->limits.queue),
-       .type = "rate_limit_error",
-       .code = "queue_full",
-       .headers = {{"Retry-After", "10"}}}));
-}
-
-void Service::generate(const ExchangePtr& exchange, ReadRequest read, bool is_chat) {
+void Service::generate(const ExchangePtr& exchange, ReadRequest read, ApiKind kind) {
   const auto most = static_cast<std::size_t>(model_->limits.parallel) + static_cast<std::size_t>(model_->limits.queue);
   if (open_requests_.size() + reading_ >= most) {
     metrics_.count_end("refused");
-    return exchange->reply(busy());
+    return exchange->reply(refusal(busy(), exchange->request().path));
   }
   ++reading_;
-  const std::string id = new_id(is_chat);
-  const std::uint64_t number = next_;
-  server_.post_long([this, exchange, read, id, number] {
+  const std::uint64_t number = ++next_;
+  server_.post_long([this, exchange, read, kind, number] {
     ApiRequest request;
-    std::vector<PreparedAnswer> prepared;
+    request.kind = kind;
+    const auto prepared = std::make_shared<std::vector<PreparedAnswer>>();
     std::optional<ApiProblem> problem;
     try {
       request = read(exchange->request().body);
       exchange->request().body = std::string();  // a book is not held twice
-      for (std::size_t i = 0; i < request.lines.size(); ++i) prepared.push_back(prepare_answer(*model_, request, i));
+      for (std::size_t i = 0; i < request.lines.size(); ++i) prepared->push_back(prepare_answer(*model_, request, i));
     } catch (const std::exception& error) {
       problem = problem_of(error);
     }
-    const auto all = std::make_shared<std::vector<PreparedAnswer>>(std::move(prepared));
-    server_.post([this, exchange, request, id, number, all, problem] {
+    request.lines.clear();
+    server_.post([this, exchange, request, number, prepared, problem] {
       --reading_;
-      AnswerShape shape(id, request.model.empty() ? setting_.name : request.model,
-                        std::chrono::duration_cast<std::chrono::seconds>(
-                            std::chrono::system_clock::now().time_since_epoch())
-                            .count(),
-                        request.is_chat);
-      const auto answering = std::make_shared<Answering>(*answering_, exchange, std::move(shape), request,
-                                                         [this, number] { open_requests_.erase(number); });
-      if (problem) {
-        answering->refuse(*problem);
-      } else {
-        open_requests_.emplace(number, answering);
-        answering->start(std::move(*all));
-      }
+      start(exchange, request, number, std::move(*prepared), problem);
       if (draining_ && reading_ == 0) queue_.close();
     });
   });
 }
 
+void Service::start(const ExchangePtr& exchange, const ApiRequest& request, std::uint64_t number,
+                    std::vector<PreparedAnswer> prepared, const std::optional<ApiProblem>& problem) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  AnswerHead head{.id = new_id(request.kind, random_, number),
+                  .model = request.model.empty() ? setting_.name : request.model,
+                  .created = std::chrono::duration_cast<std::chrono::seconds>(now).count()};
+  const auto answering =
+      std::make_shared<Answering>(*answering_, exchange, answer_shape(request.kind, std::move(head)), request,
+                                  [this, number] { open_requests_.erase(number); });
+  if (problem) return answering->refuse(*problem);
+  open_requests_.emplace(number, answering);
+  answering->start(std::move(prepared));
+}
+
 void Service::chat(const ExchangePtr& exchange) {
-  generate(exchange, chat_request, true);
+  generate(exchange, chat_request, ApiKind::chat);
 }
 
 void Service::completion(const ExchangePtr& exchange) {
-  generate(exchange, completion_request, false);
+  generate(exchange, completion_request, ApiKind::completion);
+}
+
+void Service::responses(const ExchangePtr& exchange) {
+  generate(exchange, responses_request, ApiKind::responses);
+}
+
+void Service::messages(const ExchangePtr& exchange) {
+  generate(exchange, messages_request, ApiKind::messages);
 }
 
 void Service::answer_later(const ExchangePtr& exchange, std::function<std::string(const std::string& body)> make) {
   server_.post_long([this, exchange, make = std::move(make)] {
-    HttpReply reply;
+    HttpReply reply = with_headers({});
     try {
       reply.body = make(exchange->request().body);
     } catch (const std::exception& error) {
-      reply = reply_of(problem_of(error));
+      reply = refusal(problem_of(error), exchange->request().path);
     }
-    server_.post([this, exchange, reply = std::move(reply)] { exchange->reply(with_headers(reply)); });
+    server_.post([this, exchange, reply = std::move(reply)] { exchange->reply(reply); });
   });
 }
 
@@ -282,14 +297,29 @@ void Service::detokenize(const ExchangePtr& exchange) {
   });
 }
 
+namespace {
+
+/// What a chat's messages are to the model.
+PromptText rendered(const ServiceModel& model, const ApiRequest& request) {
+  if (model.chat == nullptr) refuse_field("messages", model.no_chat);
+  RequestLine line = model.chat->defaults();
+  line.prompt.chat.on = true;
+  read_request_line(request.lines.front(), line);
+  return prompt_text(line.prompt, model.chat_template);
+}
+
+}  // namespace
+
 void Service::apply_template(const ExchangePtr& exchange) {
   answer_later(exchange, [model = model_](const std::string& body) {
-    const ApiRequest request = chat_request(body);
-    if (model->chat == nullptr) refuse_field("messages", model->no_chat);
-    RequestLine line = model->chat->defaults();
-    line.prompt.chat.on = true;
-    read_request_line(request.lines.front(), line);
-    return line_of({{"prompt", prompt_text(line.prompt, model->chat_template).text}});
+    return line_of({{"prompt", rendered(*model, chat_request(body)).text}});
+  });
+}
+
+void Service::count_tokens(const ExchangePtr& exchange) {
+  answer_later(exchange, [model = model_](const std::string& body) {
+    const Prompt prompt = prompt_of(rendered(*model, messages_to_count(body)), model->tokenizer);
+    return line_of({{"input_tokens", prompt.ids.size()}});
   });
 }
 

@@ -48,6 +48,7 @@ class Service {
     const char* path;
     void (Service::*answer)(const ExchangePtr& exchange);
     bool needs_model = true;
+    ApiKind kind = ApiKind::completion;  // in whose shape errors are told
   };
   static const std::vector<Route>& routes();
 
@@ -61,18 +62,24 @@ class Service {
   void slots(const ExchangePtr& exchange);
   void chat(const ExchangePtr& exchange);
   void completion(const ExchangePtr& exchange);
+  void responses(const ExchangePtr& exchange);
+  void messages(const ExchangePtr& exchange);
+  void count_tokens(const ExchangePtr& exchange);
   void tokenize(const ExchangePtr& exchange);
   void detokenize(const ExchangePtr& exchange);
   void apply_template(const ExchangePtr& exchange);
 
   using ReadRequest = ApiRequest (*)(std::string_view body);
-  void generate(const ExchangePtr& exchange, ReadRequest read, bool is_chat);
+  void generate(const ExchangePtr& exchange, ReadRequest read, ApiKind kind);
+  void start(const ExchangePtr& exchange, const ApiRequest& request, std::uint64_t number,
+             std::vector<PreparedAnswer> prepared, const std::optional<ApiProblem>& problem);
   /// Answers with the JSON text that `make` returns, on another thread.
   void answer_later(const ExchangePtr& exchange, std::function<std::string(const std::string& body)> make);
+  static const Route* route_of(const HttpRequest& head);
 
   HttpReply with_headers(HttpReply reply) const;
-  HttpReply busy() const;
-  std::string new_id(bool is_chat);
+  HttpReply refusal(const ApiProblem& problem, const std::string& path) const;
+  ApiProblem busy() const;
 
   HttpServer& server_;
   Setting setting_;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/serve/api/api_answer.h"
+#include "launch/serve/api/answer_shape.h"
 
 namespace gemring {
 

@@ -58,7 +58,7 @@ UsageError in_words_of_client(const UsageError& error) {
 /// The request line with what the options say else.
 RequestLine line_of(const ServiceModel& model, const RequestMaker& maker, const ApiRequest& request, std::size_t index) {
   RequestLine line = maker.defaults();
-  line.prompt.chat.on = request.is_chat;
+  line.prompt.chat.on = request.is_chat();
   read_request_line(request.lines[index], line);
   if (!request.gives_max_tokens) line.generate.max_new_tokens = model.limits.new_tokens;
   if (request.read_all) line.filter.selection.keep = kMostTokens;
@@ -67,22 +67,22 @@ RequestLine line_of(const ServiceModel& model, const RequestMaker& maker, const 
 }
 
 PreparedAnswer prepare(const ServiceModel& model, const ApiRequest& request, std::size_t index) {
-  if (request.is_chat && model.chat == nullptr) {
+  if (request.is_chat() && model.chat == nullptr) {
     throw ApiFailure({.message = fmt::format("this model cannot chat: {}; ask /v1/completions", model.no_chat)});
   }
-  const RequestMaker& maker = request.is_chat ? *model.chat : model.plain;
+  const RequestMaker& maker = request.is_chat() ? *model.chat : model.plain;
   const RequestLine line = line_of(model, maker, request, index);
   PreparedAnswer prepared{.request = {}, .stop = line.generate.stop};
   if (model.passes_text || line.prompt.ids) {
     prepared.request = maker.make(line);
     check_prompt_length(model.limits, prepared.request.prompt.size());
   } else {
-    PromptText text = prompt_text(line.prompt, request.is_chat ? model.chat_template : nullptr);
+    PromptText text = prompt_text(line.prompt, request.is_chat() ? model.chat_template : nullptr);
     Prompt prompt = prompt_of(text, model.tokenizer);
     check_vocabulary(prompt.ids, model.config);
     check_prompt_length(model.limits, prompt.ids.size());
     if (request.return_kept) {
-      if (!request.is_chat) text.messages = {{0, false, {0, text.text.size()}}};
+      if (!request.is_chat()) text.messages = {{0, false, {0, text.text.size()}}};
       prepared.places = std::make_shared<const PromptPlaces>(
           PromptPlaces{std::move(text.text), prompt.ends, std::move(text.messages)});
     }

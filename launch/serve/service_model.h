@@ -11,7 +11,7 @@
 #include "engine/text/tokenizer/tokenizer.h"
 #include "launch/prompts/prompt_text.h"
 #include "launch/requests/request_maker.h"
-#include "launch/serve/api/api_answer.h"
+#include "launch/serve/api/answer_shape.h"
 #include "launch/serve/api/api_request.h"
 
 namespace gemring {

@@ -11,10 +11,14 @@ namespace gemring::fuzz {
 void read_api_request(std::string_view bytes) {
   if (bytes.empty()) return;
   try {
-    const ApiRequest request = bytes[0] == 'c' ? chat_request(bytes.substr(1)) : completion_request(bytes.substr(1));
+    const std::string_view body = bytes.substr(1);
+    const ApiRequest request = bytes[0] == 'c'   ? chat_request(body)
+                               : bytes[0] == 'r' ? responses_request(body)
+                               : bytes[0] == 'm' ? messages_request(body)
+                                                 : completion_request(body);
     for (const std::string& text : request.lines) {
       RequestLine line;
-      line.prompt.chat.on = request.is_chat;
+      line.prompt.chat.on = request.is_chat();
       read_request_line(text, line);
       GEMRING_CHECK(!line.prompt.file && !line.prompt.ids_file && !line.prompt.chat.messages_file, "a file is named");
     }

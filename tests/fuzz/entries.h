@@ -42,7 +42,8 @@ void read_token_ids(std::string_view bytes);
 /// A line of --requests.
 void read_request_line_entry(std::string_view bytes);
 
-/// The body of a request to the service: behind a 'c' of a chat, behind anything else of a completion.
+/// The body of a request to the service: behind c of a chat, r of Responses, m of Messages, anything else of a
+/// completion.
 void read_api_request(std::string_view bytes);
 
 }  // namespace gemring::fuzz

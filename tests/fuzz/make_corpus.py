@@ -290,6 +290,10 @@ def write_api_requests():
     write("api_request", "chat", "c" + compact(talk).decode())
     write("api_request", "texts", "t" + compact({"prompt": ["a", "b"], "temperature": 0.5, "seed": 1}).decode())
     write("api_request", "ids", "t" + compact({"prompt": [[1, 2], [3]], "n": 1, "response_format": {"type": "text"}}).decode())
+    write("api_request", "responses", "r" + compact({"input": [{"role": "user", "content": [part]}], "instructions": "s",
+                                                     "text": {"format": {"type": "text"}}}).decode())
+    write("api_request", "messages", "m" + compact({"messages": [{"role": "user", "content": "x"}], "max_tokens": 5,
+                                                    "system": [part], "stop_sequences": ["a"]}).decode())
     write("api_request", "broken-role", 'c{"messages":[{"role":"tool","content":"x"}]}')
     write("api_request", "broken-part", 'c{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}')
     write("api_request", "broken-tools", 'c{"messages":[{"role":"user","content":"x"}],"tools":[{}]}')

@@ -10,17 +10,19 @@ namespace gemring {
 
 using nlohmann::json;
 
-std::string error_json(const ApiProblem& problem) {
+std::string error_json(const ApiProblem& problem, ApiKind kind) {
   json error = {{"message", problem.message},
                 {"type", problem.type},
                 {"param", problem.param ? json(*problem.param) : json(nullptr)},
                 {"code", problem.code ? json(*problem.code) : json(nullptr)}};
   for (const auto& [name, value] : problem.figures) error[name] = value;
-  return line_of({{"error", error}});
+  if (kind != ApiKind::messages) return line_of({{"error", error}});
+  error.erase("code");
+  return line_of({{"type", "error"}, {"error", error}});
 }
 
-HttpReply reply_of(const ApiProblem& problem) {
-  return {.status = problem.status, .body = error_json(problem), .headers = problem.headers};
+HttpReply reply_of(const ApiProblem& problem, ApiKind kind) {
+  return {.status = problem.status, .body = error_json(problem, kind), .headers = problem.headers};
 }
 
 ApiProblem problem_of(const Error& error) {

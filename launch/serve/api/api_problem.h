@@ -1,4 +1,4 @@
-// What a client is told where something is wrong, in the shape that OpenAI's clients read.
+// What a client is told where something is wrong, in the shape that it reads.
 #pragma once
 
 #include <exception>
@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "engine/base/error.h"
+#include "launch/serve/api/api_kind.h"
 #include "launch/serve/http/http_message.h"
 
 namespace gemring {
 
-/// {"error": {"message", "type", "param", "code"}}.
+/// OpenAI's {"error": {"message", "type", "param", "code"}}, or Anthropic's {"type": "error", "error": {"type", "message"}}.
 struct ApiProblem {
   int status = 400;
   std::string message = {};
@@ -24,8 +25,8 @@ struct ApiProblem {
 };
 
 /// The error object, as text of JSON.
-std::string error_json(const ApiProblem& problem);
-HttpReply reply_of(const ApiProblem& problem);
+std::string error_json(const ApiProblem& problem, ApiKind kind);
+HttpReply reply_of(const ApiProblem& problem, ApiKind kind);
 
 /// Thrown by what reads requests.
 class ApiFailure : public std::exception {

@@ -1,18 +1,20 @@
-// What clients of OpenAI's interface ask for, as requests of gemring. Pure.
+// What clients of OpenAI's and Anthropic's interfaces ask for, as requests of gemring. Pure.
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "launch/serve/api/api_kind.h"
+
 namespace gemring {
 
-/// The body of POST /v1/chat/completions or /v1/completions.
+/// The body of a request for an answer.
 struct ApiRequest {
   /// A line of --requests for each answer (launch/requests/request_line.h): of a chat one, of completions one for each
   /// prompt. No field of it names a file.
   std::vector<std::string> lines;
-  bool is_chat = false;
+  ApiKind kind = ApiKind::completion;
   bool stream = false;
   bool include_usage = false;    // a last piece with it (stream_options.include_usage)
   bool return_progress = false;  // pieces that say how far reading is, as llama-server's prompt_progress
@@ -20,13 +22,19 @@ struct ApiRequest {
   bool read_all = false;         // gemring.method "full": no filter
   bool gives_max_tokens = false;
   std::string model;  // as the client calls it; empty: it does not
+
+  bool is_chat() const { return kind != ApiKind::completion; }
 };
 
-/// Both throw ApiFailure (400) that names the field: no JSON, a field of the wrong type, one that asks for what is not
+/// All throw ApiFailure (400) that names the field: no JSON, a field of the wrong type, one that asks for what is not
 /// there (tools, images, n above 1, response_format, logprobs, ...). Values of these that ask for nothing pass (empty
 /// tools, n 1, text), and so do fields that nobody knows; of "gemring" they are errors.
 ApiRequest chat_request(std::string_view body);
 ApiRequest completion_request(std::string_view body);
+ApiRequest responses_request(std::string_view body);
+ApiRequest messages_request(std::string_view body);
+/// Of POST /v1/messages/count_tokens.
+ApiRequest messages_to_count(std::string_view body);
 
 /// What a client calls the field of a request line: "max_tokens" for "max_new_tokens".
 std::string api_name(const std::string& request_field);

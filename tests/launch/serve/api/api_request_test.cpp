@@ -52,7 +52,7 @@ TEST(ApiRequest, MessagesAreTextsOfFourRoles) {
       {"role": "system", "content": "Be short."},
       {"role": "user", "content": [{"type": "text", "text": "A"}, {"type": "text", "text": "B"}]},
       {"role": "assistant", "content": "", "reasoning_content": "hm"}, {"role": "user", "content": "C"}]})"));
-  EXPECT_TRUE(request.stream && request.include_usage && request.is_chat && !request.gives_max_tokens);
+  EXPECT_TRUE(request.stream && request.include_usage && request.is_chat() && !request.gives_max_tokens);
   EXPECT_EQ(request.model, "m");
 }
 
@@ -87,6 +87,28 @@ TEST(ApiRequest, PromptsAreTextsOrIdsOneOrMany) {
   EXPECT_EQ(lines("[[1], [2]]"), (std::vector<std::string>{R"({"prompt_ids":[1]})", R"({"prompt_ids":[2]})"}));
   EXPECT_THROW(lines("[]"), ApiFailure);
   EXPECT_THROW(lines("null"), ApiFailure);
+}
+
+TEST(ApiRequest, MessagesAndResponsesBecomeChatsToo) {
+  const ApiRequest messages = messages_request(R"({"model": "m", "max_tokens": 5, "stop_sequences": ["END"],
+      "system": [{"type": "text", "text": "Be short."}], "messages": [{"role": "user", "content": "Hi"}],
+      "thinking": {"type": "disabled"}, "tool_choice": {"type": "auto"}, "metadata": {"user_id": "x"}})");
+  EXPECT_EQ(json::parse(messages.lines.at(0)), json::parse(R"({"max_new_tokens": 5, "stop": ["END"], "messages": [
+      {"role": "system", "content": [{"type": "text", "text": "Be short."}]}, {"role": "user", "content": "Hi"}]})"));
+  EXPECT_EQ(messages.kind, ApiKind::messages);
+  EXPECT_THROW(messages_request(R"({"messages": [{"role": "user", "content": "Hi"}]})"), ApiFailure);
+  EXPECT_EQ(messages_to_count(R"({"messages": [{"role": "user", "content": "Hi"}]})").lines.size(), 1U);
+
+  const ApiRequest responses = responses_request(R"({"input": "Hi", "instructions": "Be short.", "max_output_tokens": 5,
+      "text": {"format": {"type": "text"}}, "store": false})");
+  EXPECT_EQ(json::parse(responses.lines.at(0)), json::parse(R"({"max_new_tokens": 5, "messages": [
+      {"role": "system", "content": "Be short."}, {"role": "user", "content": "Hi"}]})"));
+  const ApiRequest items = responses_request(
+      R"({"input": [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hi"}]}]})");
+  EXPECT_EQ(json::parse(items.lines.at(0)),
+            json::parse(R"({"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]})"));
+  EXPECT_THROW(responses_request(R"({"input": "Hi", "previous_response_id": "resp_1"})"), ApiFailure);
+  EXPECT_THROW(responses_request(R"({"input": "Hi", "text": {"format": {"type": "json_schema"}}})"), ApiFailure);
 }
 
 TEST(ApiRequest, NamesOfLinesAreTheClients) {

@@ -1,0 +1,13 @@
+// The interfaces that the service speaks. Header only.
+#pragma once
+
+namespace gemring {
+
+enum class ApiKind : int {
+  completion,  // OpenAI's POST /v1/completions
+  chat,        // OpenAI's POST /v1/chat/completions
+  responses,   // OpenAI's POST /v1/responses
+  messages,    // Anthropic's POST /v1/messages
+};
+
+}  // namespace gemring
