@@ -25,6 +25,8 @@ std::int64_t queries_at_a_time(std::int32_t rows, int members) {
   return static_cast<std::int64_t>(queries_at_once(static_cast<std::size_t>(rows), members));
 }
 
+constexpr std::int32_t kDealtTokens = 1024;  // enough to tell shares
+
 /// The longest prompt whose filter pass goes first while that of the longest prompt waits (scheduler.h).
 std::int32_t overtaking_tokens(const PlanInputs& inputs) {
   return inputs.prompt_tokens / 2;
@@ -93,7 +95,7 @@ class Coster {
       broadcast_prompt();
       if (cost_.rank == RankId(0)) cost_.stage.activation_bytes += terms_.sampling();
     }
-    cost_.fixed_bytes = kFixedBytes;
+    cost_.fixed_bytes = kFixedBytes + index_bytes();
     if (inputs_.parallel > 0) {
       cost_.total_bytes = cost_.fixed_bytes + cost_.weights_bytes + cost_.filter.total() + cost_.stage.total();
       return std::move(cost_);
@@ -128,6 +130,13 @@ class Coster {
           std::any_of(readers.begin(), readers.end(), [&](RankId reader) { return subtree.contains(reader.value()); });
       if (reads) cost_.bytes_sent_prefill += 8.0 * pass_tokens();
     }
+  }
+  /// Chunks are dealt out by shares, and so is what is kept of them.
+  std::uint64_t index_bytes() const {
+    if (inputs_.index_bytes == 0 || inputs_.window.window == 0 || !plan_.filters(cost_.rank)) return 0;
+    const int member = member_of(plan_.filter_group, cost_.rank);
+    const ChunkDeal deal = plan_.filter_deal(kDealtTokens, 1);
+    return inputs_.index_bytes / kDealtTokens * static_cast<std::uint64_t>(deal.size(member));
   }
   void filter();
   void exact_filter(int member);

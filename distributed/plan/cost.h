@@ -53,6 +53,7 @@ struct PlanInputs {
   // Sequences in the stages at a time, each as long as said above, beside a filter pass: 0 is one request by itself;
   // at most kMostParallel.
   std::int32_t parallel = 0;
+  std::uint64_t index_bytes = 0;  // of all filter ranks together: what windowed passes have read and keep
 
   PlannedModel answering() const { return {model, tensors, weights_shared}; }
   PlannedModel filtering() const {

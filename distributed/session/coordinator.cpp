@@ -26,7 +26,9 @@ Coordinator::Coordinator(Communicator& world, const ClusterPlan& plan, const Mod
       wanted_rows_(limits.wanted_rows),
       events_(events),
       scheduler_({.sequences = limits.sequences, .stages = static_cast<std::int32_t>(plan.stages.size())}),
-      broadcaster_(world, plan) {}
+      broadcaster_(world, plan) {
+  if (model_.index) texts_.emplace(*model_.index);
+}
 
 void Coordinator::run() {
   const DrivingThread drives(DrivingThread::Role::coordinator);
@@ -108,7 +110,7 @@ bool Coordinator::admit_request() {
   active.request = request;
   active.result = std::move(result);
   active.chunks = plan_.chunks(kept);
-  if (filters) active.filter_steps = model_.filter_steps(active.result.prompt_tokens);
+  if (filters) active.filter_steps = model_.filter_steps(active.result.prompt_tokens, 0);
   const double filter_cost = static_cast<double>(request->prompt.size()) * model_.filter_layers;
   const SequenceId sequence = scheduler_.add({.filter_steps = active.filter_steps,
                                               .filter_step_cost = filter_cost / std::max(active.filter_steps, 1),

@@ -22,6 +22,7 @@
 #include "distributed/session/request_source.h"
 #include "distributed/session/scheduler.h"
 #include "distributed/session/step_broadcast.h"
+#include "distributed/session/text_directory.h"
 #include "engine/base/mutex.h"
 #include "engine/generation/sampler.h"
 #include "engine/selection/selection.h"
@@ -37,7 +38,12 @@ struct RunLimits {
 struct ModelSize {
   std::int32_t vocab = 0;
   std::int32_t filter_layers = 0;                               // the filter layer included
-  std::function<std::int32_t(std::int32_t)> filter_steps = {};  // of a pass over so many tokens (filter_pass.h)
+  /// Of a pass over so many tokens, from a chunk on (filter_pass.h).
+  std::function<std::int32_t(std::int32_t tokens, std::int32_t from_chunk)> filter_steps = {};
+  /// What ranks may keep of what windowed passes read; unset: nothing.
+  std::optional<TextDirectory::Sizes> index = {};
+  /// Equal numbers: passes over so many tokens turn keys alike.
+  std::function<std::uint64_t(std::int32_t tokens)> angles = {};
 };
 
 /// What a filter pass gave: kept tokens, or why there are none.
@@ -75,6 +81,7 @@ class Coordinator {
     std::shared_ptr<const GenerationRequest> request;
     std::optional<Sampler> sampler;
     std::int32_t filter_steps = 0;  // of its filter pass; 0 without one
+    ReadingOrder reading;
     CompressedPrompt compressed;
     std::vector<PositionRange> chunks;     // of its prefill
     std::vector<ZigzagShards> last_stage;  // of each chunk
@@ -105,6 +112,7 @@ class Coordinator {
   bool admit_request();  // false where none is there, or none is wanted
   void begin(const Scheduler::Choice& choice);
   Step filter_step(StepUnderWay& under_way);
+  void begin_filter(SequenceId sequence, Active& active, std::int32_t question_span);
   Step prefill_step(StepUnderWay& under_way);
   Step decode_step(StepUnderWay& under_way);
   void prepare_prefill(Active& active);
@@ -133,6 +141,7 @@ class Coordinator {
   EventQueue& events_;
   Scheduler scheduler_;
   StepBroadcaster broadcaster_;
+  std::optional<TextDirectory> texts_;  // where something is kept
   LocalQueue local_;
   std::map<SequenceId, Active> active_;
   std::list<StepUnderWay> under_way_;  // in the order they were begun

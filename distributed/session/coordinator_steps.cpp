@@ -52,6 +52,24 @@ void Coordinator::begin(const Scheduler::Choice& choice) {
   local_.put(std::move(local));
 }
 
+/// What of the prompt was read before, and what may be kept of it: whole chunks, but for the question at its end, which
+/// asks and which is another one next time.
+void Coordinator::begin_filter(SequenceId sequence, Active& active, std::int32_t question_span) {
+  if (!texts_) return;
+  const GenerationRequest& request = *active.request;
+  const auto tokens = static_cast<std::int32_t>(request.prompt.size());
+  std::int32_t usable = tokens - question_span;
+  if (const auto& forced = request.selection.forced; !forced.empty() && forced.back().end == tokens)
+    usable = std::min(usable, forced.back().begin);
+  usable = std::max(usable, 0);
+  const TextDirectory::Found found = texts_->find(request.prompt, usable, model_.angles(tokens));
+  active.reading = {.from = found.reading, .from_chunk = found.chunks, .keep_chunks = usable / model_.index->chunk};
+  active.result.reused_tokens = found.chunks * model_.index->chunk;
+  if (found.chunks == 0) return;
+  active.filter_steps = model_.filter_steps(tokens, found.chunks);
+  scheduler_.set_filter_steps(sequence, active.filter_steps);
+}
+
 Step Coordinator::filter_step(StepUnderWay& under_way) {
   const SequenceId sequence = under_way.choice.requests.front();
   Active& active = active_.at(sequence);
@@ -61,11 +79,18 @@ Step Coordinator::filter_step(StepUnderWay& under_way) {
   }
   under_way.own_part_open = true;  // the first rank of the filter group is rank 0
   const auto tokens = static_cast<std::int32_t>(active.request->prompt.size());
+  const std::int32_t span = question_span(active.request->selection, tokens);
+  if (under_way.choice.part == 0) begin_filter(sequence, active, span);
+  if (texts_ && under_way.choice.part + 1 == active.filter_steps) {
+    ReadingOrder& reading = active.reading;
+    reading.keep_as = texts_->keep(active.request->prompt, reading.keep_chunks, model_.angles(tokens), reading.drop);
+  }
   return {.kind = Step::Kind::filter,
           .sequence = sequence,
           .part = under_way.choice.part,
           .prompt_tokens = tokens,
-          .question_span = question_span(active.request->selection, tokens)};
+          .question_span = span,
+          .reading = active.reading};
 }
 
 void Coordinator::prepare_prefill(Active& active) {

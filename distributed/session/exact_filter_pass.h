@@ -29,6 +29,7 @@ class ExactFilterPass final : public FilterPass {
   /// A layer. One rank alone tells of it on the way, a group of several when it is done.
   void run_step(const Progress& progress) override;
   std::vector<float> score() override;
+  KeptReading kept() override { return {}; }  // every layer would be needed again
   void wait() override;
 
  private:

@@ -11,6 +11,7 @@
 #include "distributed/comm/communicator.h"
 #include "distributed/plan/cluster_plan.h"
 #include "distributed/session/compute_options.h"
+#include "distributed/session/kept_reading.h"
 #include "engine/model/decoder_layer.h"
 #include "engine/selection/filter_profile.h"
 
@@ -41,18 +42,22 @@ class FilterPass {
 
   /// Another pass goes first: frees the scratch, which the next step makes again.
   virtual void wait() = 0;
+
+  /// Behind score(), of a windowed pass that was told to keep something: this rank's part of it.
+  virtual KeptReading kept() = 0;
 };
 
 /// Of a pass over n tokens, the last one included: one for each layer of an exact pass, one for each round of chunks of
-/// a windowed one.
+/// a windowed one, of which those before `from_chunk` are not read again.
 std::int32_t filter_steps(const FilterProfile& profile, const ClusterPlan& plan, const ComputeOptions& options,
-                          std::int32_t n);
+                          std::int32_t n, std::int32_t from_chunk = 0);
 
 /// A pass over n tokens, whose ids the group's first rank gives; elsewhere `prompt` is empty (other ranks receive only
-/// their own). The profile says whether it is exact or windowed. `span`: of the last tokens, question_span(). What is
-/// referred to outlives the pass.
+/// their own). The profile says whether it is exact or windowed. `span`: of the last tokens, question_span(). `before`: of
+/// the reading that a windowed pass goes on from, this rank's part; else nullptr. What is referred to outlives the pass.
 std::unique_ptr<FilterPass> make_filter_pass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
                                              const ComputeOptions& options, const ClusterPlan& plan, std::int32_t n,
-                                             std::int32_t span, std::span<const TokenId> prompt);
+                                             std::int32_t span, std::span<const TokenId> prompt,
+                                             const ReadingOrder& reading = {}, const KeptReading* before = nullptr);
 
 }  // namespace gemring

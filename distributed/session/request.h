@@ -66,6 +66,7 @@ struct GenerationResult {
   std::optional<Error> error;          // why it failed (StopReason::failed); what was generated before stays
   std::vector<OriginalPosition> kept;  // all positions where no filter pass ran
   std::int32_t read_tokens = 0;        // of the prompt's by the model that answers: the kept ones, in its vocabulary
+  std::int32_t reused_tokens = 0;      // of the prompt's, which the filter had read before
   std::vector<float> scores;           // before pooling, one per prompt token; empty where no filter pass ran
   std::vector<PhaseReport> phases;
   std::vector<RankReport> ranks;

@@ -37,6 +37,12 @@ std::int32_t Scheduler::add(const Passes& passes) {
   return added_++;
 }
 
+void Scheduler::set_filter_steps(std::int32_t request, std::int32_t steps) {
+  Request& one = requests_.at(request);
+  GEMRING_CHECK(one.phase == Phase::filter && one.begun == 1 && steps >= 2, "{} steps, {} begun", steps, one.begun);
+  one.passes.filter_steps = steps;
+}
+
 void Scheduler::set_prefill_steps(std::int32_t request, std::int32_t steps) {
   Request& one = requests_.at(request);
   GEMRING_CHECK(steps >= 1 && (one.phase == Phase::waiting || one.phase == Phase::filter),

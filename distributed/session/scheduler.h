@@ -49,6 +49,10 @@ class Scheduler {
   /// Its number.
   std::int32_t add(const Passes& passes);
 
+  /// What is known only when its filter pass begins: some of it was read before. Requires: its first step has begun,
+  /// and `steps` is at least two.
+  void set_filter_steps(std::int32_t request, std::int32_t steps);
+
   /// What is known only behind its filter pass. Requires: no step of its prefill has begun.
   void set_prefill_steps(std::int32_t request, std::int32_t steps);
 

@@ -1,5 +1,6 @@
 #include "distributed/session/session.h"
 
+#include <bit>
 #include <thread>
 #include <utility>
 
@@ -9,9 +10,11 @@
 #include "distributed/session/model_parts.h"
 #include "distributed/session/phase_clock.h"
 #include "distributed/session/request_source.h"
+#include "distributed/session/windowed_filter_pass.h"
 #include "distributed/session/worker.h"
 #include "engine/base/affinity.h"
 #include "engine/base/check.h"
+#include "engine/base/hash.h"
 #include "engine/base/place.h"
 
 namespace gemring {
@@ -52,6 +55,16 @@ class GivenRequests : public RequestSource {
   std::size_t next_ = 0;
 };
 
+/// Of the rotations of a pass over n tokens: longrope has two lists.
+std::uint64_t angles_number(const ModelConfig& config, std::int32_t n) {
+  std::uint64_t number = fnv1a("");
+  for (const RopeConfig& rope : config.ropes) {
+    for (const float frequency : inverse_frequencies(rope, config.head_dim, n))
+      number = fnv1a(std::bit_cast<std::uint32_t>(frequency), number);
+  }
+  return number;
+}
+
 }  // namespace
 
 struct Session::State {
@@ -66,6 +79,7 @@ struct Session::State {
   std::unique_ptr<Communicator> stage_group;   // nullptr on a rank without a stage
 
   JobReport run(RequestSource& source, const RunLimits& limits);
+  std::optional<TextDirectory::Sizes> index_sizes() const;
   void run_first(RequestSource& source, const RunLimits& limits, const RankParts& rank, PhaseClock& clock);
   std::vector<GenerationResult> run(std::span<const GenerationRequest> requests, const RunLimits& limits);
   GenerationResult run_alone(const GenerationRequest& request, const RunLimits& limits);
@@ -95,12 +109,24 @@ Session::Session(Communicator& world, const SessionModels& models, const Cluster
 
 Session::~Session() = default;
 
+std::optional<TextDirectory::Sizes> Session::State::index_sizes() const {
+  if (filter.window == 0 || options.index_bytes == 0) return std::nullopt;
+  return TextDirectory::Sizes{.chunk = options.filter_chunk,
+                              .budget = static_cast<std::size_t>(options.index_bytes),
+                              .bytes_of = [&](std::int32_t chunks) {
+                                return WindowedFilterPass::kept_bytes(filter_config, filter, options, chunks);
+                              }};
+}
+
 void Session::State::run_first(RequestSource& source, const RunLimits& limits, const RankParts& rank,
                                PhaseClock& clock) {
   EventQueue events(kMostEvents);
   const ModelSize size{.vocab = answer_config.vocab,
                        .filter_layers = filter.filter_layer().value() + 1,
-                       .filter_steps = [&](std::int32_t n) { return filter_steps(filter, plan, options, n); }};
+                       .filter_steps = [&](std::int32_t n,
+                                           std::int32_t from) { return filter_steps(filter, plan, options, n, from); },
+                       .index = index_sizes(),
+                       .angles = [&](std::int32_t n) { return angles_number(filter_config, n); }};
   Coordinator coordinator(world, plan, size, source, limits, events);
   Worker worker(rank, limits.sequences, &coordinator, &events, clock);
   Delivery delivery(events, [&] { coordinator.stop(); });

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "distributed/pipeline/stage.h"
+#include "distributed/session/kept_reading.h"
 #include "engine/base/types.h"
 
 namespace gemring {
@@ -42,6 +43,7 @@ struct Step {
   std::int32_t part = 0;           // counts from 0, in order
   std::int32_t prompt_tokens = 0;  // filter: of the whole prompt
   std::int32_t question_span = 0;  // filter: of its last tokens, whose queries score (asking_tokens.h)
+  ReadingOrder reading = {};       // filter: of a windowed pass
   SequenceOptions options = {};    // prefill: how the sequence runs
   std::vector<DecodeRow> rows = {};
   std::vector<TokenId> ids = {};  // prefill: of this chunk; on ranks of the first stage, elsewhere empty

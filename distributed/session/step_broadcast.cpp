@@ -15,7 +15,8 @@ void save(Archive& archive, const gemring::Step& step, unsigned /*version*/) {
   for (const gemring::DecodeRow& row : step.rows)
     rows.insert(rows.end(), {row.sequence, row.position.value(), row.token.value()});
   archive << kind << step.id << step.sequence << step.part << step.prompt_tokens << step.question_span
-          << step.options.prompt_tokens << step.options.max_new_tokens << wanted_from << rows;
+          << step.reading.from << step.reading.from_chunk << step.reading.keep_chunks << step.reading.keep_as
+          << step.reading.drop << step.options.prompt_tokens << step.options.max_new_tokens << wanted_from << rows;
 }
 
 template <class Archive>
@@ -24,7 +25,8 @@ void load(Archive& archive, gemring::Step& step, unsigned /*version*/) {
   std::int32_t wanted_from = 0;
   std::vector<std::int32_t> rows;
   archive >> kind >> step.id >> step.sequence >> step.part >> step.prompt_tokens >> step.question_span >>
-      step.options.prompt_tokens >> step.options.max_new_tokens >> wanted_from >> rows;
+      step.reading.from >> step.reading.from_chunk >> step.reading.keep_chunks >> step.reading.keep_as >>
+      step.reading.drop >> step.options.prompt_tokens >> step.options.max_new_tokens >> wanted_from >> rows;
   step.kind = static_cast<gemring::Step::Kind>(kind);
   step.options.wanted_from = gemring::GlobalPosition(wanted_from);
   for (std::size_t i = 0; i + 2 < rows.size(); i += 3) {

@@ -62,8 +62,10 @@ struct WindowedFilterPass::Scratch {
 /// Halos of every layer, on their way to this rank and from it.
 class WindowedFilterPass::Halos {
  public:
-  Halos(Communicator& group, const ChunkDeal& deal, std::size_t layers, const KvShape& shape, const WindowSizes& sizes)
-      : group_(group), deal_(deal), incoming_(layers), outgoing_(layers) {
+  /// Nobody sends what was left to `first_chunk`: the pass begins there.
+  Halos(Communicator& group, const ChunkDeal& deal, std::int32_t first_chunk, std::size_t layers, const KvShape& shape,
+        const WindowSizes& sizes)
+      : group_(group), deal_(deal), first_chunk_(first_chunk), incoming_(layers), outgoing_(layers) {
     for (std::size_t layer = 0; layer < layers; ++layer) {
       in_.emplace_back(shape, sizes);
       if (group.size() > 1) out_.emplace_back(shape, sizes);
@@ -74,7 +76,7 @@ class WindowedFilterPass::Halos {
   void expect(std::int32_t chunk) {
     if (chunk <= expected_ || chunk >= deal_.chunks()) return;
     expected_ = chunk;
-    if (chunk == 0 || deal_.owner(chunk - 1) == group_.member()) return;
+    if (chunk == first_chunk_ || deal_.owner(chunk - 1) == group_.member()) return;
     for (std::size_t layer = 0; layer < in_.size(); ++layer)
       incoming_[layer] = group_.receive(in_[layer].bytes(), deal_.owner(chunk - 1), MessageKind::ring);
   }
@@ -100,6 +102,7 @@ class WindowedFilterPass::Halos {
  private:
   Communicator& group_;
   const ChunkDeal& deal_;
+  std::int32_t first_chunk_;
   std::vector<WindowHalo> in_, out_;
   std::vector<Transfer> incoming_, outgoing_;
   std::int32_t expected_ = -1;
@@ -107,27 +110,61 @@ class WindowedFilterPass::Halos {
 
 WindowedFilterPass::WindowedFilterPass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
                                        const ComputeOptions& options, ChunkDeal deal, const AskingTokens& asking,
-                                       std::span<const TokenId> prompt)
+                                       std::span<const TokenId> prompt, const ReadingOrder& reading,
+                                       const KeptReading* before)
     : group_(group),
       config_(config),
       parts_(parts),
       options_(options),
       deal_(std::move(deal)),
       sizes_{parts.profile->window, parts.profile->sinks, deal_.length()},
+      reading_(reading),
+      rows_read_before_(rows_before(reading.from_chunk)),
       positions_(deal_.positions_of(group.member())),
-      asking_(asking) {
+      asking_(asking),
+      keys_(std::make_shared<KeySegment>()),
+      rows_done_(rows_read_before_),
+      next_round_(reading.from_chunk / deal_.members()) {
   const TraceSpan span("set up filter", SpanKind::set_up, positions_.size());
-  ids_ = scatter_ids(
-      group, [&](int member) { return deal_.positions_of(member); }, prompt);
+  const GlobalPosition first_read(reading.from_chunk * deal_.length());
+  GEMRING_CHECK(asking_.first >= first_read, "token {} asks, and what is before {} is not read", asking_.first.value(),
+                first_read.value());
+  const auto read_now = [&](int member) {
+    std::vector<GlobalPosition> all = deal_.positions_of(member);
+    all.erase(all.begin(), std::lower_bound(all.begin(), all.end(), first_read));
+    return all;
+  };
+  ids_ = scatter_ids(group, read_now, prompt);
+  if (before != nullptr) take_from(*before);
   const KvShape shape = kv_shape(config, options.kv_type);
   for (std::size_t layer = 0; layer < parts.scoring.size(); ++layer)
-    keys_.emplace_back(positions_.size() * shape.bytes_per_token());
+    keys_->keys.emplace_back((positions_.size() - rows_read_before_) * shape.bytes_per_token());
   scores_ = Buffer<float>(positions_.size() * columns());
   queries_ = Buffer<float>(parts.scoring.size() * static_cast<std::size_t>(asking_.count * config.query_width()));
-  halos_ = std::make_unique<Halos>(group, deal_, parts.layers.size(), shape, sizes_);
+  halos_ = std::make_unique<Halos>(group, deal_, reading_.from_chunk, parts.layers.size(), shape, sizes_);
 }
 
 WindowedFilterPass::~WindowedFilterPass() = default;
+
+std::size_t WindowedFilterPass::rows_before(std::int32_t chunk) const {
+  std::size_t rows = 0;
+  for (std::int32_t own = deal_.next_of(group_.member(), -1); own < chunk; own = deal_.next_of(group_.member(), own))
+    rows += static_cast<std::size_t>(deal_.range(own).size());
+  return rows;
+}
+
+void WindowedFilterPass::take_from(const KeptReading& before) {
+  std::size_t rows = 0;
+  for (const KeptReading::Part& part : before.parts) {
+    const std::size_t taken = std::min(part.rows, rows_read_before_ - rows);
+    if (taken > 0) parts_before_.push_back({part.segment, taken});
+    rows += taken;
+  }
+  GEMRING_CHECK(rows == rows_read_before_, "{} rows were kept, {} are wanted", rows, rows_read_before_);
+  for (const auto& [chunk, halos] : before.halos) {
+    if (chunk <= reading_.from_chunk) kept_halos_.emplace(chunk, halos);
+  }
+}
 
 WindowedFilterPass::Scratch& WindowedFilterPass::scratch() {
   if (!scratch_) {
@@ -142,7 +179,7 @@ void WindowedFilterPass::wait() {
 
 void WindowedFilterPass::run_step(const Progress& progress) {
   const auto [begin, end] = deal_.round(next_round_++);
-  for (std::int32_t chunk = deal_.next_of(group_.member(), begin - 1); chunk < end;
+  for (std::int32_t chunk = deal_.next_of(group_.member(), std::max(begin, reading_.from_chunk) - 1); chunk < end;
        chunk = deal_.next_of(group_.member(), chunk)) {
     halos_->expect(chunk);
     run_chunk(chunk, progress);
@@ -165,7 +202,7 @@ void WindowedFilterPass::run_chunk(std::int32_t chunk, const Progress& progress)
   scratch.cache.begin_step(positions);
   scratch.attention.exchange = [&](LayerIndex layer) { exchange(chunk, layer); };
   const MatrixView<float> x(scratch.activations.data(), rows, static_cast<std::size_t>(config_.hidden));
-  parts_.embedding->gather(std::span(ids_).subspan(rows_done_, rows), x);
+  parts_.embedding->gather(std::span(ids_).subspan(rows_done_ - rows_read_before_, rows), x);
   const StepRows step{positions, &scratch.ropes, 0};
   for (std::size_t layer = 0; layer < parts_.layers.size(); ++layer) {
     note_layer(LayerIndex(layer), x, step);
@@ -179,7 +216,9 @@ void WindowedFilterPass::run_chunk(std::int32_t chunk, const Progress& progress)
 void WindowedFilterPass::exchange(std::int32_t chunk, LayerIndex layer) {
   WindowCache& cache = scratch_->cache;
   if (chunk > 0) {
-    WindowHalo& halo = halos_->taken(layer);
+    const bool was_kept = chunk == reading_.from_chunk;
+    WindowHalo& halo = was_kept ? kept_halos_.at(chunk)->at(layer.index()) : halos_->taken(layer);
+    if (!was_kept) keep_halo(chunk, layer, halo);
     const auto kv_heads = static_cast<std::size_t>(config_.kv_heads);
     const HeadsView<float> turned(scratch_->sink_keys.data(), static_cast<std::size_t>(sizes_.sinks), kv_heads,
                                   static_cast<std::size_t>(config_.head_dim));
@@ -190,6 +229,32 @@ void WindowedFilterPass::exchange(std::int32_t chunk, LayerIndex layer) {
   halos_->leave(chunk, layer, cache);
 }
 
+void WindowedFilterPass::keep_halo(std::int32_t chunk, LayerIndex layer, WindowHalo& halo) {
+  if (!keeps_halos(chunk, reading_.keep_chunks)) return;
+  auto& halos = kept_halos_[chunk];
+  if (!halos) halos = std::make_shared<std::vector<WindowHalo>>();
+  WindowHalo& copy = halos->emplace_back(kv_shape(config_, options_.kv_type), sizes_);
+  GEMRING_CHECK(halos->size() == layer.index() + 1, "layer {} of {}", layer.value(), halos->size());
+  std::copy_n(halo.bytes().data(), halo.size(), copy.bytes().data());
+}
+
+KeptReading WindowedFilterPass::kept() {
+  KeptReading kept{parts_before_, kept_halos_};
+  const std::size_t rows = rows_before(reading_.keep_chunks) - rows_read_before_;
+  if (rows > 0) kept.parts.push_back({keys_, rows});
+  return kept;
+}
+
+std::size_t WindowedFilterPass::kept_bytes(const ModelConfig& config, const FilterProfile& profile,
+                                           const ComputeOptions& options, std::int32_t chunks) {
+  const KvShape shape = kv_shape(config, options.kv_type);
+  const auto tokens = static_cast<std::size_t>(chunks) * static_cast<std::size_t>(options.filter_chunk);
+  const auto halos = static_cast<std::size_t>(chunks / kChunksBetweenHalos + 1) *
+                     static_cast<std::size_t>(profile.filter_layer().value()) *
+                     WindowHalo::size(shape, {profile.window, profile.sinks, options.filter_chunk});
+  return tokens * static_cast<std::size_t>(profile.scoring_layers()) * shape.bytes_per_token() + halos;
+}
+
 /// Keys of the rows, and their queries where they are asked.
 void WindowedFilterPass::note_layer(LayerIndex layer, MatrixView<float> x, const StepRows& rows) {
   if (heads_in(*parts_.profile, layer).empty()) return;
@@ -197,7 +262,8 @@ void WindowedFilterPass::note_layer(LayerIndex layer, MatrixView<float> x, const
   const auto index = static_cast<std::size_t>(&scoring - parts_.scoring.data());
   const KvShape shape = kv_shape(config_, options_.kv_type);
   scoring.keys(x, rows, scratch_->work, [&](std::size_t begin, HeadsView<const float> k) {
-    narrow(k.data(), shape.type, keys_[index].data() + (rows_done_ + begin) * shape.bytes_per_token(), k.size());
+    const std::size_t row = rows_done_ - rows_read_before_ + begin;
+    narrow(k.data(), shape.type, keys_->keys[index].data() + row * shape.bytes_per_token(), k.size());
   });
   own_queries(scoring, x, rows, asking_, queries(index), scratch_->work);
 }
@@ -211,14 +277,14 @@ MatrixView<float> WindowedFilterPass::queries(std::size_t scoring) {
   return {queries_.data() + scoring * rows * width, rows, width};
 }
 
-void WindowedFilterPass::score_rows(std::size_t layer, MatrixView<const float> queries, std::size_t begin,
-                                    std::size_t end) {
+void WindowedFilterPass::score_rows(std::size_t layer, MatrixView<const float> queries, const std::byte* stored,
+                                    std::size_t begin, std::size_t end) {
   const KvShape shape = kv_shape(config_, options_.kv_type);
   const ScoringLayer& scoring = parts_.scoring[layer];
   const std::span<const ScoringHead> heads = heads_in(*parts_.profile, scoring.layer());
   Buffer<float> memory((end - begin) * shape.kv_heads * shape.head_dim);
   const HeadsView<float> keys(memory.data(), end - begin, shape.kv_heads, shape.head_dim);
-  widen(shape.type, keys_[layer].data() + begin * shape.bytes_per_token(), memory.data(), memory.size());
+  widen(shape.type, stored, memory.data(), memory.size());
   const GlobalPosition farthest(std::max(deal_.positions() - config_.max_positions, 0));  // that the model knows
   if (positions_[begin] < farthest) {
     std::vector<GlobalPosition> turns;
@@ -236,6 +302,9 @@ void WindowedFilterPass::score_rows(std::size_t layer, MatrixView<const float> q
 std::vector<float> WindowedFilterPass::score() {
   GEMRING_CHECK(next_round_ == deal_.rounds(), "behind round {} of {}", next_round_, deal_.rounds());
   wait();
+  std::vector<KeptReading::Part> parts = parts_before_;
+  parts.push_back({keys_, positions_.size() - rows_read_before_});
+  const std::size_t row_bytes = kv_shape(config_, options_.kv_type).bytes_per_token();
   for (std::size_t layer = 0; layer < parts_.scoring.size(); ++layer) {
     share_queries(
         group_, [&](GlobalPosition position) { return deal_.owner(position.value() / deal_.length()); }, asking_,
@@ -243,8 +312,14 @@ std::vector<float> WindowedFilterPass::score() {
     const std::span<const ScoringHead> heads = heads_in(*parts_.profile, parts_.scoring[layer].layer());
     const std::vector<float> asked = queries_of(queries(layer), config_, heads);
     const MatrixView<const float> of_heads(asked.data(), heads.size() * queries(layer).rows(), queries(layer).cols());
-    for (std::size_t begin = 0; begin < positions_.size(); begin += kScoredRows)
-      score_rows(layer, of_heads, begin, std::min(begin + kScoredRows, positions_.size()));
+    std::size_t done = 0;
+    for (const KeptReading::Part& part : parts) {
+      for (std::size_t begin = 0; begin < part.rows; begin += kScoredRows) {
+        const std::size_t end = std::min(begin + kScoredRows, part.rows);
+        score_rows(layer, of_heads, part.segment->keys[layer].data() + begin * row_bytes, done + begin, done + end);
+      }
+      done += part.rows;
+    }
   }
   return gather_scores(
       group_, [&](int member) { return deal_.positions_of(member); }, scores_.span(), columns(),

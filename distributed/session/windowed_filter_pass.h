@@ -2,6 +2,7 @@
 // (ILRe, arXiv 2508.17892, with sinks as in StreamingLLM, arXiv 2309.17453). Time and memory are linear in the text.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -34,16 +35,23 @@ namespace gemring {
 class WindowedFilterPass final : public FilterPass {
  public:
   /// prompt: all ids on the group's first rank, elsewhere empty. `deal`: the same on every rank of the group
-  /// (ClusterPlan::filter_deal).
+  /// (ClusterPlan::filter_deal). `before`: what reading.from names, this rank's part. Requires: the asking tokens stand
+  /// in chunks that are read.
   WindowedFilterPass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
                      const ComputeOptions& options, ChunkDeal deal, const AskingTokens& asking,
-                     std::span<const TokenId> prompt);
+                     std::span<const TokenId> prompt, const ReadingOrder& reading = {},
+                     const KeptReading* before = nullptr);
   ~WindowedFilterPass() override;
 
   /// A round of chunks.
   void run_step(const Progress& progress) override;
   std::vector<float> score() override;
   void wait() override;
+  KeptReading kept() override;
+
+  /// Bytes of a reading of so many chunks, on all ranks.
+  static std::size_t kept_bytes(const ModelConfig& config, const FilterProfile& profile, const ComputeOptions& options,
+                                std::int32_t chunks);
 
  private:
   class ChunkAttention;
@@ -53,12 +61,18 @@ class WindowedFilterPass final : public FilterPass {
   void run_chunk(std::int32_t chunk, const Progress& progress);
   /// Before attention of a layer, whose keys and values are there: takes what the chunk before left, and hands on.
   void exchange(std::int32_t chunk, LayerIndex layer);
+  /// Of what was left to `chunk`, where it is to be kept.
+  void keep_halo(std::int32_t chunk, LayerIndex layer, WindowHalo& halo);
+  std::size_t rows_before(std::int32_t chunk) const;  // of this rank
+  void take_from(const KeptReading& before);
   void note_layer(LayerIndex layer, MatrixView<float> x, const StepRows& rows);
   std::size_t columns() const;
   /// Of the layer parts_.scoring[scoring].
   MatrixView<float> queries(std::size_t scoring);
-  /// Rows [begin, end) with the heads of a scoring layer.   queries: [its columns, query_width]
-  void score_rows(std::size_t layer, MatrixView<const float> queries, std::size_t begin, std::size_t end);
+  /// Rows [begin, end) with the heads of a scoring layer.   queries: [its columns, query_width]; stored: keys of the
+  /// rows
+  void score_rows(std::size_t layer, MatrixView<const float> queries, const std::byte* stored, std::size_t begin,
+                  std::size_t end);
 
   Communicator& group_;
   const ModelConfig& config_;
@@ -66,14 +80,18 @@ class WindowedFilterPass final : public FilterPass {
   ComputeOptions options_;
   ChunkDeal deal_;
   WindowSizes sizes_;
-  std::vector<TokenId> ids_;               // of this rank's rows
-  std::vector<GlobalPosition> positions_;  // the same
+  ReadingOrder reading_;
+  std::size_t rows_read_before_;           // of this rank's rows
+  std::vector<GlobalPosition> positions_;  // of all this rank's rows
+  std::vector<TokenId> ids_;               // of those that were not read before
   AskingTokens asking_;                    // whose queries score
-  std::vector<Buffer<std::byte>> keys_;    // of each scoring layer: [rows, kv_heads, head_dim] in the cache's type
+  std::vector<KeptReading::Part> parts_before_;  // keys of what was read before
+  std::shared_ptr<KeySegment> keys_;             // of the other rows
+  std::map<std::int32_t, std::shared_ptr<std::vector<WindowHalo>>> kept_halos_;
   Buffer<float> queries_;                  // [scoring layers, asking, query_width]
   Buffer<float> scores_;                   // [columns, rows]
-  std::size_t rows_done_ = 0;
-  std::int32_t next_round_ = 0;
+  std::size_t rows_done_;
+  std::int32_t next_round_;
   std::unique_ptr<Halos> halos_;
   std::unique_ptr<Scratch> scratch_;
 };

@@ -94,19 +94,25 @@ void Worker::filter(const LocalStep& local) {
   const GenerationRequest* const request = local.request.get();
   auto pass = passes_.find(step.sequence);
   if (step.part == 0) {
+    const KeptReading* const before = step.reading.from == 0 ? nullptr : &readings_.at(step.reading.from);
     const std::span<const TokenId> prompt = request == nullptr ? std::span<const TokenId>() : request->prompt;
     pass = passes_
                .emplace(step.sequence,
                         make_filter_pass(*rank_.filter_group, rank_.filter_config, filter_parts_, filter_options_,
-                                         rank_.plan, step.prompt_tokens, step.question_span, prompt))
+                                         rank_.plan, step.prompt_tokens, step.question_span, prompt, step.reading,
+                                         before))
                .first;
   }
-  const std::int32_t last = filter_steps(rank_.filter, rank_.plan, rank_.options, step.prompt_tokens) - 1;
+  const std::int32_t steps =
+      filter_steps(rank_.filter, rank_.plan, rank_.options, step.prompt_tokens, step.reading.from_chunk);
+  const std::int32_t last = steps - 1;
   if (step.part < last) {
     pass->second->run_step([&](double share) { show(local, "filter", step.part + share, last); });
     return report(local);
   }
   const std::vector<float> columns = pass->second->score();
+  for (const std::uint64_t reading : step.reading.drop) readings_.erase(reading);
+  if (step.reading.keep_as != 0) readings_.emplace(step.reading.keep_as, pass->second->kept());
   passes_.erase(pass);
   if (request == nullptr) return;
   clock_.begin("select");

@@ -58,6 +58,7 @@ class Worker {
   FilterParts filter_parts_;              // on a rank that filters, as what follows
   ComputeOptions filter_options_;
   std::map<SequenceId, std::unique_ptr<FilterPass>> passes_;  // at most two
+  std::map<std::uint64_t, KeptReading> readings_;             // by the number that rank 0 gave them
   std::optional<Stage> stage_;
 };
 

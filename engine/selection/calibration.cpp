@@ -37,6 +37,8 @@ struct Measured {
   Merit paraphrased = {1, 1};  // over those of both halves
 
   double least() const { return std::min(chosen_by.recall, confirmed_by.recall); }
+  /// Among those that reach the same.
+  double sureness() const { return paraphrased.recall + std::min(chosen_by.height, confirmed_by.height); }
   CalibratedProfile result() const { return {profile, chosen_by.recall, confirmed_by.recall, paraphrased.recall}; }
 };
 
@@ -207,12 +209,13 @@ const Measured& cheapest(const ByLayer& layers, const Aim& aim, std::size_t marg
   return reaches(*later) ? *later : *first;
 }
 
-/// What reaches the target before what does not. Of what does, the fewest layers count, then recall; of what does not,
-/// recall, then layers.
+/// What reaches the target before what does not. Of what does, the fewest layers count, then sureness; of what does
+/// not, recall, then layers.
 auto cost_of(const Measured& each, const Aim& aim) {
   const double missed = -each.least();
   const double layer = each.profile.filter_layer().value();
-  return aim.is_reached_by(each) ? std::tuple(false, layer, missed) : std::tuple(true, missed, layer);
+  const double unsure = -each.sureness();
+  return aim.is_reached_by(each) ? std::tuple(false, layer, unsure) : std::tuple(true, missed, layer);
 }
 
 /// What one way comes to: each layer's best profile of every kind that it has, and the best head of every layer.
@@ -227,8 +230,7 @@ Measured best_at(const Measurement& evidence, const std::vector<RatedHead>& rate
   for (const std::size_t count : kHeadCounts) {
     if (count > evidence.most_heads()) break;
     Measured few = evidence.measure(evidence.profile(best_heads(rated, layer, count)));
-    const auto merit_of_few = std::tuple(few.least(), few.paraphrased.recall, few.chosen_by.height);
-    if (!best || merit_of_few >= std::tuple(best->least(), best->paraphrased.recall, best->chosen_by.height))
+    if (!best || std::pair(few.least(), few.sureness()) >= std::pair(best->least(), best->sureness()))
       best = std::move(few);
   }
   GEMRING_CHECK(best.has_value(), "{} heads at most", evidence.most_heads());

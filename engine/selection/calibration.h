@@ -12,8 +12,9 @@
 
 namespace gemring {
 
-/// How many tokens of the question may ask, the most last; each divides it.
-inline constexpr std::array<std::int32_t, 4> kQueryCounts = {1, 8, 16, 32};
+/// How many tokens of the question may ask, the most last; each divides it. So many that two heads can score with all
+/// of them (kMostColumns): one head alone may be good by chance.
+inline constexpr std::array<std::int32_t, 3> kQueryCounts = {1, 8, 16};
 
 /// One prompt of n tokens, and what every head of every layer says of it.
 struct CalibrationCase {
@@ -59,8 +60,8 @@ struct Calibration {
 /// numbers 0, 2, 4, ... choosing its heads and the others confirming; and of paraphrased ones nearly as many as whatever
 /// profile keeps the most: the earliest heads find nothing but equal words. Profiles are all heads of a layer, raw (GemFilter), and
 /// the best 1, 2, 4 or 8 heads up to a layer as z-scores, with each of kQueryCounts as far as columns go, with each
-/// unit. `margin`: so many layers later than the first that would do. Of ways that do the same, that with the later
-/// selection of a case's, then that with the most queries: the model that answers then reads whole facts. Where none
+/// unit. `margin`: so many layers later than the first that would do. Of ways that do the same the surest: by what it keeps of
+/// paraphrased answers, then by the tokens that score lower than the answer's. Where none
 /// reaches the target, the one with the best recall.
 /// Requires: at least two prompts that are not paraphrased, one in each half; selections of the same units.
 Calibration calibrate(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, double target,

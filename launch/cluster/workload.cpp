@@ -79,6 +79,7 @@ PlanInputs plan_inputs(const RunOptions& options, const RunModels& models, const
   inputs.logit_rows = workload.logit_rows;
   inputs.requests = workload.requests;
   inputs.parallel = workload.parallel;
+  inputs.index_bytes = workload.index_bytes;
   inputs.compute = active_compute();
   inputs.kv_type = cache_type(options);
   inputs.message_type = options.message_type;
@@ -133,6 +134,7 @@ PlannedSession plan_session(const Job& job, const RunOptions& options, const Run
     check_memory(costs, planned.inputs, planned.memory);
   });
   planned.compute.kv_type = planned.inputs.kv_type;
+  planned.compute.index_bytes = planned.inputs.index_bytes;
   planned.compute.ring.variant = options.ring;
   planned.compute.ring.message_type = planned.inputs.message_type;
   job.world.set_overlap(options.overlap);

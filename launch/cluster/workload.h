@@ -26,6 +26,7 @@ struct Workload {
   std::int32_t logit_rows = 1;   // of the last stage; more than one for `gemring logits`
   std::int32_t requests = 1;     // one after the other; more than one for `gemring bench`
   std::int32_t parallel = 0;     // PlanInputs::parallel
+  std::uint64_t index_bytes = 0;  // ComputeOptions::index_bytes
   std::uint64_t held_bytes = 0;  // on rank 0, beside what its roles need; what `gemring calibrate` gathers
 };
 

@@ -13,6 +13,8 @@
 namespace gemring {
 namespace {
 
+constexpr double kMib = 1 << 20;
+
 /// And whether its tokens are those of the model that answers: then ids are all that it passes on.
 void open_filter_tokenizer(const Job& job, bool needs_text, Opened& opened) {
   const RunModels models = opened.models.all();
@@ -67,6 +69,7 @@ Workload least_workload(const Job& job, const Options& options, const Opened& op
   const ClusterPlan plan = agree_on_plan(job, options.run, options.filter.method,
                                          opened.models.answer.config.layer_count(), job.world.size());
   workload.parallel = options.requests.parallel.value_or(static_cast<std::int32_t>(plan.stages.size()) + 1);
+  workload.index_bytes = static_cast<std::uint64_t>(options.requests.index_memory * kMib);
   return workload;
 }
 

@@ -83,6 +83,7 @@ struct GenerateOptions {
 struct RequestsOptions {
   std::optional<std::string> file;       // JSON lines, "-": standard input; what lines do not say is as said here
   std::optional<std::int32_t> parallel;  // sequences in the stages at a time; unset: one more than there are stages
+  double index_memory = 1024;            // MiB of all filter ranks, for texts that were read; 0: none are kept
 };
 
 /// How the passes run, whatever is asked. The same for every command that computes.

@@ -40,6 +40,7 @@ std::string result_line(const RequestPlace& place, const GenerationResult& resul
   usage.set_prompt_tokens(result.prompt_tokens);
   usage.set_kept_tokens(result.read_tokens);
   usage.set_completion_tokens(generated);
+  usage.set_reused_tokens(result.reused_tokens);
   usage.set_total_tokens(result.prompt_tokens + generated);
   proto::RequestTimes& times = *line.mutable_times();
   times.set_filter_seconds(result.filter_seconds);

@@ -159,6 +159,7 @@ void Answering::take_end(std::size_t index, const GenerationResult& result) {
       one.answer.stop_string = first_completed(one.stop, setting_.tokenizer.decode(result.generated_ids));
     }
     figures.prompt_tokens = result.prompt_tokens;
+    figures.cached_tokens = result.reused_tokens;
     figures.completion_tokens = static_cast<std::int32_t>(result.generated_ids.size());
     figures.kept_tokens = result.read_tokens > 0 ? result.read_tokens : static_cast<std::int32_t>(result.kept.size());
     figures.filter_seconds = result.filter_seconds;

@@ -367,6 +367,27 @@ void add_requests_options(OptionTable& table) {
        .needs = {{.holds = [](const Options& options) { return options.requests.file.has_value(); },
                   .problem = "means nothing without --requests",
                   .advice = "add --requests FILE, or leave it out"}}});
+  const OptionValue index =
+      number([](auto& options) -> auto& { return options.requests.index_memory; }, {.least = 0, .most = kMostGib * 1024});
+  const std::string index_help =
+      "of all filter ranks together, for texts that a windowed filter has read: what begins alike (another\n"
+      "question about it) is not read again, and answers stay the same to the bit. 0: nothing is kept";
+  table.push_back({.name = "--index-memory",
+                   .group = "Many requests",
+                   .type = "MIB",
+                   .help = index_help,
+                   .commands = {generate},
+                   .value = index,
+                   .needs = {{.holds = [](const Options& options) { return options.requests.file.has_value(); },
+                              .problem = "means nothing without --requests",
+                              .advice = "add --requests FILE, or leave it out",
+                              .on_command_line = Need::Otherwise::warning}}});
+  table.push_back({.name = "--index-memory",
+                   .group = "Service",
+                   .type = "MIB",
+                   .help = index_help,
+                   .commands = {serve},
+                   .value = index});
   table.push_back({.name = "--parallel",
                    .group = "Generation",
                    .type = "N",

@@ -39,7 +39,7 @@ TEST(RequestsReport, AResultIsOneLineThatEchoesItsRequest) {
             {"generated_ids", {7, 2}},
             {"finish_reason", "stop"},
             {"seed", 5},
-            {"usage", {{"prompt_tokens", 40}, {"kept_tokens", 3}, {"completion_tokens", 2}, {"total_tokens", 42}}},
+            {"usage", {{"prompt_tokens", 40}, {"kept_tokens", 3}, {"completion_tokens", 2}, {"total_tokens", 42}, {"reused_tokens", 0}}},
             {"times",
              {{"filter_seconds", 0.25},
               {"time_to_first_token_seconds", 0.5},
