@@ -67,7 +67,7 @@ std::optional<ApiProblem> check_body_type(const HttpRequest& head) {
 }  // namespace
 
 bool is_open_path(std::string_view path) {
-  return path == "/health" || path == "/v1/health";
+  return path == "/" || path == "/health" || path == "/v1/health";
 }
 
 bool equal_secrets(std::string_view one, std::string_view other) {

@@ -12,6 +12,7 @@
 #include "launch/serve/api/api_problem.h"
 #include "launch/serve/api/api_request.h"
 #include "launch/serve/api/json_body.h"
+#include "launch/serve/page/page.h"
 #include "launch/start/version.h"
 
 namespace gemring {
@@ -66,6 +67,7 @@ void Service::drain() {
 
 const std::vector<Service::Route>& Service::routes() {
   static const std::vector<Route> kRoutes = {
+      {"GET", "/", &Service::show_page, false},
       {"GET", "/health", &Service::health, false},
       {"GET", "/v1/health", &Service::health, false},
       {"GET", "/metrics", &Service::metrics, false},
@@ -135,6 +137,10 @@ void Service::answer(const ExchangePtr& exchange) {
   } catch (const std::exception& error) {
     exchange->reply(refusal(problem_of(error), exchange->request().path));
   }
+}
+
+void Service::show_page(const ExchangePtr& exchange) {
+  exchange->reply(with_headers(page()));
 }
 
 void Service::health(const ExchangePtr& exchange) {

@@ -55,6 +55,7 @@ class Service {
   std::optional<HttpReply> refuse(const HttpRequest& head) const;
   void answer(const ExchangePtr& exchange);
 
+  void show_page(const ExchangePtr& exchange);
   void health(const ExchangePtr& exchange);
   void models(const ExchangePtr& exchange);
   void metrics(const ExchangePtr& exchange);
