@@ -110,7 +110,6 @@ class Coster {
   std::int32_t pass_tokens() const { return inputs_.pass_tokens(plan_.method); }
   bool first_stage() const { return stage_ == std::size_t{0}; }
   bool last_stage() const { return stage_ && *stage_ + 1 == plan_.stages.size(); }
-
   static int member_of(const std::vector<RankId>& group, RankId rank) {
     return static_cast<int>(std::find(group.begin(), group.end(), rank) - group.begin());
   }
@@ -131,12 +130,12 @@ class Coster {
       if (reads) cost_.bytes_sent_prefill += 8.0 * pass_tokens();
     }
   }
+
   /// Chunks are dealt out by shares, and so is what is kept of them.
   std::uint64_t index_bytes() const {
     if (inputs_.index_bytes == 0 || inputs_.window.window == 0 || !plan_.filters(cost_.rank)) return 0;
-    const int member = member_of(plan_.filter_group, cost_.rank);
-    const ChunkDeal deal = plan_.filter_deal(kDealtTokens, 1);
-    return inputs_.index_bytes / kDealtTokens * static_cast<std::uint64_t>(deal.size(member));
+    const std::int32_t own = plan_.filter_deal(kDealtTokens, 1).size(member_of(plan_.filter_group, cost_.rank));
+    return inputs_.index_bytes / kDealtTokens * static_cast<std::uint64_t>(own);
   }
   void filter();
   void exact_filter(int member);

@@ -37,7 +37,7 @@ struct RunLimits {
 /// What the coordinator knows of the model and its filter passes.
 struct ModelSize {
   std::int32_t vocab = 0;
-  std::int32_t filter_layers = 0;                               // the filter layer included
+  std::int32_t filter_layers = 0;  // the filter layer included
   /// Of a pass over so many tokens, from a chunk on (filter_pass.h).
   std::function<std::int32_t(std::int32_t tokens, std::int32_t from_chunk)> filter_steps = {};
   /// What ranks may keep of what windowed passes read; unset: nothing.

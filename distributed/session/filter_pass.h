@@ -53,8 +53,9 @@ std::int32_t filter_steps(const FilterProfile& profile, const ClusterPlan& plan,
                           std::int32_t n, std::int32_t from_chunk = 0);
 
 /// A pass over n tokens, whose ids the group's first rank gives; elsewhere `prompt` is empty (other ranks receive only
-/// their own). The profile says whether it is exact or windowed. `span`: of the last tokens, question_span(). `before`: of
-/// the reading that a windowed pass goes on from, this rank's part; else nullptr. What is referred to outlives the pass.
+/// their own). The profile says whether it is exact or windowed. `span`: of the last tokens, question_span().
+/// `before`: of the reading that a windowed pass goes on from, this rank's part; else nullptr. What is referred to
+/// outlives the pass.
 std::unique_ptr<FilterPass> make_filter_pass(Communicator& group, const ModelConfig& config, const FilterParts& parts,
                                              const ComputeOptions& options, const ClusterPlan& plan, std::int32_t n,
                                              std::int32_t span, std::span<const TokenId> prompt,

@@ -121,12 +121,12 @@ std::optional<TextDirectory::Sizes> Session::State::index_sizes() const {
 void Session::State::run_first(RequestSource& source, const RunLimits& limits, const RankParts& rank,
                                PhaseClock& clock) {
   EventQueue events(kMostEvents);
-  const ModelSize size{.vocab = answer_config.vocab,
-                       .filter_layers = filter.filter_layer().value() + 1,
-                       .filter_steps = [&](std::int32_t n,
-                                           std::int32_t from) { return filter_steps(filter, plan, options, n, from); },
-                       .index = index_sizes(),
-                       .angles = [&](std::int32_t n) { return angles_number(filter_config, n); }};
+  const ModelSize size{
+      .vocab = answer_config.vocab,
+      .filter_layers = filter.filter_layer().value() + 1,
+      .filter_steps = [&](std::int32_t n, std::int32_t from) { return filter_steps(filter, plan, options, n, from); },
+      .index = index_sizes(),
+      .angles = [&](std::int32_t n) { return angles_number(filter_config, n); }};
   Coordinator coordinator(world, plan, size, source, limits, events);
   Worker worker(rank, limits.sequences, &coordinator, &events, clock);
   Delivery delivery(events, [&] { coordinator.stop(); });

@@ -13,8 +13,8 @@ std::int32_t TextDirectory::chunks_of(const Reading& reading) const {
 
 std::int32_t TextDirectory::common_chunks(const Reading& reading, std::span<const TokenId> prompt) const {
   const std::size_t most = std::min(reading.ids.size(), prompt.size());
-  const auto differs = std::mismatch(reading.ids.begin(), reading.ids.begin() + static_cast<std::ptrdiff_t>(most),
-                                     prompt.begin());
+  const auto differs =
+      std::mismatch(reading.ids.begin(), reading.ids.begin() + static_cast<std::ptrdiff_t>(most), prompt.begin());
   return static_cast<std::int32_t>(differs.first - reading.ids.begin()) / sizes_.chunk;
 }
 

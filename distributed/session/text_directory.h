@@ -15,8 +15,8 @@ namespace gemring {
 class TextDirectory {
  public:
   struct Sizes {
-    std::int32_t chunk = 0;                                        // tokens
-    std::size_t budget = 0;                                        // bytes of all readings on all ranks
+    std::int32_t chunk = 0;                                         // tokens
+    std::size_t budget = 0;                                         // bytes of all readings on all ranks
     std::function<std::size_t(std::int32_t chunks)> bytes_of = {};  // of a reading, on all ranks
   };
   explicit TextDirectory(Sizes sizes) : sizes_(std::move(sizes)) {}

@@ -81,15 +81,15 @@ class WindowedFilterPass final : public FilterPass {
   ChunkDeal deal_;
   WindowSizes sizes_;
   ReadingOrder reading_;
-  std::size_t rows_read_before_;           // of this rank's rows
-  std::vector<GlobalPosition> positions_;  // of all this rank's rows
-  std::vector<TokenId> ids_;               // of those that were not read before
-  AskingTokens asking_;                    // whose queries score
+  std::size_t rows_read_before_;                 // of this rank's rows
+  std::vector<GlobalPosition> positions_;        // of all this rank's rows
+  std::vector<TokenId> ids_;                     // of those that were not read before
+  AskingTokens asking_;                          // whose queries score
   std::vector<KeptReading::Part> parts_before_;  // keys of what was read before
   std::shared_ptr<KeySegment> keys_;             // of the other rows
   std::map<std::int32_t, std::shared_ptr<std::vector<WindowHalo>>> kept_halos_;
-  Buffer<float> queries_;                  // [scoring layers, asking, query_width]
-  Buffer<float> scores_;                   // [columns, rows]
+  Buffer<float> queries_;  // [scoring layers, asking, query_width]
+  Buffer<float> scores_;   // [columns, rows]
   std::size_t rows_done_;
   std::int32_t next_round_;
   std::unique_ptr<Halos> halos_;

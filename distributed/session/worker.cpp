@@ -97,10 +97,9 @@ void Worker::filter(const LocalStep& local) {
     const KeptReading* const before = step.reading.from == 0 ? nullptr : &readings_.at(step.reading.from);
     const std::span<const TokenId> prompt = request == nullptr ? std::span<const TokenId>() : request->prompt;
     pass = passes_
-               .emplace(step.sequence,
-                        make_filter_pass(*rank_.filter_group, rank_.filter_config, filter_parts_, filter_options_,
-                                         rank_.plan, step.prompt_tokens, step.question_span, prompt, step.reading,
-                                         before))
+               .emplace(step.sequence, make_filter_pass(*rank_.filter_group, rank_.filter_config, filter_parts_,
+                                                        filter_options_, rank_.plan, step.prompt_tokens,
+                                                        step.question_span, prompt, step.reading, before))
                .first;
   }
   const std::int32_t steps =

@@ -120,7 +120,8 @@ class Measurement {
     profile.unit = selection.unit;
     if (selection.unit != KeepUnit::tokens) profile.pool_width = selection.pool_width;
     const auto of_half = [&](std::size_t half) {
-      return mean(profile, [half](std::size_t i, const CalibrationCase& one) { return i % 2 == half && !one.paraphrased; });
+      return mean(profile,
+                  [half](std::size_t i, const CalibrationCase& one) { return i % 2 == half && !one.paraphrased; });
     };
     Measured measured{.profile = {}, .chosen_by = of_half(0), .confirmed_by = of_half(1)};
     if (std::any_of(prompts_.begin(), prompts_.end(), [](const CalibrationCase& one) { return one.paraphrased; }))

@@ -21,7 +21,7 @@ struct CalibrationCase {
   std::vector<float> layer_sums;  // [layers, n]: raw products with the last token, summed over heads (GemFilter)
   /// For each of kQueryCounts: [layers x heads, n], layer by layer: z-scores, of so many queries the best.
   std::array<std::vector<float>, kQueryCounts.size()> head_scores;
-  std::vector<OriginalPosition> answer;       // where the answer's tokens stand, ascending; not empty
+  std::vector<OriginalPosition> answer;  // where the answer's tokens stand, ascending; not empty
   /// The question has no word of the fact. Heads that find equal words find nothing here, and none finds all of these.
   bool paraphrased = false;
   std::vector<ResolvedSelection> selections;  // what selects from the scores: one for each unit that may be kept whole
@@ -57,12 +57,12 @@ struct Calibration {
 };
 
 /// The profile with the fewest layers that keeps at least `target` of the answers' tokens on each half of the prompts,
-/// numbers 0, 2, 4, ... choosing its heads and the others confirming; and of paraphrased ones nearly as many as whatever
-/// profile keeps the most: the earliest heads find nothing but equal words. Profiles are all heads of a layer, raw (GemFilter), and
-/// the best 1, 2, 4 or 8 heads up to a layer as z-scores, with each of kQueryCounts as far as columns go, with each
-/// unit. `margin`: so many layers later than the first that would do. Of ways that do the same the surest: by what it keeps of
-/// paraphrased answers, then by the tokens that score lower than the answer's. Where none
-/// reaches the target, the one with the best recall.
+/// numbers 0, 2, 4, ... choosing its heads and the others confirming; and of paraphrased ones nearly as many as
+/// whatever profile keeps the most: the earliest heads find nothing but equal words. Profiles are all heads of a layer,
+/// raw (GemFilter), and the best 1, 2, 4 or 8 heads up to a layer as z-scores, with each of kQueryCounts as far as
+/// columns go, with each unit. `margin`: so many layers later than the first that would do. Of ways that do the same
+/// the surest: by what it keeps of paraphrased answers, then by the tokens that score lower than the answer's. Where
+/// none reaches the target, the one with the best recall.
 /// Requires: at least two prompts that are not paraphrased, one in each half; selections of the same units.
 Calibration calibrate(std::span<const CalibrationCase> prompts, std::int32_t layers, std::int32_t heads, double target,
                       std::int32_t margin);

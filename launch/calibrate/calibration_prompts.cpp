@@ -164,7 +164,8 @@ CalibrationPrompt CalibrationPrompts::make(const Needle& needle) const {
       chat_ == nullptr ? join(needle.text, needle.question) : chat_prompt(*chat_, {}, needle.text, needle.question);
   const Encoding encoding =
       tokenizer_.encode(text.text, {.add_bos = text.adds_special_tokens, .literal = text.literal});
-  CalibrationPrompt prompt{.kind = needle.kind, .paraphrased = false, .ids = encoding.ids, .answer = {}, .forced = {}, .sentence_ends = {}};
+  CalibrationPrompt prompt{
+      .kind = needle.kind, .paraphrased = false, .ids = encoding.ids, .answer = {}, .forced = {}, .sentence_ends = {}};
   const auto tokens = static_cast<std::int32_t>(encoding.ids.size());
   SelectionOptions everything;
   everything.keep = tokens;

@@ -16,7 +16,7 @@
 namespace gemring {
 
 struct CalibrationPrompt {
-  std::string kind;  // NeedleKind's name, or "own"
+  std::string kind;          // NeedleKind's name, or "own"
   bool paraphrased = false;  // NeedleKind::paraphrase
   std::vector<TokenId> ids;
   std::vector<OriginalPosition> answer;  // tokens with any part of an answer, ascending

@@ -31,15 +31,16 @@
 namespace gemring {
 namespace {
 
-// What is kept beside the forced tokens: the share of long prompts that default_keep() leaves, which leaves more of those
-// that are measured here (256 tokens at least), but what is found here is to hold where there is more to choose from.
+// What is kept beside the forced tokens: the share of long prompts that default_keep() leaves. It leaves more of those
+// that are measured here (256 tokens at least), but what is found is to hold where there is more to choose from.
 constexpr std::int32_t kKeptShare = 16;
 constexpr std::int32_t kLeastKept = 128;
 constexpr std::int32_t kShortPromptShare = 8;
 
 // The quick form.
-constexpr std::array kQuickKinds = {NeedleKind::word,      NeedleKind::paraphrase, NeedleKind::uuid,      NeedleKind::paraphrase,
-                                    NeedleKind::many_keys, NeedleKind::paraphrase, NeedleKind::two_facts, NeedleKind::fact};
+constexpr std::array kQuickKinds = {NeedleKind::word,       NeedleKind::paraphrase, NeedleKind::uuid,
+                                    NeedleKind::paraphrase, NeedleKind::many_keys,  NeedleKind::paraphrase,
+                                    NeedleKind::two_facts,  NeedleKind::fact};
 constexpr std::int32_t kQuickPrompts = 2 * kQuickKinds.size();  // side by side: one chooses, one confirms
 constexpr std::int32_t kQuickTokens = 2048;
 constexpr std::int32_t kFewestTokens = 512;  // shorter prompts say nothing of long ones

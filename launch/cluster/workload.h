@@ -23,11 +23,11 @@ struct Workload {
   std::int32_t prompt_tokens = 0;
   std::int32_t keep = 0;  // as in ResolvedSelection; Method::gemfilter only
   std::int32_t new_tokens = 0;
-  std::int32_t logit_rows = 1;   // of the last stage; more than one for `gemring logits`
-  std::int32_t requests = 1;     // one after the other; more than one for `gemring bench`
-  std::int32_t parallel = 0;     // PlanInputs::parallel
+  std::int32_t logit_rows = 1;    // of the last stage; more than one for `gemring logits`
+  std::int32_t requests = 1;      // one after the other; more than one for `gemring bench`
+  std::int32_t parallel = 0;      // PlanInputs::parallel
   std::uint64_t index_bytes = 0;  // ComputeOptions::index_bytes
-  std::uint64_t held_bytes = 0;  // on rank 0, beside what its roles need; what `gemring calibrate` gathers
+  std::uint64_t held_bytes = 0;   // on rank 0, beside what its roles need; what `gemring calibrate` gathers
 };
 
 /// Of requests that read `prompt_tokens` tokens and generate `new_tokens`; with Method::full `selection` does not

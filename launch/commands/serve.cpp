@@ -112,7 +112,8 @@ void open_service(const Options& options, const Opened& opened, const ServiceLim
                                     .limits = limits,
                                     .passes_text = opened.passes_text});
   served.service->open(*served.model);
-  write_result(fmt::format("{} on http://{}:{}\n", name_for_clients(options), options.serve.host, served.server->port()));
+  write_result(
+      fmt::format("{} on http://{}:{}\n", name_for_clients(options), options.serve.host, served.server->port()));
 }
 
 }  // namespace
@@ -127,7 +128,8 @@ int run_serve(const Job& job, const Options& options) {
   set_log_phase("load");
   Opened opened = open_all(job, options);
   agreed_on_first(job, [&] {
-    if (!opened.tokenizer) throw ConfigError({options.model_directory, "has no tokenizer, so no text can be read", "put it there"});
+    if (!opened.tokenizer)
+      throw ConfigError({options.model_directory, "has no tokenizer, so no text can be read", "put it there"});
     open_chat(options, opened, served);
   });
   const Workload workload = least_workload(job, options, opened);

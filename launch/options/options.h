@@ -204,19 +204,19 @@ std::vector<double> parse_depths(const std::string& text);
 
 /// Unset limits: see service_limits().
 struct ServeOptions {
-  std::string host = "127.0.0.1";            // address to listen on
-  std::int32_t port = 8080;                  // 0: any that is free
-  std::optional<std::string> api_key;        // what clients have to send
-  std::optional<std::string> api_key_file;   // whose first line is that
-  bool no_api_key = false;                   // none, though others than this machine can ask
-  std::vector<std::string> allowed_hosts;    // names that requests may call this server by
-  std::optional<std::string> cors_origin;    // whose pages may ask
-  std::optional<std::string> alias;          // the model's name for clients; unset: its own
-  std::int32_t queue = 64;                   // requests that wait beside those in the stages
-  std::int32_t request_timeout = 0;          // seconds; 0: none
-  std::int32_t max_body = 64;                // MiB
-  std::optional<std::int32_t> max_prompt;    // tokens
-  std::optional<std::int32_t> max_keep;      // tokens
+  std::string host = "127.0.0.1";              // address to listen on
+  std::int32_t port = 8080;                    // 0: any that is free
+  std::optional<std::string> api_key;          // what clients have to send
+  std::optional<std::string> api_key_file;     // whose first line is that
+  bool no_api_key = false;                     // none, though others than this machine can ask
+  std::vector<std::string> allowed_hosts;      // names that requests may call this server by
+  std::optional<std::string> cors_origin;      // whose pages may ask
+  std::optional<std::string> alias;            // the model's name for clients; unset: its own
+  std::int32_t queue = 64;                     // requests that wait beside those in the stages
+  std::int32_t request_timeout = 0;            // seconds; 0: none
+  std::int32_t max_body = 64;                  // MiB
+  std::optional<std::int32_t> max_prompt;      // tokens
+  std::optional<std::int32_t> max_keep;        // tokens
   std::optional<std::int32_t> max_new_tokens;  // of an answer
 };
 

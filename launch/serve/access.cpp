@@ -24,7 +24,8 @@ std::string host_without_port(std::string_view host) {
 
 bool is_address(const std::string& host) {
   std::array<unsigned char, sizeof(in6_addr)> address = {};
-  return inet_pton(AF_INET, host.c_str(), address.data()) == 1 || inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
+  return inet_pton(AF_INET, host.c_str(), address.data()) == 1 ||
+         inet_pton(AF_INET6, host.c_str(), address.data()) == 1;
 }
 
 std::optional<ApiProblem> check_host(const AccessRules& rules, const HttpRequest& head) {

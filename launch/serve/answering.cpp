@@ -60,7 +60,12 @@ void Answering::start(std::vector<PreparedAnswer> prepared) {
   });
   left_ = prepared.size();
   for (PreparedAnswer& one : prepared) {
-    all_.push_back({one.request.cancel, std::move(one.places), one.stop, AnswerText(setting_.tokenizer, one.stop), {}, steady_seconds()});
+    all_.push_back({one.request.cancel,
+                    std::move(one.places),
+                    one.stop,
+                    AnswerText(setting_.tokenizer, one.stop),
+                    {},
+                    steady_seconds()});
     all_.back().answer.figures.prompt_tokens = static_cast<std::int32_t>(one.request.prompt.size());
   }
   if (stream_) begin_stream();
@@ -68,7 +73,8 @@ void Answering::start(std::vector<PreparedAnswer> prepared) {
     const auto most = std::chrono::milliseconds(static_cast<std::int64_t>(setting_.timeout * 1e3));
     setting_.server.post_after(most, [self = shared_from_this()] {
       if (self->over_) return;
-      self->fail({.status = 504, .message = fmt::format("no answer within {} s (--request-timeout)", self->setting_.timeout),
+      self->fail({.status = 504,
+                  .message = fmt::format("no answer within {} s (--request-timeout)", self->setting_.timeout),
                   .type = "timeout_error"});
       self->cancel_all();
     });
@@ -91,7 +97,8 @@ void Answering::hang_callbacks(GenerationRequest& request, std::size_t index) {
     server.post([self, index, id] { self->take_token(index, id); });
   };
   request.on_progress = [self, index, &server](std::string_view phase, double done, double total) {
-    server.post([self, index, phase = std::string(phase), done, total] { self->take_progress(index, phase, done, total); });
+    server.post(
+        [self, index, phase = std::string(phase), done, total] { self->take_progress(index, phase, done, total); });
   };
   request.on_end = [self, index, &server](GenerationResult result) {
     server.post([self, index, result = std::move(result)] { self->take_end(index, result); });
@@ -99,7 +106,8 @@ void Answering::hang_callbacks(GenerationRequest& request, std::size_t index) {
 }
 
 void Answering::begin_stream() {
-  exchange_->begin(with_headers({.type = "text/event-stream; charset=utf-8", .headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}}));
+  exchange_->begin(with_headers({.type = "text/event-stream; charset=utf-8",
+                                 .headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}}));
   for (std::size_t i = 0; i < all_.size(); ++i) send(shape_->first_events(i, all_[i].answer.figures.prompt_tokens));
   ping();
 }
@@ -218,7 +226,8 @@ void Answering::cancel_all() {
 }
 
 Answering::Status Answering::status() const {
-  Status status{.id = shape_->id(), .phase = phase_, .done = done_, .total = total_, .seconds = steady_seconds() - begin_};
+  Status status{
+      .id = shape_->id(), .phase = phase_, .done = done_, .total = total_, .seconds = steady_seconds() - begin_};
   for (const One& one : all_) {
     status.prompt_tokens += one.answer.figures.prompt_tokens;
     status.generated_tokens += one.answer.figures.completion_tokens;

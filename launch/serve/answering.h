@@ -23,10 +23,10 @@ struct AnsweringSetting {
   HttpServer& server;
   ServiceQueue& queue;
   const Tokenizer& tokenizer;
-  double timeout = 0;                                            // seconds of one request; 0: none
+  double timeout = 0;                                             // seconds of one request; 0: none
   std::vector<std::pair<std::string, std::string>> headers = {};  // of every reply
-  std::function<void(const FinishedAnswer&)> on_answer = {};     // each that was given
-  std::function<void(const char* reason)> on_other_end = {};     // "cancelled", "error"
+  std::function<void(const FinishedAnswer&)> on_answer = {};      // each that was given
+  std::function<void(const char* reason)> on_other_end = {};      // "cancelled", "error"
 };
 
 /// Everything is called on the server's thread.
@@ -42,8 +42,8 @@ class Answering : public std::enable_shared_from_this<Answering> {
   };
 
   /// `on_end` is called once, when nothing of it runs any more.
-  Answering(const AnsweringSetting& setting, ExchangePtr exchange, std::unique_ptr<AnswerShape> shape, const ApiRequest& request,
-            std::function<void()> on_end);
+  Answering(const AnsweringSetting& setting, ExchangePtr exchange, std::unique_ptr<AnswerShape> shape,
+            const ApiRequest& request, std::function<void()> on_end);
 
   /// The client has been read: puts what it asks for into the queue.
   void start(std::vector<PreparedAnswer> prepared);

@@ -21,39 +21,43 @@ namespace {
 using nlohmann::json;
 
 ApiProblem loading() {
-  return {.status = 503, .message = "the model is being loaded", .type = "unavailable_error", .code = "503",
+  return {.status = 503,
+          .message = "the model is being loaded",
+          .type = "unavailable_error",
+          .code = "503",
           .headers = {{"Retry-After", "5"}}};
 }
 
 ApiProblem ending() {
-  return {.status = 503, .message = "the server is ending: it answers what it has and takes no more",
-          .type = "unavailable_error", .code = "503"};
+  return {.status = 503,
+          .message = "the server is ending: it answers what it has and takes no more",
+          .type = "unavailable_error",
+          .code = "503"};
 }
 
 }  // namespace
 
 Service::Service(HttpServer& server, Setting setting)
     : server_(server), setting_(std::move(setting)), metrics_(setting_.name), random_(std::random_device()()) {
-  server_.start({.refuse = [this](const HttpRequest& head) { return refuse(head); },
-                 .answer = [this](const ExchangePtr& exchange) { answer(exchange); },
-                 .problem =
-                     [this](int status, const std::string& problem) {
-                       return refusal({.status = status, .message = problem}, "");
-                     }});
+  server_.start(
+      {.refuse = [this](const HttpRequest& head) { return refuse(head); },
+       .answer = [this](const ExchangePtr& exchange) { answer(exchange); },
+       .problem = [this](int status,
+                         const std::string& problem) { return refusal({.status = status, .message = problem}, ""); }});
 }
 
 Service::~Service() = default;
 
 void Service::open(const ServiceModel& model) {
   server_.post([this, &model] {
-    answering_ = std::make_unique<AnsweringSetting>(AnsweringSetting{
-        .server = server_,
-        .queue = queue_,
-        .tokenizer = model.tokenizer,
-        .timeout = setting_.timeout,
-        .headers = cors_headers(setting_.access),
-        .on_answer = [this](const FinishedAnswer& answer) { metrics_.count_answer(answer); },
-        .on_other_end = [this](const char* reason) { metrics_.count_end(reason); }});
+    answering_ = std::make_unique<AnsweringSetting>(
+        AnsweringSetting{.server = server_,
+                         .queue = queue_,
+                         .tokenizer = model.tokenizer,
+                         .timeout = setting_.timeout,
+                         .headers = cors_headers(setting_.access),
+                         .on_answer = [this](const FinishedAnswer& answer) { metrics_.count_answer(answer); },
+                         .on_other_end = [this](const char* reason) { metrics_.count_end(reason); }});
     model_ = &model;
   });
 }
@@ -127,8 +131,9 @@ std::optional<HttpReply> Service::refuse(const HttpRequest& head) const {
     const std::string path = head.path.substr(0, 200);
     return refusal({.status = 404, .message = fmt::format("there is no {}", path), .type = "not_found_error"}, path);
   }
-  return refusal({.status = 405, .message = fmt::format("{} takes {}", head.path, methods), .headers = {{"Allow", methods}}},
-                 head.path);
+  return refusal(
+      {.status = 405, .message = fmt::format("{} takes {}", head.path, methods), .headers = {{"Allow", methods}}},
+      head.path);
 }
 
 void Service::answer(const ExchangePtr& exchange) {
@@ -201,13 +206,14 @@ void Service::slots(const ExchangePtr& exchange) {
 }
 
 ApiProblem Service::busy() const {
-  return {.status = 429,
-          .message = fmt::format("{} requests are on their way and {} may wait beside those in the stages (--queue); come "
-                                 "again later",
-                                 open_requests_.size(), model_->limits.queue),
-          .type = "rate_limit_error",
-          .code = "queue_full",
-          .headers = {{"Retry-After", "10"}}};
+  return {
+      .status = 429,
+      .message = fmt::format("{} requests are on their way and {} may wait beside those in the stages (--queue); come "
+                             "again later",
+                             open_requests_.size(), model_->limits.queue),
+      .type = "rate_limit_error",
+      .code = "queue_full",
+      .headers = {{"Retry-After", "10"}}};
 }
 
 void Service::generate(const ExchangePtr& exchange, ReadRequest read, ApiKind kind) {
@@ -245,9 +251,8 @@ void Service::start(const ExchangePtr& exchange, const ApiRequest& request, std:
   AnswerHead head{.id = new_id(request.kind, random_, number),
                   .model = request.model.empty() ? setting_.name : request.model,
                   .created = std::chrono::duration_cast<std::chrono::seconds>(now).count()};
-  const auto answering =
-      std::make_shared<Answering>(*answering_, exchange, answer_shape(request.kind, std::move(head)), request,
-                                  [this, number] { open_requests_.erase(number); });
+  const auto answering = std::make_shared<Answering>(*answering_, exchange, answer_shape(request.kind, std::move(head)),
+                                                     request, [this, number] { open_requests_.erase(number); });
   if (problem) return answering->refuse(*problem);
   open_requests_.emplace(number, answering);
   answering->start(std::move(prepared));

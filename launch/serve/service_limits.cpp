@@ -13,7 +13,7 @@
 namespace gemring {
 namespace {
 
-constexpr std::int32_t kUsualKeep = 4096;       // what default_keep() keeps at most
+constexpr std::int32_t kUsualKeep = 4096;  // what default_keep() keeps at most
 constexpr std::int32_t kUsualNewTokens = 4096;
 constexpr std::int32_t kLongestPrompt = 1 << 20;  // where the filter could read more
 
@@ -56,9 +56,10 @@ ServiceLimits service_limits(const Options& options, const RunModels& models, co
   const std::int32_t readable =
       options.run.allow_extrapolation ? kLongestPrompt : filter_positions(models.filter.config, planned.filter);
   if (wanted.max_prompt && *wanted.max_prompt > readable) {
-    throw ConfigError({"--max-prompt", fmt::format("{} tokens are more than the filter's {} positions",
-                                                   count(*wanted.max_prompt), count(readable)),
-                       "lower it, take a windowed filter profile, or give --allow-extrapolation"});
+    throw ConfigError(
+        {"--max-prompt",
+         fmt::format("{} tokens are more than the filter's {} positions", count(*wanted.max_prompt), count(readable)),
+         "lower it, take a windowed filter profile, or give --allow-extrapolation"});
   }
   limits.prompt_tokens = wanted.max_prompt.value_or(std::max(std::min(readable, kLongestPrompt), limits.keep));
   while (!wanted.max_prompt && limits.prompt_tokens / 2 > limits.keep && !has_memory_for(limits, planned)) {

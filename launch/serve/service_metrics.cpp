@@ -35,8 +35,10 @@ std::string Histogram::text(const std::string& name, const std::string& help, co
   for (std::size_t i = 0; i < bounds_.size(); ++i) {
     text += fmt::format("gemring_{}_bucket{{{},le=\"{}\"}} {}\n", name, labels, bounds_[i], counts_[i]);
   }
-  return text + fmt::format("gemring_{0}_bucket{{{1},le=\"+Inf\"}} {2}\ngemring_{0}_sum{{{1}}} {3}\ngemring_{0}_count{{{1}}} {2}\n",
-                            name, labels, count_, sum_);
+  return text +
+         fmt::format(
+             "gemring_{0}_bucket{{{1},le=\"+Inf\"}} {2}\ngemring_{0}_sum{{{1}}} {3}\ngemring_{0}_count{{{1}}} {2}\n",
+             name, labels, count_, sum_);
 }
 
 void ServiceMetrics::count_answer(const FinishedAnswer& answer) {
@@ -65,7 +67,8 @@ std::string ServiceMetrics::text(std::size_t running, std::size_t waiting) const
       one_value("kept_tokens_total", "counter", "Tokens that the answering model read", labels,
                 static_cast<double>(kept_)) +
       one_value("generation_tokens_total", "counter", "Tokens of answers", labels, static_cast<double>(generated_));
-  text += "# HELP gemring_request_success_total Requests by how they ended\n# TYPE gemring_request_success_total counter\n";
+  text +=
+      "# HELP gemring_request_success_total Requests by how they ended\n# TYPE gemring_request_success_total counter\n";
   for (const char* const reason : {"stop", "length", "cancelled", "error", "refused"}) {
     const auto found = ends_.find(reason);
     text += fmt::format("gemring_request_success_total{{{},finished_reason=\"{}\"}} {}\n", labels, reason,

@@ -1,5 +1,5 @@
-// What a service counts, in the text format of Prometheus (version 0.0.4). Names and meanings are those of vLLM where it
-// has them, with gemring_ in front.
+// What a service counts, in the text format of Prometheus (version 0.0.4). Names and meanings are those of vLLM where
+// it has them, with gemring_ in front.
 #pragma once
 
 #include <cstddef>

@@ -33,17 +33,18 @@ void check_limits(const ServiceLimits& limits, const GenerationRequest& request)
   const auto n = static_cast<std::int64_t>(request.prompt.size());
   const std::int64_t read = request.is_filtered() ? request.selection.keep : n;
   if (read > limits.keep) {
-    throw ApiFailure({.message = fmt::format("{} tokens of the prompt are to be {}, and this server keeps at most {} (--max-keep)",
-                                             count(read), request.is_filtered() ? "kept" : "read by all layers",
-                                             count(limits.keep)),
-                      .param = request.is_filtered() ? "gemring.keep" : "gemring.method",
-                      .code = "context_length_exceeded",
-                      .figures = {{"n_prompt_tokens", n}, {"n_ctx", limits.keep}}});
+    throw ApiFailure(
+        {.message = fmt::format("{} tokens of the prompt are to be {}, and this server keeps at most {} (--max-keep)",
+                                count(read), request.is_filtered() ? "kept" : "read by all layers", count(limits.keep)),
+         .param = request.is_filtered() ? "gemring.keep" : "gemring.method",
+         .code = "context_length_exceeded",
+         .figures = {{"n_prompt_tokens", n}, {"n_ctx", limits.keep}}});
   }
   if (request.stop.max_new_tokens > limits.new_tokens) {
-    throw ApiFailure({.message = fmt::format("{} tokens are more than this server gives an answer: {} (--max-new-tokens)",
-                                             count(request.stop.max_new_tokens), count(limits.new_tokens)),
-                      .param = "max_tokens"});
+    throw ApiFailure(
+        {.message = fmt::format("{} tokens are more than this server gives an answer: {} (--max-new-tokens)",
+                                count(request.stop.max_new_tokens), count(limits.new_tokens)),
+         .param = "max_tokens"});
   }
 }
 
@@ -56,7 +57,8 @@ UsageError in_words_of_client(const UsageError& error) {
 }
 
 /// The request line with what the options say else.
-RequestLine line_of(const ServiceModel& model, const RequestMaker& maker, const ApiRequest& request, std::size_t index) {
+RequestLine line_of(const ServiceModel& model, const RequestMaker& maker, const ApiRequest& request,
+                    std::size_t index) {
   RequestLine line = maker.defaults();
   line.prompt.chat.on = request.is_chat();
   read_request_line(request.lines[index], line);
@@ -115,8 +117,8 @@ std::vector<KeptText> kept_texts(const PromptPlaces& places, const std::vector<O
     for (const MessagePart& part : places.messages) {
       const std::size_t from = std::max(begin, part.bytes.begin), to = std::min(end, part.bytes.end);
       if (from >= to) continue;
-      texts.push_back({part.message, from - part.bytes.begin, to - part.bytes.begin, places.text.substr(from, to - from),
-                       score});
+      texts.push_back(
+          {part.message, from - part.bytes.begin, to - part.bytes.begin, places.text.substr(from, to - from), score});
     }
   }
   return texts;

@@ -1,5 +1,5 @@
-"""The official Python clients of OpenAI and Anthropic at the service. launch/test fetches them into build/python-clients;
-where they are not, this skips."""
+"""The official Python clients of OpenAI and Anthropic at the service. launch/test fetches them into
+build/python-clients; where they are not, this skips."""
 
 import os
 import sys

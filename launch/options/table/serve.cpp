@@ -18,13 +18,13 @@ void add_address(OptionTable& table) {
                    .help = "to listen on; 0.0.0.0: all of this machine's. Beyond the machine itself a key is wanted",
                    .commands = {serve},
                    .value = text([](auto& options) -> auto& { return options.serve.host; })});
-  table.push_back({.name = "--port",
-                   .group = "Service",
-                   .type = "N",
-                   .help = "0: any that is free, which is said",
-                   .commands = {serve},
-                   .value = number([](auto& options) -> auto& { return options.serve.port; },
-                                   {.least = 0, .most = kMostPort})});
+  table.push_back(
+      {.name = "--port",
+       .group = "Service",
+       .type = "N",
+       .help = "0: any that is free, which is said",
+       .commands = {serve},
+       .value = number([](auto& options) -> auto& { return options.serve.port; }, {.least = 0, .most = kMostPort})});
   table.push_back({.name = "--alias",
                    .group = "Service",
                    .type = "NAME",
@@ -60,12 +60,13 @@ void add_access(OptionTable& table) {
                    .needs = {{.holds = [](const Options& o) { return !o.serve.api_key && !o.serve.api_key_file; },
                               .problem = "goes with no key",
                               .advice = "leave it out, or the key"}}});
-  table.push_back({.name = "--allowed-host",
-                   .group = "Service",
-                   .type = "NAME",
-                   .help = "by which requests may call this server (Host), beside localhost and addresses. Again for more",
-                   .commands = {serve},
-                   .value = list([](auto& options) -> auto& { return options.serve.allowed_hosts; })});
+  table.push_back(
+      {.name = "--allowed-host",
+       .group = "Service",
+       .type = "NAME",
+       .help = "by which requests may call this server (Host), beside localhost and addresses. Again for more",
+       .commands = {serve},
+       .value = list([](auto& options) -> auto& { return options.serve.allowed_hosts; })});
   table.push_back({.name = "--cors-origin",
                    .group = "Service",
                    .type = "ORIGIN",
@@ -83,13 +84,13 @@ void add_limits(OptionTable& table) {
                    .commands = {serve},
                    .value = number([](auto& options) -> auto& { return options.requests.parallel; },
                                    {.least = 1, .most = kMostParallel})});
-  table.push_back({.name = "--queue",
-                   .group = "Service",
-                   .type = "N",
-                   .help = "requests that may wait beside those; more are told to come again (429)",
-                   .commands = {serve},
-                   .value = number([](auto& options) -> auto& { return options.serve.queue; },
-                                   {.least = 0, .most = kMostQueue})});
+  table.push_back(
+      {.name = "--queue",
+       .group = "Service",
+       .type = "N",
+       .help = "requests that may wait beside those; more are told to come again (429)",
+       .commands = {serve},
+       .value = number([](auto& options) -> auto& { return options.serve.queue; }, {.least = 0, .most = kMostQueue})});
   table.push_back({.name = "--request-timeout",
                    .group = "Service",
                    .type = "SECONDS",
@@ -104,14 +105,15 @@ void add_limits(OptionTable& table) {
                    .commands = {serve},
                    .value = number([](auto& options) -> auto& { return options.serve.max_body; },
                                    {.least = 1, .most = kMostBodyMib})});
-  table.push_back({.name = "--max-prompt",
-                   .group = "Service",
-                   .type = "TOKENS",
-                   .help = "of a prompt; memory is planned for it. Unset: what the filter can read (of a windowed one a "
-                           "million)\nand memory has room for",
-                   .commands = {serve},
-                   .value = number([](auto& options) -> auto& { return options.serve.max_prompt; },
-                                   {.least = 1, .most = kMostTokens})});
+  table.push_back(
+      {.name = "--max-prompt",
+       .group = "Service",
+       .type = "TOKENS",
+       .help = "of a prompt; memory is planned for it. Unset: what the filter can read (of a windowed one a "
+               "million)\nand memory has room for",
+       .commands = {serve},
+       .value =
+           number([](auto& options) -> auto& { return options.serve.max_prompt; }, {.least = 1, .most = kMostTokens})});
   table.push_back({.name = "--max-keep",
                    .group = "Service",
                    .type = "TOKENS",
@@ -119,14 +121,15 @@ void add_limits(OptionTable& table) {
                    .commands = {serve},
                    .value = number([](auto& options) -> auto& { return options.serve.max_keep; },
                                    {.least = 1, .most = kMostTokens})});
-  table.push_back({.name = "--max-new-tokens",
-                   .aliases = {"-n"},
-                   .group = "Service",
-                   .type = "TOKENS",
-                   .help = "of an answer, also where a request does not say. Unset: 4096, or a quarter of the positions",
-                   .commands = {serve},
-                   .value = number([](auto& options) -> auto& { return options.serve.max_new_tokens; },
-                                   {.least = 1, .most = kMostTokens})});
+  table.push_back(
+      {.name = "--max-new-tokens",
+       .aliases = {"-n"},
+       .group = "Service",
+       .type = "TOKENS",
+       .help = "of an answer, also where a request does not say. Unset: 4096, or a quarter of the positions",
+       .commands = {serve},
+       .value = number([](auto& options) -> auto& { return options.serve.max_new_tokens; },
+                       {.least = 1, .most = kMostTokens})});
 }
 
 }  // namespace

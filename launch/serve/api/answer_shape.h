@@ -1,4 +1,5 @@
-// What clients get: whole answers, and the events of streamed ones, in the shape of the interface that they speak. Pure.
+// What clients get: whole answers, and the events of streamed ones, in the shape of the interface that they speak.
+// Pure.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +38,8 @@ struct KeptText {
 /// One of the answers of a request.
 struct FinishedAnswer {
   std::string text;
-  std::string finish_reason;       // "stop" or "length"
-  std::string stop_string = {};    // the one that ended it, if one did
+  std::string finish_reason;     // "stop" or "length"
+  std::string stop_string = {};  // the one that ended it, if one did
   AnswerFigures figures = {};
   std::vector<KeptText> kept = {};  // where they were asked for
 };

@@ -13,14 +13,15 @@
 
 namespace gemring {
 
-/// OpenAI's {"error": {"message", "type", "param", "code"}}, or Anthropic's {"type": "error", "error": {"type", "message"}}.
+/// OpenAI's {"error": {"message", "type", "param", "code"}}, or Anthropic's
+/// {"type": "error", "error": {"type", "message"}}.
 struct ApiProblem {
   int status = 400;
   std::string message = {};
   std::string type = "invalid_request_error";
   std::optional<std::string> param = {};  // the field of the request
   std::optional<std::string> code = {};
-  std::vector<std::pair<std::string, std::int64_t>> figures = {};                // beside these, such as n_prompt_tokens
+  std::vector<std::pair<std::string, std::int64_t>> figures = {};  // beside these, such as n_prompt_tokens
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 

@@ -17,7 +17,8 @@ json prompts_of(const json& body) {
   if (prompt == nullptr) refuse_field("prompt", "is not there");
   const bool is_one = prompt->is_string() || (prompt->is_array() && !prompt->empty() && prompt->front().is_number());
   if (is_one) return json::array({*prompt});
-  if (!prompt->is_array() || prompt->empty()) refuse_field("prompt", "is neither text, token ids nor an array of these");
+  if (!prompt->is_array() || prompt->empty())
+    refuse_field("prompt", "is neither text, token ids nor an array of these");
   return *prompt;
 }
 

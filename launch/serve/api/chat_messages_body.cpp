@@ -29,7 +29,8 @@ json content_of(const json& content, const std::string& name) {
 json message_of(const json& message, const std::string& name) {
   if (!message.is_object()) refuse_field(name, "is no object");
   for (const char* const field : {"tool_calls", "function_call", "audio"}) {
-    if (asks_for_something(find_value(message, field))) refuse_field(fmt::format("{}.{}", name, field), "is not supported");
+    if (asks_for_something(find_value(message, field)))
+      refuse_field(fmt::format("{}.{}", name, field), "is not supported");
   }
   std::string role = text_of(message, "role", name + ".role");
   if (role == "developer") role = "system";
@@ -51,7 +52,8 @@ json messages_of(const json* messages, const std::string& name) {
     refuse_field(name, "is no array of messages, of which there must be one at least");
   }
   json read = json::array();
-  for (std::size_t i = 0; i < messages->size(); ++i) read.push_back(message_of((*messages)[i], fmt::format("{}[{}]", name, i)));
+  for (std::size_t i = 0; i < messages->size(); ++i)
+    read.push_back(message_of((*messages)[i], fmt::format("{}[{}]", name, i)));
   return read;
 }
 

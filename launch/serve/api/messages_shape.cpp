@@ -36,9 +36,14 @@ json stop_of(const FinishedAnswer& answer) {
 }  // namespace
 
 json MessagesShape::message(json content, json usage) const {
-  return {{"id", head().id},           {"type", "message"},       {"role", "assistant"},
-          {"model", head().model},     {"content", std::move(content)}, {"stop_reason", nullptr},
-          {"stop_sequence", nullptr}, {"usage", std::move(usage)}};
+  return {{"id", head().id},
+          {"type", "message"},
+          {"role", "assistant"},
+          {"model", head().model},
+          {"content", std::move(content)},
+          {"stop_reason", nullptr},
+          {"stop_sequence", nullptr},
+          {"usage", std::move(usage)}};
 }
 
 std::string MessagesShape::whole(const std::vector<FinishedAnswer>& answers) {
@@ -58,15 +63,16 @@ std::string MessagesShape::first_events(std::size_t /*index*/, std::int32_t prom
 }
 
 std::string MessagesShape::text_event(std::size_t /*index*/, std::string_view text) {
-  return named_event({{"type", "content_block_delta"}, {"index", 0}, {"delta", {{"type", "text_delta"}, {"text", text}}}});
+  return named_event(
+      {{"type", "content_block_delta"}, {"index", 0}, {"delta", {{"type", "text_delta"}, {"text", text}}}});
 }
 
 std::string MessagesShape::last_events(std::size_t /*index*/, const FinishedAnswer& answer) {
   return named_event({{"type", "content_block_stop"}, {"index", 0}}) +
          named_event({{"type", "message_delta"},
-                {"delta", stop_of(answer)},
-                {"usage", usage_of_message(answer.figures)},
-                {"gemring", gemring_of(answer)}});
+                      {"delta", stop_of(answer)},
+                      {"usage", usage_of_message(answer.figures)},
+                      {"gemring", gemring_of(answer)}});
 }
 
 std::string MessagesShape::end_events(const std::vector<FinishedAnswer>& /*answers*/, bool /*include_usage*/) {

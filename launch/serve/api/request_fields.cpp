@@ -43,11 +43,30 @@ constexpr std::array kFields = {
 constexpr std::array kOwnFields = {"question", "keep", "keep_unit", "pool", "keep_first", "keep_last", "selection"};
 
 /// What nobody can have here, unless it asks for nothing.
-constexpr std::array kUnsupported = {"tools",          "functions", "logit_bias",      "logprobs",      "top_logprobs",
-                                     "prompt_logprobs", "audio",    "stop_token_ids",  "suffix",        "echo",
-                                     "chat_template",  "prediction", "guided_json",    "guided_regex",  "guided_choice",
-                                     "guided_grammar", "grammar",   "json_schema",     "web_search_options", "previous_response_id",
-                                     "conversation", "mcp_servers", "container", "background"};
+constexpr std::array kUnsupported = {"tools",
+                                     "functions",
+                                     "logit_bias",
+                                     "logprobs",
+                                     "top_logprobs",
+                                     "prompt_logprobs",
+                                     "audio",
+                                     "stop_token_ids",
+                                     "suffix",
+                                     "echo",
+                                     "chat_template",
+                                     "prediction",
+                                     "guided_json",
+                                     "guided_regex",
+                                     "guided_choice",
+                                     "guided_grammar",
+                                     "grammar",
+                                     "json_schema",
+                                     "web_search_options",
+                                     "previous_response_id",
+                                     "conversation",
+                                     "mcp_servers",
+                                     "container",
+                                     "background"};
 
 void check_unsupported(const json& body) {
   for (const char* const field : kUnsupported) {
@@ -64,9 +83,9 @@ void check_unsupported(const json& body) {
   const json* const modalities = find_value(body, "modalities");
   if (modalities != nullptr && *modalities != json::array({"text"})) refuse_field("modalities", "answers are text");
   const json* const choice = find_value(body, "tool_choice");
-  const bool is_harmless = choice == nullptr || *choice == "none" || *choice == "auto" ||
-                           (choice->is_object() && (choice->value("type", json("")) == "auto" ||
-                                                    choice->value("type", json("")) == "none"));
+  const bool is_harmless =
+      choice == nullptr || *choice == "none" || *choice == "auto" ||
+      (choice->is_object() && (choice->value("type", json("")) == "auto" || choice->value("type", json("")) == "none"));
   if (!is_harmless) refuse_field("tool_choice", "there are no tools");
   const json* const text = find_value(body, "text");  // of Responses
   const json* const text_format = text != nullptr && text->is_object() ? find_value(*text, "format") : nullptr;
@@ -81,7 +100,8 @@ void check_unsupported(const json& body) {
   if (kwargs == nullptr) return;
   for (const auto& [name, value] : kwargs->items()) {
     const bool is_as_ever = name == "enable_thinking" && value == true;
-    if (!is_as_ever) refuse_field("chat_template_kwargs." + name, "the template is rendered as it stands; leave it out");
+    if (!is_as_ever)
+      refuse_field("chat_template_kwargs." + name, "the template is rendered as it stands; leave it out");
   }
 }
 
@@ -102,7 +122,8 @@ void take_own_fields(const json& body, ApiRequest& request, json& line) {
     } else if (std::find(kOwnFields.begin(), kOwnFields.end(), name) != kOwnFields.end()) {
       if (!value.is_null()) line[name] = value;
     } else {
-      refuse_field(full_name, fmt::format("is no field; fields are {}, method and return_kept", fmt::join(kOwnFields, ", ")));
+      refuse_field(full_name,
+                   fmt::format("is no field; fields are {}, method and return_kept", fmt::join(kOwnFields, ", ")));
     }
   }
 }

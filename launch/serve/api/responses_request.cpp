@@ -17,7 +17,8 @@ ApiRequest responses_request(std::string_view text) {
   json line = take_fields(body, request);
   const json* const input = find_value(body, "input");
   if (input == nullptr) refuse_field("input", "is not there");
-  json messages = input->is_string() ? json::array({{{"role", "user"}, {"content", *input}}}) : messages_of(input, "input");
+  json messages =
+      input->is_string() ? json::array({{{"role", "user"}, {"content", *input}}}) : messages_of(input, "input");
   if (const std::string instructions = text_of(body, "instructions", "instructions"); !instructions.empty()) {
     const json first = {{"role", "system"}, {"content", instructions}};
     messages.insert(messages.begin(), first);

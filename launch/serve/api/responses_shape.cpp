@@ -52,7 +52,10 @@ json ResponsesShape::response(const char* status, json output) const {
 }
 
 json ResponsesShape::item(const char* status, json content) const {
-  return {{"id", "msg_" + head().id}, {"type", "message"}, {"role", "assistant"}, {"status", status},
+  return {{"id", "msg_" + head().id},
+          {"type", "message"},
+          {"role", "assistant"},
+          {"status", status},
           {"content", std::move(content)}};
 }
 
@@ -103,7 +106,8 @@ std::string ResponsesShape::last_events(std::size_t /*index*/, const FinishedAns
 
 std::string ResponsesShape::end_events(const std::vector<FinishedAnswer>& answers, bool /*include_usage*/) {
   const json reply = finished(answers.front());
-  return event(reply.at("status") == "incomplete" ? "response.incomplete" : "response.completed", {{"response", reply}});
+  return event(reply.at("status") == "incomplete" ? "response.incomplete" : "response.completed",
+               {{"response", reply}});
 }
 
 std::string ResponsesShape::progress_event(std::size_t /*index*/, std::int32_t /*total*/, std::int32_t /*processed*/,

@@ -76,7 +76,8 @@ class Connection::Answer : public Exchange {
   void send(std::string piece) override {
     if (!connection_ || piece.empty()) return;
     if (connection_->unwritten_bytes_ > connection_->setting_.limits.most_unread) return connection_->drop();
-    connection_->write(connection_->is_http_10_ ? std::move(piece) : fmt::format("{:x}\r\n{}\r\n", piece.size(), piece));
+    connection_->write(connection_->is_http_10_ ? std::move(piece)
+                                                : fmt::format("{:x}\r\n{}\r\n", piece.size(), piece));
   }
 
   void end() override {
@@ -127,8 +128,9 @@ void Connection::read() {
 
 void Connection::read_header() {
   stream_.expires_after(setting_.limits.header_time);
-  http::async_read_header(stream_, buffer_, *parser_,
-                          [self = shared_from_this()](const ErrorCode& error, std::size_t) { self->after_header(error); });
+  http::async_read_header(stream_, buffer_, *parser_, [self = shared_from_this()](const ErrorCode& error, std::size_t) {
+    self->after_header(error);
+  });
 }
 
 void Connection::after_header(const ErrorCode& error) {
@@ -140,7 +142,8 @@ void Connection::after_header(const ErrorCode& error) {
   const HttpRequest head = head_of_request(header);
   const bool has_body = !parser_->is_done();
   if (head.headers.size() > setting_.limits.most_headers) {
-    return refuse(setting_.handler.problem(431, fmt::format("more than {} headers", setting_.limits.most_headers)), !has_body);
+    return refuse(setting_.handler.problem(431, fmt::format("more than {} headers", setting_.limits.most_headers)),
+                  !has_body);
   }
   if (std::optional<HttpReply> refusal = setting_.handler.refuse(head)) return refuse(std::move(*refusal), !has_body);
   if (parser_->content_length() && *parser_->content_length() > setting_.limits.longest_body) {
@@ -184,8 +187,9 @@ void Connection::fail_to_read(const ErrorCode& error) {
                        error != boost::beast::error::timeout;
   if (nothing_came || is_gone || dropped_) return drop();
   const int status = status_of(error);
-  std::string problem = status == 413   ? fmt::format("the body is longer than {} bytes", setting_.limits.longest_body)
-                        : status == 431 ? fmt::format("the header is longer than {} bytes", setting_.limits.longest_header)
+  std::string problem = status == 413 ? fmt::format("the body is longer than {} bytes", setting_.limits.longest_body)
+                        : status == 431
+                            ? fmt::format("the header is longer than {} bytes", setting_.limits.longest_header)
                         : status == 408 ? "the request did not come in time"
                                         : fmt::format("this is no request of HTTP/1.1: {}", error.message());
   refuse(setting_.handler.problem(status, problem), /*body_is_read=*/false);

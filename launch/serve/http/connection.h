@@ -23,9 +23,9 @@ namespace gemring {
 struct ConnectionSetting {
   const HttpLimits& limits;
   const HttpHandler& handler;
-  const bool& finishing;                 // each ends behind its answer
-  std::function<void()> on_end;          // of a connection
-  std::function<void(int)> on_waiting;   // +1: an answer is waited for; -1: it is out
+  const bool& finishing;                // each ends behind its answer
+  std::function<void()> on_end;         // of a connection
+  std::function<void(int)> on_waiting;  // +1: an answer is waited for; -1: it is out
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {

@@ -6,7 +6,8 @@
 namespace gemring {
 
 std::optional<std::string_view> HttpRequest::header(std::string_view name) const {
-  const auto found = std::find_if(headers.begin(), headers.end(), [&](const auto& entry) { return entry.first == name; });
+  const auto found =
+      std::find_if(headers.begin(), headers.end(), [&](const auto& entry) { return entry.first == name; });
   if (found == headers.end()) return std::nullopt;
   return found->second;
 }
@@ -17,7 +18,8 @@ std::size_t HttpRequest::count(std::string_view name) const {
 }
 
 std::string_view reason_of(int status) {
-  const auto text = boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(static_cast<unsigned>(status)));
+  const auto text =
+      boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(static_cast<unsigned>(status)));
   return {text.data(), text.size()};
 }
 

@@ -78,7 +78,8 @@ HttpServer::HttpServer(const std::string& host, std::uint16_t port, const HttpLi
     : state_(std::make_unique<State>(limits)) {
   const auto require = [&](const boost::system::error_code& error, const std::string& advice) {
     if (!error) return;
-    throw UsageError({"--host, --port", fmt::format("{}:{} cannot be listened on: {}", host, port, error.message()), advice});
+    throw UsageError(
+        {"--host, --port", fmt::format("{}:{} cannot be listened on: {}", host, port, error.message()), advice});
   };
   boost::system::error_code error;
   const auto found = tcp::resolver(state_->io).resolve(host, std::to_string(port), tcp::resolver::passive, error);
@@ -155,7 +156,8 @@ void HttpServer::finish(std::chrono::milliseconds longest) {
     state_->acceptor.close(ignored);
   });
   const double end = steady_seconds() + std::chrono::duration<double>(longest).count();
-  while (state_->waiting.load() > 0 && steady_seconds() < end) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  while (state_->waiting.load() > 0 && steady_seconds() < end)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
 }
 
 }  // namespace gemring

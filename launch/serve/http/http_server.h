@@ -14,16 +14,16 @@ namespace gemring {
 
 /// Bounds on what a client may make the server hold, and for how long.
 struct HttpLimits {
-  std::size_t most_connections = 1024;              // more wait until one of them ends
-  std::uint32_t longest_header = 16 << 10;          // bytes of all header lines
-  std::size_t most_headers = 100;                   // lines
+  std::size_t most_connections = 1024;               // more wait until one of them ends
+  std::uint32_t longest_header = 16 << 10;           // bytes of all header lines
+  std::size_t most_headers = 100;                    // lines
   std::size_t longest_body = std::size_t{64} << 20;  // bytes
   std::size_t most_unread = std::size_t{1} << 20;    // bytes of an answer in pieces that its client has not taken,
   int most_unread_by_system = 256 << 10;             // beside what the system holds of it
-  std::chrono::seconds header_time{10};             // from a request's first byte to the end of its header
-  std::chrono::seconds body_time{300};              // from there to the end of its body
-  std::chrono::seconds idle_time{60};               // of a connection between requests
-  std::chrono::seconds write_time{30};              // in which a client takes the next piece
+  std::chrono::seconds header_time{10};              // from a request's first byte to the end of its header
+  std::chrono::seconds body_time{300};               // from there to the end of its body
+  std::chrono::seconds idle_time{60};                // of a connection between requests
+  std::chrono::seconds write_time{30};               // in which a client takes the next piece
 };
 
 class HttpServer {

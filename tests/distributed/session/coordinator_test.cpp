@@ -29,7 +29,8 @@ class Source : public RequestSource {
   std::size_t given_ = 0;
 };
 
-const ModelSize kThreeSteps = {.vocab = 10, .filter_layers = 3, .filter_steps = [](std::int32_t, std::int32_t) { return 3; }};
+const ModelSize kThreeSteps = {
+    .vocab = 10, .filter_layers = 3, .filter_steps = [](std::int32_t, std::int32_t) { return 3; }};
 
 /// What the watch sees of rank 0 while its worker waits for a coordinator that has nothing to do but wait.
 Place place_of_waiting(Source& source, Place::State expected) {

@@ -30,21 +30,24 @@ TEST(RequestsReport, AResultIsOneLineThatEchoesItsRequest) {
   const std::string line = result_line(kPlace, answer(), nullptr, {"m", 5});
   EXPECT_EQ(std::count(line.begin(), line.end(), '\n'), 1);
   EXPECT_EQ(line.find("\xe2\x80\xa8"), std::string::npos);  // ends a line in some reader's eyes
-  EXPECT_EQ(
-      json::parse(line),
-      json({{"id", kPlace.id},
-            {"index", 3},
-            {"line", 5},
-            {"text", ""},
-            {"generated_ids", {7, 2}},
-            {"finish_reason", "stop"},
-            {"seed", 5},
-            {"usage", {{"prompt_tokens", 40}, {"kept_tokens", 3}, {"completion_tokens", 2}, {"total_tokens", 42}, {"reused_tokens", 0}}},
-            {"times",
-             {{"filter_seconds", 0.25},
-              {"time_to_first_token_seconds", 0.5},
-              {"seconds", 1.5},
-              {"decode_tokens_per_second", 1.0}}}}));
+  EXPECT_EQ(json::parse(line), json({{"id", kPlace.id},
+                                     {"index", 3},
+                                     {"line", 5},
+                                     {"text", ""},
+                                     {"generated_ids", {7, 2}},
+                                     {"finish_reason", "stop"},
+                                     {"seed", 5},
+                                     {"usage",
+                                      {{"prompt_tokens", 40},
+                                       {"kept_tokens", 3},
+                                       {"completion_tokens", 2},
+                                       {"total_tokens", 42},
+                                       {"reused_tokens", 0}}},
+                                     {"times",
+                                      {{"filter_seconds", 0.25},
+                                       {"time_to_first_token_seconds", 0.5},
+                                       {"seconds", 1.5},
+                                       {"decode_tokens_per_second", 1.0}}}}));
 }
 
 TEST(RequestsReport, AnAnswerThatWasCutShortSaysSo) {

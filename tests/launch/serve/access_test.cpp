@@ -23,8 +23,8 @@ TEST(Access, AHostIsLocalAnAddressOrAllowed) {
                                  "gems.example", "gems.example:443"}) {
     EXPECT_EQ(status_of(rules, get("/health", {{"host", host}})), 200) << host;
   }
-  for (const char* const host : {"evil.example", "localhost.evil.example", "gems.example.evil", "127.0.0.1.nip.io", "", "[::1",
-                                 "1.2.3.4.5", "256.1.1.1"}) {
+  for (const char* const host : {"evil.example", "localhost.evil.example", "gems.example.evil", "127.0.0.1.nip.io", "",
+                                 "[::1", "1.2.3.4.5", "256.1.1.1"}) {
     EXPECT_EQ(status_of(rules, get("/health", {{"host", host}})), std::string(host) == "[::1" ? 200 : 403) << host;
   }
   EXPECT_EQ(status_of(rules, get("/health", {})), 400);
@@ -67,7 +67,8 @@ TEST(Access, SecretsAreEqualOrNot) {
 
 TEST(Access, CorsIsOffUnlessAnOriginIsNamed) {
   EXPECT_TRUE(cors_headers({}).empty());
-  EXPECT_EQ(cors_headers({.key = {}, .allowed_hosts = {}, .cors_origin = "https://a.example"}).front().second, "https://a.example");
+  EXPECT_EQ(cors_headers({.key = {}, .allowed_hosts = {}, .cors_origin = "https://a.example"}).front().second,
+            "https://a.example");
 }
 
 }  // namespace

@@ -13,8 +13,12 @@ using nlohmann::json;
 
 const FinishedAnswer kAnswer = {.text = "Paris",
                                 .finish_reason = "stop",
-                                .figures = {.prompt_tokens = 100, .kept_tokens = 20, .completion_tokens = 3, .filter_seconds = 1,
-                                            .first_token_seconds = 2, .seconds = 4},
+                                .figures = {.prompt_tokens = 100,
+                                            .kept_tokens = 20,
+                                            .completion_tokens = 3,
+                                            .filter_seconds = 1,
+                                            .first_token_seconds = 2,
+                                            .seconds = 4},
                                 .kept = {}};
 
 std::unique_ptr<AnswerShape> shape(ApiKind kind) {
@@ -94,8 +98,8 @@ TEST(AnswerShape, MessagesSayWhichStringEndedThem) {
     EXPECT_EQ(data["type"], type);
     types.push_back(type);
   }
-  EXPECT_EQ(types, (std::vector<std::string>{"message_start", "content_block_start", "content_block_delta", "content_block_stop",
-                                             "message_delta", "message_stop"}));
+  EXPECT_EQ(types, (std::vector<std::string>{"message_start", "content_block_start", "content_block_delta",
+                                             "content_block_stop", "message_delta", "message_stop"}));
   EXPECT_EQ(events[0].second["message"]["usage"]["input_tokens"], 100);
   EXPECT_EQ(events[4].second["usage"]["output_tokens"], 3);
 }

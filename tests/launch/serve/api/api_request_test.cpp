@@ -32,7 +32,8 @@ TEST(ApiRequest, FieldsBecomeThoseOfARequestLine) {
       R"(, "max_completion_tokens": 5, "temperature": 0.5, "top_p": 0.9, "top_k": -1, "seed": 3, "stop": ["a"],
          "frequency_penalty": 0.1, "repetition_penalty": 1.1, "gemring": {"question": "Who?", "keep": 64}, "user": "x",
          "n": null)");
-  EXPECT_EQ(line, json::parse(R"({"messages": [{"role": "user", "content": "Hi"}], "max_new_tokens": 5, "temperature": 0.5,
+  EXPECT_EQ(line,
+            json::parse(R"({"messages": [{"role": "user", "content": "Hi"}], "max_new_tokens": 5, "temperature": 0.5,
       "top_p": 0.9, "top_k": 0, "seed": 3, "stop": ["a"], "frequency_penalty": 0.1, "repeat_penalty": 1.1,
       "question": "Who?", "keep": 64})"));
   RequestLine read;
@@ -80,7 +81,9 @@ TEST(ApiRequest, WhatIsNotThereIsRefusedAndWhatAsksForNothingPasses) {
 }
 
 TEST(ApiRequest, PromptsAreTextsOrIdsOneOrMany) {
-  const auto lines = [](const std::string& prompt) { return completion_request(R"({"prompt": )" + prompt + "}").lines; };
+  const auto lines = [](const std::string& prompt) {
+    return completion_request(R"({"prompt": )" + prompt + "}").lines;
+  };
   EXPECT_EQ(lines(R"("a")"), (std::vector<std::string>{R"({"prompt":"a"})"}));
   EXPECT_EQ(lines("[1, 2]"), (std::vector<std::string>{R"({"prompt_ids":[1,2]})"}));
   EXPECT_EQ(lines(R"(["a", "b"])"), (std::vector<std::string>{R"({"prompt":"a"})", R"({"prompt":"b"})"}));

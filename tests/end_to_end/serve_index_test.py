@@ -1,0 +1,60 @@
+"""Texts that were read are asked again: what it costs, and that answers are the same."""
+
+import json
+
+import gemring_run
+from gemring_run import EndToEnd
+from served import Served
+
+MODEL = ["--model", gemring_run.DEMO_MODEL]
+CHAT = "/v1/chat/completions"
+BOOK = "".join(f"{word} went down the rabbit-hole and thought of number {number}. "
+               for number, word in enumerate(("Alice", "The hare", "A cat", "The queen") * 40))
+ASK = "Which number did the hare think of?"
+WINDOWED = {"heads": [{"layer": 3, "head": 1}], "normalisation": "z_score", "queries": 4, "pool": 1, "unit": "sentences",
+            "window": 256, "sinks": 4}
+
+
+class Index(EndToEnd):
+    def questions(self):
+        text = BOOK * 4
+        return [{"messages": [{"role": "user", "content": text + "\n\n" + question}], "max_tokens": 6,
+                 "gemring": {"keep": 400, "return_kept": True}}
+                for question in (ASK, "Who thought of number 11?", "What did the queen do?")]
+
+    def test_a_text_is_read_once_and_asked_often_on_any_ranks(self):
+        profile = self.path("profile.json", WINDOWED)
+        words = ["--filter-profile", profile]
+        with Served([*words, "--index-memory", 0]) as served:
+            without = [served.post(CHAT, one) for one in self.questions()]
+            self.assertEqual([one["usage"]["prompt_tokens_details"]["cached_tokens"] for one in without], [0, 0, 0])
+        tokens = without[0]["usage"]["prompt_tokens"]
+        self.assertGreater(tokens, 2 * 2048)
+        for ranks in (0, 2, 3):
+            with self.subTest(ranks=ranks), Served(words, ranks=ranks) as served:
+                got = [served.post(CHAT, one) for one in self.questions()]
+                cached = [one["usage"]["prompt_tokens_details"]["cached_tokens"] for one in got]
+                self.assertEqual(cached, [0, (tokens - 64) // 2048 * 2048, (tokens - 64) // 2048 * 2048])
+                for one, other in zip(got, without):
+                    self.assertEqual(one["choices"], other["choices"])
+                    self.assertEqual(one["gemring"]["kept"], other["gemring"]["kept"])
+                self.assertEqual(served.metric("gemring_cached_tokens_total"), sum(cached))
+
+    def test_lines_of_requests_that_share_a_text_read_it_once(self):
+        profile = self.path("profile.json", WINDOWED)
+        lines = "".join(json.dumps({"question": "Who thought of number %d?" % number}) + "\n" for number in (3, 5, 8))
+        book = self.path("book.txt", BOOK * 4)
+        words = ["generate", *MODEL, "--filter-profile", profile, "--prompt-file", book, "--requests", "-", "--max-new-tokens", 6,
+                 "--keep", 400, "--log-level", "warn"]
+        answers = []
+        for more in (["--index-memory", 0], []):
+            run = self.succeed([*words, *more], stdin=lines.encode())
+            answers.append([json.loads(line) for line in run.stdout.splitlines()])
+        self.assertEqual([line["generated_ids"] for line in answers[0]], [line["generated_ids"] for line in answers[1]])
+        self.assertEqual([line["usage"]["reused_tokens"] for line in answers[0]], [0, 0, 0])
+        self.assertEqual(answers[1][0]["usage"]["reused_tokens"], 0)
+        self.assertTrue(all(line["usage"]["reused_tokens"] >= 2048 for line in answers[1][1:]), answers[1])
+
+
+if __name__ == "__main__":
+    gemring_run.main()
