@@ -25,8 +25,6 @@ std::int64_t queries_at_a_time(std::int32_t rows, int members) {
   return static_cast<std::int64_t>(queries_at_once(static_cast<std::size_t>(rows), members));
 }
 
-constexpr std::int32_t kDealtTokens = 1024;  // enough to tell shares
-
 /// The longest prompt whose filter pass goes first while that of the longest prompt waits (scheduler.h).
 std::int32_t overtaking_tokens(const PlanInputs& inputs) {
   return inputs.prompt_tokens / 2;
@@ -134,8 +132,9 @@ class Coster {
   /// Chunks are dealt out by shares, and so is what is kept of them.
   std::uint64_t index_bytes() const {
     if (inputs_.index_bytes == 0 || inputs_.window.window == 0 || !plan_.filters(cost_.rank)) return 0;
-    const std::int32_t own = plan_.filter_deal(kDealtTokens, 1).size(member_of(plan_.filter_group, cost_.rank));
-    return inputs_.index_bytes / kDealtTokens * static_cast<std::uint64_t>(own);
+    constexpr std::int32_t kDealt = 1024;  // enough to tell shares
+    const std::int32_t own = plan_.filter_deal(kDealt, 1).size(member_of(plan_.filter_group, cost_.rank));
+    return inputs_.index_bytes / kDealt * static_cast<std::uint64_t>(own);
   }
   void filter();
   void exact_filter(int member);

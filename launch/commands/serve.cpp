@@ -78,11 +78,13 @@ void listen(const Options& options, Served& served) {
   }
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   served.service = std::make_unique<Service>(
-      *served.server, Service::Setting{.access = {key, wanted.allowed_hosts, wanted.cors_origin},
-                                       .name = name_for_clients(options),
-                                       .model_path = std::filesystem::path(options.model_directory).filename().string(),
-                                       .timeout = static_cast<double>(wanted.request_timeout),
-                                       .started = std::chrono::duration_cast<std::chrono::seconds>(now).count()});
+      *served.server,
+      Service::Setting{.access = {key, wanted.allowed_hosts, wanted.cors_origin},
+                       .name = name_for_clients(options),
+                       .model_path = std::filesystem::path(options.model_directory).filename().string(),
+                       .timeout = static_cast<double>(wanted.request_timeout),
+                       .text_bytes = static_cast<std::size_t>(options.requests.index_memory * (1 << 20)),
+                       .started = std::chrono::duration_cast<std::chrono::seconds>(now).count()});
 }
 
 /// The templates of chats, where the model has some; without them there are completions.

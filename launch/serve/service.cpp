@@ -13,6 +13,7 @@
 #include "launch/serve/api/api_request.h"
 #include "launch/serve/api/json_body.h"
 #include "launch/serve/page/page.h"
+#include "launch/serve/path_pattern.h"
 #include "launch/start/version.h"
 
 namespace gemring {
@@ -38,7 +39,11 @@ ApiProblem ending() {
 }  // namespace
 
 Service::Service(HttpServer& server, Setting setting)
-    : server_(server), setting_(std::move(setting)), metrics_(setting_.name), random_(std::random_device()()) {
+    : server_(server),
+      setting_(std::move(setting)),
+      texts_(setting_.text_bytes),
+      metrics_(setting_.name),
+      random_(std::random_device()()) {
   server_.start(
       {.refuse = [this](const HttpRequest& head) { return refuse(head); },
        .answer = [this](const ExchangePtr& exchange) { answer(exchange); },
@@ -86,6 +91,11 @@ const std::vector<Service::Route>& Service::routes() {
       {"POST", "/v1/responses", &Service::responses, true, ApiKind::responses},
       {"POST", "/v1/messages", &Service::messages, true, ApiKind::messages},
       {"POST", "/v1/messages/count_tokens", &Service::count_tokens, true, ApiKind::messages},
+      {"POST", "/v1/texts", &Service::keep_text},
+      {"GET", "/v1/texts", &Service::list_texts},
+      {"GET", "/v1/texts/{id}", &Service::show_text},
+      {"DELETE", "/v1/texts/{id}", &Service::remove_text},
+      {"POST", "/v1/texts/{id}/select", &Service::select},
       {"POST", "/tokenize", &Service::tokenize},
       {"POST", "/detokenize", &Service::detokenize},
       {"POST", "/apply-template", &Service::apply_template},
@@ -102,7 +112,7 @@ HttpReply Service::with_headers(HttpReply reply) const {
 /// An error in the shape of the interface that the path belongs to.
 HttpReply Service::refusal(const ApiProblem& problem, const std::string& path) const {
   const auto& all = routes();
-  const auto route = std::find_if(all.begin(), all.end(), [&](const Route& one) { return path == one.path; });
+  const auto route = std::find_if(all.begin(), all.end(), [&](const Route& one) { return id_in(path, one.path); });
   return with_headers(reply_of(problem, route == all.end() ? ApiKind::completion : route->kind));
 }
 
@@ -110,7 +120,7 @@ const Service::Route* Service::route_of(const HttpRequest& head) {
   const std::string method = head.method == "HEAD" ? "GET" : head.method;
   const auto& all = routes();
   const auto found = std::find_if(all.begin(), all.end(),
-                                  [&](const Route& one) { return head.path == one.path && method == one.method; });
+                                  [&](const Route& one) { return method == one.method && id_in(head.path, one.path); });
   return found == all.end() ? nullptr : &*found;
 }
 
@@ -125,7 +135,7 @@ std::optional<HttpReply> Service::refuse(const HttpRequest& head) const {
   }
   std::string methods;
   for (const Route& route : routes()) {
-    if (head.path == route.path) methods += (methods.empty() ? "" : ", ") + std::string(route.method);
+    if (id_in(head.path, route.path)) methods += (methods.empty() ? "" : ", ") + std::string(route.method);
   }
   if (methods.empty()) {
     const std::string path = head.path.substr(0, 200);
@@ -224,13 +234,13 @@ void Service::generate(const ExchangePtr& exchange, ReadRequest read, ApiKind ki
   }
   ++reading_;
   const std::uint64_t number = ++next_;
-  server_.post_long([this, exchange, read, kind, number] {
+  server_.post_long([this, exchange, read, kind, number, text_id = id_of_text(exchange->request().path)] {
     ApiRequest request;
     request.kind = kind;
     const auto prepared = std::make_shared<std::vector<PreparedAnswer>>();
     std::optional<ApiProblem> problem;
     try {
-      request = read(exchange->request().body);
+      request = read_body(exchange->request().body, read, text_id);
       exchange->request().body = std::string();  // a book is not held twice
       for (std::size_t i = 0; i < request.lines.size(); ++i) prepared->push_back(prepare_answer(*model_, request, i));
     } catch (const std::exception& error) {
@@ -248,12 +258,19 @@ void Service::generate(const ExchangePtr& exchange, ReadRequest read, ApiKind ki
 void Service::start(const ExchangePtr& exchange, const ApiRequest& request, std::uint64_t number,
                     std::vector<PreparedAnswer> prepared, const std::optional<ApiProblem>& problem) {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  AnswerHead head{.id = new_id(request.kind, random_, number),
-                  .model = request.model.empty() ? setting_.name : request.model,
-                  .created = std::chrono::duration_cast<std::chrono::seconds>(now).count()};
+  const std::int64_t created = std::chrono::duration_cast<std::chrono::seconds>(now).count();
+  const std::string shape_id =
+      request.kind == ApiKind::text ? TextStore::id_of(request.text) : new_id(request.kind, random_, number);
+  AnswerHead head{.id = shape_id, .model = request.model.empty() ? setting_.name : request.model, .created = created};
   const auto answering = std::make_shared<Answering>(*answering_, exchange, answer_shape(request.kind, std::move(head)),
                                                      request, [this, number] { open_requests_.erase(number); });
   if (problem) return answering->refuse(*problem);
+  if (request.kind == ApiKind::text) {
+    texts_.put({.id = shape_id,
+                .text = std::make_shared<const std::string>(request.text),
+                .tokens = static_cast<std::int32_t>(prepared.front().request.prompt.size()),
+                .created = created});
+  }
   open_requests_.emplace(number, answering);
   answering->start(std::move(prepared));
 }

@@ -15,6 +15,7 @@
 #include "launch/serve/service_metrics.h"
 #include "launch/serve/service_model.h"
 #include "launch/serve/service_queue.h"
+#include "launch/serve/text_store.h"
 
 namespace gemring {
 
@@ -22,10 +23,11 @@ class Service {
  public:
   struct Setting {
     AccessRules access;
-    std::string name;          // of the model, for clients
-    std::string model_path;    // file name or directory name of it
-    double timeout = 0;        // seconds of one request; 0: none
-    std::int64_t started = 0;  // seconds since 1970
+    std::string name;            // of the model, for clients
+    std::string model_path;      // file name or directory name of it
+    double timeout = 0;          // seconds of one request; 0: none
+    std::size_t text_bytes = 0;  // of texts that are kept by name
+    std::int64_t started = 0;    // seconds since 1970
   };
 
   /// Answers /health with 503 from here on, until open(). The server is the caller's and outlives this.
@@ -66,12 +68,20 @@ class Service {
   void responses(const ExchangePtr& exchange);
   void messages(const ExchangePtr& exchange);
   void count_tokens(const ExchangePtr& exchange);
+  void keep_text(const ExchangePtr& exchange);
+  void list_texts(const ExchangePtr& exchange);
+  void show_text(const ExchangePtr& exchange);
+  void remove_text(const ExchangePtr& exchange);
+  void select(const ExchangePtr& exchange);
   void tokenize(const ExchangePtr& exchange);
   void detokenize(const ExchangePtr& exchange);
   void apply_template(const ExchangePtr& exchange);
 
   using ReadRequest = ApiRequest (*)(std::string_view body);
   void generate(const ExchangePtr& exchange, ReadRequest read, ApiKind kind);
+  static std::string id_of_text(const std::string& path);  // of a path; empty where it has none
+  /// Reads a body, on another thread. `text_id`: of the path; else empty.
+  ApiRequest read_body(const std::string& body, ReadRequest read, const std::string& text_id) const;
   void start(const ExchangePtr& exchange, const ApiRequest& request, std::uint64_t number,
              std::vector<PreparedAnswer> prepared, const std::optional<ApiProblem>& problem);
   /// Answers with the JSON text that `make` returns, on another thread.
@@ -85,6 +95,7 @@ class Service {
   HttpServer& server_;
   Setting setting_;
   ServiceQueue queue_;
+  TextStore texts_;
   ServiceMetrics metrics_;
   const ServiceModel* model_ = nullptr;  // as all below: of the server's thread
   std::unique_ptr<AnsweringSetting> answering_;

@@ -40,6 +40,38 @@ class Index(EndToEnd):
                     self.assertEqual(one["gemring"]["kept"], other["gemring"]["kept"])
                 self.assertEqual(served.metric("gemring_cached_tokens_total"), sum(cached))
 
+    def test_a_text_is_kept_by_name(self):
+        profile = self.path("profile.json", WINDOWED)
+        text = BOOK * 4
+        with Served(["--filter-profile", profile], ranks=2) as served:
+            whole = served.chat([{"role": "user", "content": [{"type": "text", "text": text}, {"type": "text", "text": ASK}]}],
+                                max_tokens=6, gemring={"keep": 400, "return_kept": True})
+        with Served(["--filter-profile", profile], ranks=2) as served:
+            kept = served.post("/v1/texts", {"text": text})
+            self.assertEqual((kept["object"], kept["cached_tokens"]), ("text", 0))
+            self.assertGreater(kept["tokens"], 4096)
+            self.assertEqual(served.post("/v1/texts", {"text": text})["id"], kept["id"])
+            self.assertEqual([one["id"] for one in served.get("/v1/texts")["data"]], [kept["id"]])
+            self.assertEqual(served.get("/v1/texts/" + kept["id"])["bytes"], len(text))
+            asked = served.chat(ASK, max_tokens=6, gemring={"text_id": kept["id"], "keep": 400, "return_kept": True})
+            self.assertEqual(asked["choices"], whole["choices"])
+            self.assertEqual(asked["gemring"]["kept"], whole["gemring"]["kept"])
+            cached = asked["usage"]["prompt_tokens_details"]["cached_tokens"]
+            self.assertEqual(cached, (kept["tokens"] - 64) // 2048 * 2048)
+            for keep in (300, 400):
+                chosen = served.post(f"/v1/texts/{kept['id']}/select", {"question": ASK, "keep": keep})
+                self.assertEqual((chosen["object"], chosen["kept_tokens"], chosen["cached_tokens"]), ("selection", keep, cached))
+                self.assertEqual(chosen["kept"] == whole["gemring"]["kept"], keep == 400)
+            events = served.stream("/v1/texts", {"text": "Another one. " * 1200})
+            self.assertEqual(events[-1]["object"], "text")
+            self.assertTrue(any("prompt_progress" in event for event in events))
+            self.assertEqual(served.ask("DELETE", "/v1/texts/" + kept["id"])[0], 200)
+            for method, path, body in (("DELETE", "/v1/texts/" + kept["id"], None), ("GET", "/v1/texts/../../etc/passwd", None),
+                                       ("POST", "/v1/texts/text-0/select", {"question": "x"}),
+                                       ("POST", CHAT, {"messages": [{"role": "user", "content": "x"}],
+                                                       "gemring": {"text_id": kept["id"]}})):
+                self.assertEqual(served.ask(method, path, body)[0], 404, path)
+
     def test_lines_of_requests_that_share_a_text_read_it_once(self):
         profile = self.path("profile.json", WINDOWED)
         lines = "".join(json.dumps({"question": "Who thought of number %d?" % number}) + "\n" for number in (3, 5, 8))

@@ -15,6 +15,7 @@ void read_api_request(std::string_view bytes) {
     const ApiRequest request = bytes[0] == 'c'   ? chat_request(body)
                                : bytes[0] == 'r' ? responses_request(body)
                                : bytes[0] == 'm' ? messages_request(body)
+                               : bytes[0] == 's' ? selection_request(body)
                                                  : completion_request(body);
     for (const std::string& text : request.lines) {
       RequestLine line;

@@ -10,6 +10,7 @@
 #include "launch/serve/api/json_body.h"
 #include "launch/serve/api/messages_shape.h"
 #include "launch/serve/api/responses_shape.h"
+#include "launch/serve/api/texts_shape.h"
 
 namespace gemring {
 
@@ -21,6 +22,9 @@ std::unique_ptr<AnswerShape> answer_shape(ApiKind kind, AnswerHead head) {
       return std::make_unique<ResponsesShape>(std::move(head));
     case ApiKind::messages:
       return std::make_unique<MessagesShape>(std::move(head));
+    case ApiKind::text:
+    case ApiKind::selection:
+      return std::make_unique<TextsShape>(std::move(head), kind == ApiKind::selection);
     case ApiKind::chat:
     case ApiKind::completion:
       break;
@@ -29,7 +33,7 @@ std::unique_ptr<AnswerShape> answer_shape(ApiKind kind, AnswerHead head) {
 }
 
 std::string new_id(ApiKind kind, std::uint64_t process, std::uint64_t number) {
-  constexpr std::array<const char*, 4> kBegin = {"cmpl-", "chatcmpl-", "resp_", "msg_"};
+  constexpr std::array<const char*, 6> kBegin = {"cmpl-", "chatcmpl-", "resp_", "msg_", "text-", "sel-"};
   return fmt::format("{}{:08x}{:08x}", kBegin.at(static_cast<std::size_t>(kind)), process & 0xffffffff, number);
 }
 

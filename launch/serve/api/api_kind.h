@@ -8,6 +8,8 @@ enum class ApiKind : int {
   chat,        // OpenAI's POST /v1/chat/completions
   responses,   // OpenAI's POST /v1/responses
   messages,    // Anthropic's POST /v1/messages
+  text,        // gemring's POST /v1/texts
+  selection,   // gemring's POST /v1/texts/ID/select
 };
 
 }  // namespace gemring

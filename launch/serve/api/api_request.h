@@ -21,7 +21,9 @@ struct ApiRequest {
   bool return_kept = false;      // gemring.return_kept: the spans that were kept, with their texts
   bool read_all = false;         // gemring.method "full": no filter
   bool gives_max_tokens = false;
-  std::string model;  // as the client calls it; empty: it does not
+  std::string text;     // ApiKind::text: what is to be kept
+  std::string text_id;  // gemring.text_id: of a text that was kept; empty: none
+  std::string model;    // as the client calls it; empty: it does not
 
   bool is_chat() const { return kind != ApiKind::completion; }
 };
@@ -35,6 +37,14 @@ ApiRequest responses_request(std::string_view body);
 ApiRequest messages_request(std::string_view body);
 /// Of POST /v1/messages/count_tokens.
 ApiRequest messages_to_count(std::string_view body);
+/// {"text", "stream"}: reads the text, so that what is asked of it next costs no more than a question.
+ApiRequest text_to_keep(std::string_view body);
+/// {"question", "keep", "keep_unit"}, of a text that put_text() puts in front.
+ApiRequest selection_request(std::string_view body);
+
+/// Puts a text that was kept in front of the first message of the user, as a part of its own. Throws ApiFailure: there
+/// is none.
+void put_text(ApiRequest& request, const std::string& text);
 
 /// What a client calls the field of a request line: "max_tokens" for "max_new_tokens".
 std::string api_name(const std::string& request_field);

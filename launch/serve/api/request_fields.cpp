@@ -113,6 +113,8 @@ void take_own_fields(const json& body, ApiRequest& request, json& line) {
     const std::string full_name = "gemring." + name;
     if (name == "return_kept") {
       request.return_kept = truth_of(*own, "return_kept", full_name);
+    } else if (name == "text_id") {
+      request.text_id = text_of(*own, "text_id", full_name);
     } else if (name == "method") {
       const std::string method = text_of(*own, "method", full_name);
       if (!method.empty() && method != "full" && method != "gemfilter") {
@@ -122,8 +124,8 @@ void take_own_fields(const json& body, ApiRequest& request, json& line) {
     } else if (std::find(kOwnFields.begin(), kOwnFields.end(), name) != kOwnFields.end()) {
       if (!value.is_null()) line[name] = value;
     } else {
-      refuse_field(full_name,
-                   fmt::format("is no field; fields are {}, method and return_kept", fmt::join(kOwnFields, ", ")));
+      refuse_field(full_name, fmt::format("is no field; fields are {}, method, text_id and return_kept",
+                                          fmt::join(kOwnFields, ", ")));
     }
   }
 }

@@ -63,8 +63,8 @@ class KeptReadings : public testing::Test {
 };
 
 // A text of 230 tokens with a question of 20, another one of 37, another text, the first 140 tokens with a question
-// of 20, and the first prompt going on. 32 tokens ask: whole chunks before them are kept, and can be gone on from behind
-// every fourth.
+// of 20, and the first prompt going on. 32 tokens ask: whole chunks before them are kept, and can be gone on from
+// behind every fourth.
 TEST_F(KeptReadings, AreNotReadAgainAndScoreAlikeOnAnyRanks) {
   const std::vector<TokenId> text = test::prompt_of(230, 3);
   const std::vector<TokenId> first = joined(text, 230, 20, 5);
