@@ -79,7 +79,7 @@ constexpr std::array kPublished = {
           "Qwen2.5-Coder-0.5B",
           kCalibrated,
           13,
-          {{ScoringHead{LayerIndex(11), 1}, ScoringHead{LayerIndex(13), 13}}, 0}},
+          {{ScoringHead{LayerIndex(11), 1}, ScoringHead{LayerIndex(13), 13}}, 1024}},
 };
 
 std::string letters_and_digits(std::string_view name) {

@@ -38,7 +38,8 @@ TEST(KnownProfile, SomeWereMeasuredHeadByHead) {
   const auto known = known_profile("Qwen2.5 Coder 0.5B Instruct", config);
   ASSERT_TRUE(known.has_value());
   check_profile(known->profile, config, "what is built in");
-  EXPECT_EQ(describe(known->profile), "heads 11/1 13/13 (z-score), best of 16 queries, sentences kept whole");
+  EXPECT_EQ(describe(known->profile),
+            "heads 11/1 13/13 (z-score), best of 16 queries, window 1024 + 4 sinks, sentences kept whole");
   EXPECT_EQ(known->profile.pool_width, 1);
 }
 
