@@ -8,7 +8,10 @@
 namespace gemring {
 
 ChunkDeal::ChunkDeal(std::int32_t positions, std::int32_t length, std::span<const std::int32_t> shares)
-    : members_(static_cast<int>(shares.size())), positions_(positions), length_(length) {
+    : members_(static_cast<int>(shares.size())),
+      shares_(shares.begin(), shares.end()),
+      positions_(positions),
+      length_(length) {
   GEMRING_CHECK(positions >= 0 && length > 0 && members_ > 0, "{} positions in chunks of {} for {} members", positions,
                 length, members_);
   const std::int64_t all = std::accumulate(shares.begin(), shares.end(), std::int64_t{0});
@@ -45,6 +48,12 @@ std::vector<GlobalPosition> ChunkDeal::positions_of(int member) const {
     for (GlobalPosition position = owned.begin; position < owned.end; ++position) positions.push_back(position);
   }
   return positions;
+}
+
+std::uint64_t ChunkDeal::share_of(int member, std::uint64_t bytes) const {
+  const std::int64_t all = std::accumulate(shares_.begin(), shares_.end(), std::int64_t{0});
+  const double share = static_cast<double>(shares_.at(static_cast<std::size_t>(member))) / static_cast<double>(all);
+  return static_cast<std::uint64_t>(static_cast<double>(bytes) * share);
 }
 
 std::int32_t ChunkDeal::size(int member) const {

@@ -40,9 +40,12 @@ class ChunkDeal {
   /// The member's positions, ascending.
   std::vector<GlobalPosition> positions_of(int member) const;
   std::int32_t size(int member) const;
+  /// Of what all members hold of long texts together, in bytes.
+  std::uint64_t share_of(int member, std::uint64_t bytes) const;
 
  private:
   int members_;
+  std::vector<std::int32_t> shares_;
   std::int32_t positions_, length_;
   std::vector<int> owners_;  // [chunks]
 };

@@ -129,12 +129,9 @@ class Coster {
     }
   }
 
-  /// Chunks are dealt out by shares, and so is what is kept of them.
   std::uint64_t index_bytes() const {
-    if (inputs_.index_bytes == 0 || inputs_.window.window == 0 || !plan_.filters(cost_.rank)) return 0;
-    constexpr std::int32_t kDealt = 1024;  // enough to tell shares
-    const std::int32_t own = plan_.filter_deal(kDealt, 1).size(member_of(plan_.filter_group, cost_.rank));
-    return inputs_.index_bytes / kDealt * static_cast<std::uint64_t>(own);
+    if (inputs_.window.window == 0 || !plan_.filters(cost_.rank)) return 0;
+    return plan_.filter_deal(0, 1).share_of(member_of(plan_.filter_group, cost_.rank), inputs_.index_bytes);
   }
   void filter();
   void exact_filter(int member);

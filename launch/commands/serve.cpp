@@ -15,7 +15,6 @@
 #include "launch/commands/opened.h"
 #include "launch/output/report.h"
 #include "launch/output/text_output.h"
-#include "launch/output/trace_file.h"
 #include "launch/prompts/filter_choice.h"
 #include "launch/prompts/given_text.h"
 #include "launch/serve/service.h"
@@ -122,10 +121,7 @@ void open_service(const Options& options, const Opened& opened, const ServiceLim
 
 int run_serve(const Job& job, const Options& options) {
   Served served;
-  agreed_on_first(job, [&] {
-    if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
-    listen(options, served);
-  });
+  agreed_on_first(job, [&] { listen(options, served); });
   const Placement placement = prepare_compute(job, options.run);
   set_log_phase("load");
   Opened opened = open_all(job, options);
@@ -140,8 +136,6 @@ int run_serve(const Job& job, const Options& options) {
   agreed_on_first(job, [&] { limits = service_limits(options, opened.models.all(), planned, workload.parallel); });
   const auto session = open_session(job, opened.models.all(), planned);
   step_back_behind_filter(job, planned.plan, placement);
-  TraceFile trace(job, options.output.trace_file);
-  trace.start();
   set_log_phase("serve");
   JobReport report;
   {
@@ -160,7 +154,6 @@ int run_serve(const Job& job, const Options& options) {
   }
   set_log_phase("report");
   if (job.first()) log_lines(phase_table(report.phases, report.ranks));
-  trace.write();
   return 0;
 }
 

@@ -7,8 +7,8 @@
 
 namespace gemring {
 
-/// What stands in a path in place of {id}, a name without slashes; "" where the pattern has none; nothing where the path
-/// is another one.
+/// What stands in a path in place of {id}, a name without slashes; "" where the pattern has none; nothing where the
+/// path is another one.
 std::optional<std::string> id_in(std::string_view path, std::string_view pattern);
 
 }  // namespace gemring

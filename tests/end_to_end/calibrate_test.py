@@ -37,7 +37,7 @@ class Calibrate(EndToEnd):
             with open(path, encoding="utf-8") as file:
                 profile = json.load(file)
             found = profile.pop("found")
-            self.assertRegex(found, r"^\d{4}-\d\d-\d\dT.* by gemring .*: 12 prompts of 512 tokens in the bundled book; recall")
+            self.assertRegex(found, r"^\d{4}-\d\d-\d\dT.* by gemring .*: 14 prompts of 512 tokens in the bundled book; recall")
             profiles.append(profile)
         self.assertEqual(tables[1:], tables[:1])
         self.assertEqual(profiles[1:], profiles[:1])
@@ -97,7 +97,7 @@ class Calibrate(EndToEnd):
         words = [*SHORT[:-2], "--target", "0.5", "--log-level", "info"]
         whole = self.succeed([*words, "--output", self.path("whole.json")], 2, env=env).stdout
         run = Run(command([*words[:-1], "debug", "--output", self.path("rest.json")], 0), env=env)
-        run.wait_until(lambda: "prompt 3 of 12" in run.stderr)
+        run.wait_until(lambda: "prompt 3 of 14" in run.stderr)
         os.kill(run.process.pid, signal.SIGKILL)
         run.finish()
         (name,) = os.listdir(os.path.join(env["XDG_CACHE_HOME"], "gemring", "calibrations"))

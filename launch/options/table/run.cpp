@@ -9,7 +9,7 @@ namespace {
 
 using enum Command;
 
-const std::vector<Command> kComputing = {generate, logits, bench, calibrate, eval, serve, launch};
+const std::vector<Command> kComputing = {generate, logits, bench, calibrate, eval, launch};
 const std::vector<Command> kPlanned = {generate, logits, plan, simulate, bench, calibrate, eval, serve, launch};
 const std::vector<Command> kAll = {generate, logits, plan,   simulate, inspect,    bench, calibrate,
                                    eval,     serve,  render, tokenize, detokenize, launch};
@@ -127,7 +127,7 @@ void add_run_options(OptionTable& table) {
        .group = "Ranks",
        .type = "SECONDS",
        .help = "a rank that makes no progress for so long is named, and the job ends with exit code 6; 0: never",
-       .commands = kComputing,
+       .commands = {generate, logits, bench, calibrate, eval, serve, launch},
        .value = number([](auto& options) -> auto& { return options.run.stall_timeout; },
                        {.least = 0, .most = 31'536'000})});  // a year
 }

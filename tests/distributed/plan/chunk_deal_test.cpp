@@ -32,6 +32,13 @@ TEST(ChunkDeal, SharesAreKeptUpAsItGoes) {
   EXPECT_EQ(deal.size(2), 1000);
 }
 
+TEST(ChunkDeal, WhatAllHoldTogetherIsSharedAsChunksAre) {
+  const ChunkDeal deal(0, 1, Shares{3, 1, 2});
+  EXPECT_EQ(deal.share_of(0, 6000), 3000U);
+  EXPECT_EQ(deal.share_of(1, 6000), 1000U);
+  EXPECT_EQ(deal.share_of(2, 0), 0U);
+}
+
 TEST(ChunkDeal, EveryPositionHasOneOwner) {
   for (const Shares& shares : {Shares{1}, Shares{1, 1}, Shares{5, 1, 3}, Shares{1, 1, 1, 1}}) {
     for (const std::int32_t n : {0, 1, 7, 8, 9, 63, 64, 65}) {

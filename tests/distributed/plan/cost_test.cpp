@@ -180,6 +180,16 @@ TEST(Cost, KeysOfANarrowCacheTravelAsTheyAre) {
   EXPECT_EQ(costs_of_shared(3, inputs).at(1).filter.message_buffer_bytes, 256u);  // 2 x 128, none for the own
 }
 
+TEST(Cost, WhatIsKeptOfTextsIsSharedByThoseThatFilter) {
+  PlanInputs inputs = small_inputs();
+  inputs.index_bytes = 3000;
+  EXPECT_EQ(costs_of_shared(3, inputs).at(1).fixed_bytes, kFixed);  // an exact pass keeps nothing
+  inputs.window = {4, 1, 8};
+  for (const RankCost& cost : costs_of_shared(3, inputs)) EXPECT_EQ(cost.fixed_bytes, kFixed + 1000);
+  EXPECT_EQ(costs_of_default(2, inputs).at(0).fixed_bytes, kFixed + 3000);
+  EXPECT_EQ(costs_of_default(2, inputs).at(1).fixed_bytes, kFixed);
+}
+
 // 4 positions over 3 members: 3 | 0 2 | 1.
 TEST(Cost, ASharedStageSharesPrefillAndDecode) {
   const auto costs = costs_of_shared(3, small_inputs());

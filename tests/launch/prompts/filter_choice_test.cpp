@@ -43,7 +43,8 @@ TEST(ChooseFilter, EachSourceComesBeforeTheNext) {
 
   choice = choose_filter(options, model, nobody);
   EXPECT_TRUE(contains(choice.source, "Qwen2.5-Coder-0.5B")) << choice.source;
-  EXPECT_EQ(describe(choice.profile), "heads 11/1 13/13 (z-score), best of 16 queries, sentences kept whole");
+  EXPECT_EQ(describe(choice.profile),
+            "heads 11/1 13/13 (z-score), best of 16 queries, window 1024 + 4 sinks, sentences kept whole");
   EXPECT_EQ(choice.warning, "");
 
   const std::vector<std::string> user = {"HOME=/nonexistent", "XDG_CACHE_HOME=" + directory.file("cache")};
