@@ -156,8 +156,8 @@ TEST(Calibration, AHeadThatIsGoodByChanceIsNotConfirmed) {
   EXPECT_EQ(calibrate(cases(all), kLayers, kHeads, 0.99, 0).best.profile.filter_layer(), LayerIndex(2));
 }
 
-// Head 0 of layer 0 finds equal words: every answer but those that are asked in other words, of which the heads that know
-// find two in three.
+// Head 0 of layer 0 finds equal words: every answer but those that are asked in other words, of which the heads that
+// know find two in three.
 TEST(Calibration, WhatFindsEqualWordsAloneIsPassedOver) {
   std::vector<CalibrationCase> all;
   for (unsigned seed = 0; seed < 12; ++seed) {
