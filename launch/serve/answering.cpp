@@ -53,6 +53,11 @@ void Answering::refuse(const ApiProblem& problem) {
 }
 
 void Answering::start(std::vector<PreparedAnswer> prepared) {
+  if (exchange_->is_gone()) {  // while it was read
+    over_ = true;
+    setting_.on_other_end("cancelled");
+    return on_end_();
+  }
   exchange_->on_gone([self = shared_from_this()] {
     log_info("{}: the client has gone", self->shape_->id());
     self->over_ = true;

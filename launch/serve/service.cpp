@@ -299,7 +299,7 @@ void Service::answer_later(const ExchangePtr& exchange, std::function<std::strin
     } catch (const std::exception& error) {
       reply = refusal(problem_of(error), exchange->request().path);
     }
-    server_.post([this, exchange, reply = std::move(reply)] { exchange->reply(reply); });
+    server_.post([exchange, reply = std::move(reply)] { exchange->reply(reply); });
   });
 }
 

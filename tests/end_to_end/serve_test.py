@@ -291,6 +291,19 @@ class Fairness(EndToEnd):
                 served.wait_until(lambda: served.get("/slots") == [], 5)
                 self.assertEqual(served.chat("Hi", max_tokens=2)["usage"]["completion_tokens"], 2)
 
+    def test_a_client_that_goes_while_its_text_is_read_leaves_nothing(self):
+        with Served() as served:
+            body = json.dumps({"prompt": BOOK * 4, **LONG}).encode()
+            cancelled = 'gemring_request_success_total{model_name="model",finished_reason="cancelled"}'
+            for wait in (0, 0.05, 0.5):
+                before = served.metric(cancelled)
+                connection = served.connect()
+                connection.request("POST", "/v1/completions", body, JSON)
+                time.sleep(wait)
+                connection.close()
+                served.wait_until(lambda: served.metric(cancelled) == before + 1)
+                self.assertEqual(served.get("/slots"), [])
+
     def test_a_request_ends_in_its_time(self):
         with Served(["--request-timeout", 1, "--max-new-tokens", 30000]) as served:
             body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 30000, "ignore_eos": True}

@@ -85,6 +85,7 @@ class Connection::Answer : public Exchange {
   }
 
   void on_gone(std::function<void()> gone) override { gone_ = std::move(gone); }
+  bool is_gone() const override { return !connection_; }
 
   /// The client is not there any more.
   void leave() {

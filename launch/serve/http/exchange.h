@@ -27,6 +27,8 @@ class Exchange {
   /// Called once, where the client goes away, or reads so slowly that more than HttpLimits::most_unread waits for it,
   /// before the end.
   virtual void on_gone(std::function<void()> gone) = 0;
+  /// It has gone already.
+  virtual bool is_gone() const = 0;
 };
 
 using ExchangePtr = std::shared_ptr<Exchange>;
