@@ -9,13 +9,6 @@
 namespace gemring {
 namespace {
 
-std::string small_letters(std::string_view text) {
-  std::string small(text);
-  std::transform(small.begin(), small.end(), small.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return small;
-}
-
 /// "[::1]:8080" -> "::1", "localhost:8080" -> "localhost".
 std::string host_without_port(std::string_view host) {
   if (host.starts_with('[')) return small_letters(host.substr(1, host.find(']') - 1));

@@ -40,15 +40,10 @@ Answering::Answering(const AnsweringSetting& setting, ExchangePtr exchange, std:
       on_end_(std::move(on_end)),
       begin_(steady_seconds()) {}
 
-HttpReply Answering::with_headers(HttpReply reply) const {
-  reply.headers.insert(reply.headers.end(), setting_.headers.begin(), setting_.headers.end());
-  return reply;
-}
-
 void Answering::refuse(const ApiProblem& problem) {
   over_ = true;
   setting_.on_other_end("refused");
-  exchange_->reply(with_headers(reply_of(problem, kind_)));
+  exchange_->reply(reply_of(problem, kind_));
   on_end_();
 }
 
@@ -111,8 +106,8 @@ void Answering::hang_callbacks(GenerationRequest& request, std::size_t index) {
 }
 
 void Answering::begin_stream() {
-  exchange_->begin(with_headers({.type = "text/event-stream; charset=utf-8",
-                                 .headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}}));
+  exchange_->begin({.type = "text/event-stream; charset=utf-8",
+                    .headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}}});
   for (std::size_t i = 0; i < all_.size(); ++i) send(shape_->first_events(i, all_[i].answer.figures.prompt_tokens));
   ping();
 }
@@ -196,7 +191,7 @@ void Answering::finish() {
   std::vector<FinishedAnswer> answers;
   for (const One& one : all_) answers.push_back(one.answer);
   if (!stream_) {
-    exchange_->reply(with_headers({.body = shape_->whole(answers)}));
+    exchange_->reply({.body = shape_->whole(answers)});
   } else {
     send(shape_->end_events(answers, include_usage_));
     exchange_->end();
@@ -208,7 +203,7 @@ void Answering::finish() {
 void Answering::fail(const ApiProblem& problem) {
   if (over_) return;
   if (!stream_) {
-    exchange_->reply(with_headers(reply_of(problem, kind_)));
+    exchange_->reply(reply_of(problem, kind_));
   } else {
     send(error_event(kind_, problem));
     exchange_->end();

@@ -23,10 +23,9 @@ struct AnsweringSetting {
   HttpServer& server;
   ServiceQueue& queue;
   const Tokenizer& tokenizer;
-  double timeout = 0;                                             // seconds of one request; 0: none
-  std::vector<std::pair<std::string, std::string>> headers = {};  // of every reply
-  std::function<void(const FinishedAnswer&)> on_answer = {};      // each that was given
-  std::function<void(const char* reason)> on_other_end = {};      // "cancelled", "error"
+  double timeout = 0;                                         // seconds of one request; 0: none
+  std::function<void(const FinishedAnswer&)> on_answer = {};  // each that was given
+  std::function<void(const char* reason)> on_other_end = {};  // "cancelled", "error"
 };
 
 /// Everything is called on the server's thread.
@@ -75,7 +74,6 @@ class Answering : public std::enable_shared_from_this<Answering> {
   void begin_stream();
   void ping();
   void send(std::string event);
-  HttpReply with_headers(HttpReply reply) const;
 
   const AnsweringSetting& setting_;
   ExchangePtr exchange_;

@@ -44,8 +44,11 @@ Service::Service(HttpServer& server, Setting setting)
       texts_(setting_.text_bytes),
       metrics_(setting_.name),
       random_(std::random_device()()) {
+  std::vector<std::pair<std::string, std::string>> headers = cors_headers(setting_.access);
+  headers.emplace_back("Server", fmt::format("gemring/{}", program_version()));
   server_.start(
-      {.refuse = [this](const HttpRequest& head) { return refuse(head); },
+      {.headers = std::move(headers),
+       .refuse = [this](const HttpRequest& head) { return refuse(head); },
        .answer = [this](const ExchangePtr& exchange) { answer(exchange); },
        .problem = [this](int status,
                          const std::string& problem) { return refusal({.status = status, .message = problem}, ""); }});
@@ -60,7 +63,6 @@ void Service::open(const ServiceModel& model) {
                          .queue = queue_,
                          .tokenizer = model.tokenizer,
                          .timeout = setting_.timeout,
-                         .headers = cors_headers(setting_.access),
                          .on_answer = [this](const FinishedAnswer& answer) { metrics_.count_answer(answer); },
                          .on_other_end = [this](const char* reason) { metrics_.count_end(reason); }});
     model_ = &model;
@@ -103,17 +105,11 @@ const std::vector<Service::Route>& Service::routes() {
   return kRoutes;
 }
 
-HttpReply Service::with_headers(HttpReply reply) const {
-  for (auto& header : cors_headers(setting_.access)) reply.headers.push_back(std::move(header));
-  reply.headers.emplace_back("Server", fmt::format("gemring/{}", program_version()));
-  return reply;
-}
-
 /// An error in the shape of the interface that the path belongs to.
 HttpReply Service::refusal(const ApiProblem& problem, const std::string& path) const {
   const auto& all = routes();
   const auto route = std::find_if(all.begin(), all.end(), [&](const Route& one) { return id_in(path, one.path); });
-  return with_headers(reply_of(problem, route == all.end() ? ApiKind::completion : route->kind));
+  return reply_of(problem, route == all.end() ? ApiKind::completion : route->kind);
 }
 
 const Service::Route* Service::route_of(const HttpRequest& head) {
@@ -127,7 +123,7 @@ const Service::Route* Service::route_of(const HttpRequest& head) {
 /// Everything that can be said before the body is read: who may not ask must not make the server hold a body.
 std::optional<HttpReply> Service::refuse(const HttpRequest& head) const {
   if (std::optional<ApiProblem> problem = check_access(setting_.access, head)) return refusal(*problem, head.path);
-  if (head.method == "OPTIONS") return with_headers({.status = 204});
+  if (head.method == "OPTIONS") return HttpReply{.status = 204};
   if (const Route* const route = route_of(head)) {
     if (route->needs_model && model_ == nullptr) return refusal(loading(), head.path);
     if (head.method == "POST" && draining_) return refusal(ending(), head.path);
@@ -155,13 +151,13 @@ void Service::answer(const ExchangePtr& exchange) {
 }
 
 void Service::show_page(const ExchangePtr& exchange) {
-  exchange->reply(with_headers(page()));
+  exchange->reply(page());
 }
 
 void Service::health(const ExchangePtr& exchange) {
   if (draining_) return exchange->reply(refusal(ending(), ""));
   if (model_ == nullptr) return exchange->reply(refusal(loading(), ""));
-  exchange->reply(with_headers({.body = R"({"status":"ok"})"}));
+  exchange->reply({.body = R"({"status":"ok"})"});
 }
 
 void Service::models(const ExchangePtr& exchange) {
@@ -170,14 +166,13 @@ void Service::models(const ExchangePtr& exchange) {
                       {"created", setting_.started},
                       {"owned_by", "gemring"},
                       {"max_model_len", model_->limits.prompt_tokens}};
-  exchange->reply(with_headers({.body = line_of({{"object", "list"}, {"data", json::array({model})}})}));
+  exchange->reply({.body = line_of({{"object", "list"}, {"data", json::array({model})}})});
 }
 
 void Service::metrics(const ExchangePtr& exchange) {
   const std::size_t waiting = queue_.size();
   const std::size_t running = open_requests_.size() - std::min(open_requests_.size(), waiting);
-  exchange->reply(
-      with_headers({.body = metrics_.text(running, waiting), .type = "text/plain; version=0.0.4; charset=utf-8"}));
+  exchange->reply({.body = metrics_.text(running, waiting), .type = "text/plain; version=0.0.4; charset=utf-8"});
 }
 
 void Service::props(const ExchangePtr& exchange) {
@@ -196,7 +191,7 @@ void Service::props(const ExchangePtr& exchange) {
         {"max_new_tokens", limits.new_tokens},
         {"parallel", limits.parallel},
         {"queue", limits.queue}}}};
-  exchange->reply(with_headers({.body = line_of(props)}));
+  exchange->reply({.body = line_of(props)});
 }
 
 void Service::slots(const ExchangePtr& exchange) {
@@ -212,7 +207,7 @@ void Service::slots(const ExchangePtr& exchange) {
                      {"n_decoded", status.generated_tokens},
                      {"seconds", status.seconds}});
   }
-  exchange->reply(with_headers({.body = line_of(slots)}));
+  exchange->reply({.body = line_of(slots)});
 }
 
 ApiProblem Service::busy() const {
@@ -260,14 +255,14 @@ void Service::start(const ExchangePtr& exchange, const ApiRequest& request, std:
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const std::int64_t created = std::chrono::duration_cast<std::chrono::seconds>(now).count();
   const std::string shape_id =
-      request.kind == ApiKind::text ? TextStore::id_of(request.text) : new_id(request.kind, random_, number);
+      request.kind == ApiKind::text ? TextStore::id_of(*request.text) : new_id(request.kind, random_, number);
   AnswerHead head{.id = shape_id, .model = request.model.empty() ? setting_.name : request.model, .created = created};
   const auto answering = std::make_shared<Answering>(*answering_, exchange, answer_shape(request.kind, std::move(head)),
                                                      request, [this, number] { open_requests_.erase(number); });
   if (problem) return answering->refuse(*problem);
   if (request.kind == ApiKind::text) {
     texts_.put({.id = shape_id,
-                .text = std::make_shared<const std::string>(request.text),
+                .text = request.text,
                 .tokens = static_cast<std::int32_t>(prepared.front().request.prompt.size()),
                 .created = created});
   }
@@ -293,7 +288,7 @@ void Service::messages(const ExchangePtr& exchange) {
 
 void Service::answer_later(const ExchangePtr& exchange, std::function<std::string(const std::string& body)> make) {
   server_.post_long([this, exchange, make = std::move(make)] {
-    HttpReply reply = with_headers({});
+    HttpReply reply;
     try {
       reply.body = make(exchange->request().body);
     } catch (const std::exception& error) {

@@ -88,7 +88,6 @@ class Service {
   void answer_later(const ExchangePtr& exchange, std::function<std::string(const std::string& body)> make);
   static const Route* route_of(const HttpRequest& head);
 
-  HttpReply with_headers(HttpReply reply) const;
   HttpReply refusal(const ApiProblem& problem, const std::string& path) const;
   ApiProblem busy() const;
 

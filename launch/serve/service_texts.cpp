@@ -39,7 +39,7 @@ std::string Service::id_of_text(const std::string& path) {
 ApiRequest Service::read_body(const std::string& body, ReadRequest read, const std::string& text_id) const {
   ApiRequest request = read(body);
   if (!text_id.empty()) request.text_id = text_id;
-  if (request.kind == ApiKind::text && !texts_.has_room_for(request.text.size())) {
+  if (request.kind == ApiKind::text && !texts_.has_room_for(request.text->size())) {
     throw ApiFailure({.status = 507,
                       .message = "there is no room for this text: delete others (--index-memory)",
                       .type = "server_error",
@@ -63,20 +63,20 @@ void Service::select(const ExchangePtr& exchange) {
 void Service::list_texts(const ExchangePtr& exchange) {
   json all = json::array();
   for (const StoredText& text : texts_.all()) all.push_back(text_json(text));
-  exchange->reply(with_headers({.body = line_of({{"object", "list"}, {"data", all}})}));
+  exchange->reply({.body = line_of({{"object", "list"}, {"data", all}})});
 }
 
 void Service::show_text(const ExchangePtr& exchange) {
   const std::string id = id_of_text(exchange->request().path);
   const std::optional<StoredText> text = texts_.find(id);
   if (!text) return exchange->reply(refusal(no_text(id), ""));
-  exchange->reply(with_headers({.body = line_of(text_json(*text))}));
+  exchange->reply({.body = line_of(text_json(*text))});
 }
 
 void Service::remove_text(const ExchangePtr& exchange) {
   const std::string id = id_of_text(exchange->request().path);
   if (!texts_.remove(id)) return exchange->reply(refusal(no_text(id), ""));
-  exchange->reply(with_headers({.body = line_of({{"id", id}, {"object", "text"}, {"deleted", true}})}));
+  exchange->reply({.body = line_of({{"id", id}, {"object", "text"}, {"deleted", true}})});
 }
 
 }  // namespace gemring

@@ -1,6 +1,7 @@
 // What clients of OpenAI's and Anthropic's interfaces ask for, as requests of gemring. Pure.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,9 +22,9 @@ struct ApiRequest {
   bool return_kept = false;      // gemring.return_kept: the spans that were kept, with their texts
   bool read_all = false;         // gemring.method "full": no filter
   bool gives_max_tokens = false;
-  std::string text;     // ApiKind::text: what is to be kept
-  std::string text_id;  // gemring.text_id: of a text that was kept; empty: none
-  std::string model;    // as the client calls it; empty: it does not
+  std::shared_ptr<const std::string> text;  // ApiKind::text: what is to be kept
+  std::string text_id;                      // gemring.text_id: of a text that was kept; empty: none
+  std::string model;                        // as the client calls it; empty: it does not
 
   bool is_chat() const { return kind != ApiKind::completion; }
 };

@@ -32,9 +32,9 @@ ApiRequest reading(const json& body, ApiKind kind) {
 ApiRequest text_to_keep(std::string_view bytes) {
   const json body = parse_body(bytes);
   ApiRequest request = reading(body, ApiKind::text);
-  request.text = text_of(body, "text", "text");
-  if (request.text.empty()) refuse_field("text", "is not there");
-  const json message = {{"role", "user"}, {"content", json::array({text_part(request.text), text_part("?")})}};
+  request.text = std::make_shared<const std::string>(text_of(body, "text", "text"));
+  if (request.text->empty()) refuse_field("text", "is not there");
+  const json message = {{"role", "user"}, {"content", json::array({text_part(*request.text), text_part("?")})}};
   request.lines.push_back(line_of({{"messages", json::array({message})}, {"max_new_tokens", 1}}));
   return request;
 }

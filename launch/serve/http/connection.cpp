@@ -20,12 +20,6 @@ constexpr std::chrono::milliseconds kLookAfter{200};  // whether a client that w
 constexpr std::chrono::seconds kRestTime{2};          // in which a refused client stops sending
 constexpr std::size_t kReadAtOnce = 16 << 10;
 
-std::string small_letters(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return text;
-}
-
 template <class View>
 std::string text_of(const View& view) {
   return {view.data(), view.size()};
@@ -211,6 +205,7 @@ std::string Connection::head_of(const HttpReply& reply, const std::string& frami
   if (setting_.finishing) keep_alive_ = false;
   std::string head = fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\n{}", reply.status, reason_of(reply.status),
                                  reply.type, framing);
+  for (const auto& [name, value] : setting_.handler.headers) head += fmt::format("{}: {}\r\n", name, value);
   for (const auto& [name, value] : reply.headers) head += fmt::format("{}: {}\r\n", name, value);
   return head + fmt::format("Connection: {}\r\n\r\n", keep_alive_ ? "keep-alive" : "close");
 }

@@ -35,6 +35,8 @@ using ExchangePtr = std::shared_ptr<Exchange>;
 
 /// What a server asks of whoever answers.
 struct HttpHandler {
+  /// Of every answer, besides its own.
+  std::vector<std::pair<std::string, std::string>> headers = {};
   /// Looks at a request before its body is read: a refusal, or nothing.
   std::function<std::optional<HttpReply>(const HttpRequest& head)> refuse;
   /// Answers, at once or later. What it throws is a bug.

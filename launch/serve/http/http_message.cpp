@@ -17,6 +17,13 @@ std::size_t HttpRequest::count(std::string_view name) const {
       std::count_if(headers.begin(), headers.end(), [&](const auto& entry) { return entry.first == name; }));
 }
 
+std::string small_letters(std::string_view text) {
+  std::string small(text);
+  std::transform(small.begin(), small.end(), small.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return small;
+}
+
 std::string_view reason_of(int status) {
   const auto text =
       boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(static_cast<unsigned>(status)));

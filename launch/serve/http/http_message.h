@@ -29,6 +29,9 @@ struct HttpReply {
   std::vector<std::pair<std::string, std::string>> headers = {};  // besides type and length
 };
 
+/// Letters of ASCII.
+std::string small_letters(std::string_view text);
+
 /// "Not Found".
 std::string_view reason_of(int status);
 
