@@ -44,11 +44,18 @@ namespace {
 struct ResolvedMethod {
   std::string name;
   Options options;
-  std::shared_ptr<const OpenModel> filter_model;  // where another one filters
-  FilterProfile filter;
+  FilterProfile filter = gemfilter_profile(LayerIndex(0));
+  std::shared_ptr<const OpenModel> filter_model = {};      // where another one filters
+  std::shared_ptr<const Tokenizer> filter_tokenizer = {};  // rank 0, of that one
+  std::shared_ptr<const ChatTemplate> filter_chat = {};    // rank 0, where its vocabulary is another one
+  bool passes_text = false;                                // rank 0: it is
 
   RunModels models(const OpenModel& answer) const {
     return filter_model ? RunModels(answer, *filter_model) : RunModels(answer);
+  }
+  std::optional<FilterVocabulary> filter_vocabulary() const {
+    if (!passes_text) return std::nullopt;
+    return FilterVocabulary{*filter_tokenizer, filter_chat.get()};
   }
 };
 
@@ -61,18 +68,17 @@ struct Evaluation {
   std::optional<ResultFolder> folder;
 };
 
-/// Opens a method's filter model, whose tokenizer is returned on rank 0. Throws AgreedError: it has another vocabulary,
-/// so that cases, which are token ids, mean nothing to it.
-std::optional<Tokenizer> open_filter_model(const Job& job, const OpenModel& answer, const Tokenizer* tokenizer,
-                                           ResolvedMethod& method) {
+/// Opens a method's filter model, on rank 0 with its tokenizer.
+void open_filter_model(const Job& job, const OpenModel& answer, const Tokenizer* tokenizer, ResolvedMethod& method) {
   method.filter_model = std::make_shared<const OpenModel>(*open_models(job, method.options).filter);
-  std::optional<Tokenizer> own = open_tokenizer(job, method.filter_model->name, /*needed=*/true);
+  const std::string& name = method.filter_model->name;
+  std::optional<Tokenizer> own = open_tokenizer(job, name, /*needed=*/true);
+  if (own) method.filter_tokenizer = std::make_shared<const Tokenizer>(std::move(*own));
   agreed_on_first(job, [&] {
-    if (have_one_vocabulary({answer, tokenizer}, {*method.filter_model, own ? &*own : nullptr})) return;
-    throw ConfigError({"--methods " + method.name, "has another vocabulary than " + answer.name,
-                       "take a filter model of its family; generate --filter-model passes on texts"});
+    method.passes_text =
+        !have_one_vocabulary({answer, tokenizer}, {*method.filter_model, method.filter_tokenizer.get()});
+    if (method.passes_text) log_info("{} has another vocabulary than {}: it passes on texts", name, answer.name);
   });
-  return own;
 }
 
 /// A model that nobody has measured is measured, as generate does it. `tokenizer`: rank 0's.
@@ -81,15 +87,13 @@ std::vector<ResolvedMethod> resolve_methods(const Job& job, const Options& optio
   std::vector<ResolvedMethod> methods;
   agreed(job, [&] {
     for (const ChosenMethod& method : parse_methods(options.eval.methods)) {
-      methods.push_back(
-          {method.name, method.options(options, model.config), nullptr, gemfilter_profile(LayerIndex(0))});
+      methods.push_back({method.name, method.options(options, model.config)});
     }
   });
   for (ResolvedMethod& method : methods) {
-    std::optional<Tokenizer> own;
-    if (method.options.filter.model) own = open_filter_model(job, model, tokenizer, method);
+    if (method.options.filter.model) open_filter_model(job, model, tokenizer, method);
     const OpenModel& filters = method.models(model).filter;
-    const Tokenizer* const asks = own ? &*own : tokenizer;
+    const Tokenizer* const asks = method.filter_model ? method.filter_tokenizer.get() : tokenizer;
     MeasureFilter measure;
     if (quick_calibration_tokens(filters.config) > 0) {
       measure = [&] { return calibrate_on_the_spot(job, method.options, filters, asks); };
@@ -134,15 +138,26 @@ EvalSettings settings_for(const Options& options, const OpenModel& model, const 
   return settings;
 }
 
-/// Rank 0 reads, agrees with what is in the directory, and looks at each task's shortest case: before hours of work.
-void prepare(const Options& options, const OpenModel& model, const Tokenizer& tokenizer,
-             const std::vector<ResolvedMethod>& methods, Evaluation& eval) {
+/// Those of the model that answers, else none; then those of filters that pass on texts. Throws ConfigError where gemring
+/// knows none of such a filter's.
+void open_chats(const Options& options, std::vector<ResolvedMethod>& methods, Evaluation& eval) {
   eval.suite.emplace(options.eval);
   try {
     eval.chat.emplace(open_chat_template(options.model_directory, {}));
   } catch (const Error& error) {
     log_info("prompts are plain text: {}", error.what());
+    return;
   }
+  for (ResolvedMethod& method : methods) {
+    if (!method.passes_text) continue;
+    method.filter_chat = std::make_shared<const ChatTemplate>(open_chat_template(method.filter_model->name, {}));
+  }
+}
+
+/// Rank 0 reads, agrees with what is in the directory, and looks at each task's shortest case: before hours of work.
+void prepare(const Options& options, const OpenModel& model, const Tokenizer& tokenizer,
+             std::vector<ResolvedMethod>& methods, Evaluation& eval) {
+  open_chats(options, methods, eval);
   eval.maker.emplace(tokenizer, eval.chat ? &*eval.chat : nullptr);
   eval.cases = eval.suite->cases();
   std::set<std::string> seen;
@@ -165,6 +180,19 @@ struct Rest {
   std::int32_t new_tokens = 0;
 };
 
+/// Tokens of a prompt in the vocabulary of the model that filters, if none of `cases` has more: those of the longest,
+/// and some percent by which others of its length may differ.
+std::int32_t filter_tokens(const Evaluation& eval, const std::vector<PlannedCase>& cases,
+                           const FilterVocabulary& filter) {
+  constexpr std::size_t kMargin = 16;  // 1 / of them
+  const auto tokens = [](const PlannedCase& one) { return one.shape.length - one.max_new_tokens; };
+  const PlannedCase& longest = *std::max_element(cases.begin(), cases.end(),
+                                                 [&](const auto& a, const auto& b) { return tokens(a) < tokens(b); });
+  const FittedCase made = eval.maker->make(*longest.task, longest.shape, longest.max_new_tokens);
+  const std::size_t count = prompt_of(prompt_text_of(made.content, filter.chat), filter.tokenizer).ids.size();
+  return static_cast<std::int32_t>(count + count / kMargin);
+}
+
 Rest rest_of(const Job& job, const Evaluation& eval, const ResolvedMethod& method, const OpenModel& model) {
   Rest rest;
   agreed_on_first(job, [&] {
@@ -176,6 +204,9 @@ Rest rest_of(const Job& job, const Evaluation& eval, const ResolvedMethod& metho
     }
     rest.count = static_cast<std::int32_t>(rest.cases.size());
     if (rest.count == 0) return;
+    if (const auto filter = method.filter_vocabulary()) {
+      rest.prompt_tokens = std::max(rest.prompt_tokens, filter_tokens(eval, rest.cases, *filter));
+    }
     ResolvedSelection selection;
     const std::int32_t positions = model.config.max_positions;
     const FilterOptions& filter = method.options.filter;
@@ -242,14 +273,15 @@ std::size_t run_method(const Job& job, const ResolvedMethod& method, const OpenM
     session->generate(nothing, options.eval.parallel);
     return 0;
   }
-  const RequestMaker requests(
-      {options, method.models(model), method.filter, tokenizer, eval.chat ? &*eval.chat : nullptr});
+  const RequestMaker requests({options, method.models(model), method.filter, tokenizer,
+                               eval.chat ? &*eval.chat : nullptr, method.filter_vocabulary()});
   EvalRun run({.cases = *eval.maker,
                .requests = requests,
                .tokenizer = *tokenizer,
                .folder = *eval.folder,
                .method = method.name,
                .parallel = options.eval.parallel,
+               .filter_vocabulary = method.filter_vocabulary(),
                .on_done = [&](const PlannedCase& one) { progress.count(method.name, one); }},
               std::move(rest.cases));
   const LastWords last_words([&] {
@@ -293,7 +325,7 @@ int run_eval(const Job& job, const Options& options) {
   agreed_on_first(job, [&] {
     if (!tokenizer) throw ConfigError({model.name, "has no tokenizer, so nothing can be asked of it", "put it there"});
   });
-  const std::vector<ResolvedMethod> methods = resolve_methods(job, options, model, tokenizer ? &*tokenizer : nullptr);
+  std::vector<ResolvedMethod> methods = resolve_methods(job, options, model, tokenizer ? &*tokenizer : nullptr);
   Evaluation eval;
   agreed_on_first(job, [&] { prepare(options, model, *tokenizer, methods, eval); });
   std::vector<Rest> rests;

@@ -51,39 +51,45 @@ std::size_t largest_amount(std::size_t empty, std::size_t room, Count count) {
 
 }  // namespace
 
-PromptText CaseMaker::prompt_text(const EvalCase& content) const {
-  if (chat_ != nullptr) {
+PromptText prompt_text_of(const EvalCase& content, const ChatTemplate* chat) {
+  if (chat != nullptr) {
     ChatOptions options;
     options.answer_prefix = content.answer_prefix;
-    return chat_prompt(*chat_, options, content.context, content.question);
+    return chat_prompt(*chat, options, content.context, content.question);
   }
   PromptText text = join(content.context, content.question);
   text.text += " " + content.answer_prefix;
   return text;
 }
 
-FittedCase CaseMaker::fitted(EvalCase content) const {
-  const PromptText text = prompt_text(content);
-  FittedCase fitted{.content = std::move(content), .prompt = prompt_of(text, tokenizer_), .answer_tokens = {}};
-  const std::size_t shift = text.text.find(fitted.content.context);
+std::vector<OriginalPosition> answer_tokens_of(const EvalCase& content, const PromptText& text,
+                                               const std::vector<std::size_t>& ends) {
+  const std::size_t shift = text.text.find(content.context);
   GEMRING_CHECK(shift != std::string::npos, "the chat template changed the text");
-  const std::vector<std::size_t>& ends = fitted.prompt.ends;
+  std::vector<OriginalPosition> tokens;
   std::size_t begin = 0;
-  auto place = fitted.content.places.begin();
+  auto place = content.places.begin();
   for (std::size_t token = 0; token < ends.size(); ++token) {
     const std::size_t end = ends[token];
-    while (place != fitted.content.places.end() && shift + place->end <= begin) ++place;
-    if (place == fitted.content.places.end()) break;
-    if (end > shift + place->begin && begin < shift + place->end) fitted.answer_tokens.emplace_back(token);
+    while (place != content.places.end() && shift + place->end <= begin) ++place;
+    if (place == content.places.end()) break;
+    if (end > shift + place->begin && begin < shift + place->end) tokens.emplace_back(token);
     begin = end;
   }
-  return fitted;
+  return tokens;
+}
+
+FittedCase CaseMaker::fitted(EvalCase content) const {
+  PromptText text = prompt_text_of(content, chat_);
+  Prompt prompt = prompt_of(text, tokenizer_);
+  std::vector<OriginalPosition> answer_tokens = answer_tokens_of(content, text, prompt.ends);
+  return {std::move(content), std::move(text), std::move(prompt), std::move(answer_tokens)};
 }
 
 FittedCase CaseMaker::make(const EvalTask& task, CaseShape shape, std::int32_t max_new_tokens) const {
   const auto tokens_of = [&](std::size_t amount) {
     shape.amount = amount;
-    return prompt_of(prompt_text(task.make(shape)), tokenizer_).ids.size();
+    return prompt_of(prompt_text_of(task.make(shape), chat_), tokenizer_).ids.size();
   };
   const std::size_t empty = tokens_of(0);
   if (static_cast<std::int64_t>(empty) + max_new_tokens > shape.length) {

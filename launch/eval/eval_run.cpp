@@ -28,11 +28,23 @@ std::optional<GenerationRequest> EvalRun::next() {
     ++in_flight_;
   }
   const PlannedCase& one = cases_[next_++];
-  const auto made = std::make_shared<const FittedCase>(setting_.cases.make(*one.task, one.shape, one.max_new_tokens));
+  const auto made = std::make_shared<FittedCase>(setting_.cases.make(*one.task, one.shape, one.max_new_tokens));
   RequestLine line = setting_.requests.defaults();
   line.generate.max_new_tokens = one.max_new_tokens;
-  GenerationRequest request = setting_.requests.make(made->prompt, line);
+  GenerationRequest request = setting_.filter_vocabulary ? request_of_two(*setting_.filter_vocabulary, line, *made)
+                                                         : setting_.requests.make(made->prompt, line);
   request.on_end = [this, &one, made](const GenerationResult& result) { end(one, *made, result); };
+  return request;
+}
+
+GenerationRequest EvalRun::request_of_two(const FilterVocabulary& filter, const RequestLine& line,
+                                          FittedCase& made) const {
+  using Side = PromptInTwoVocabularies::Side;
+  PromptText text = prompt_text_of(made.content, filter.chat);
+  const auto prompt = std::make_shared<const PromptInTwoVocabularies>(Side{text, filter.tokenizer},
+                                                                      Side{made.text, setting_.tokenizer});
+  GenerationRequest request = setting_.requests.make(prompt, line);
+  if (request.reading) made.answer_tokens = answer_tokens_of(made.content, text, prompt->of_filter().ends);
   return request;
 }
 
@@ -65,7 +77,7 @@ void EvalRun::end(const PlannedCase& one, const FittedCase& made, const Generati
                             .sample = one.shape.sample,
                             .seed = one.shape.seed,
                             .prompt_tokens = result.prompt_tokens,
-                            .kept = static_cast<std::int32_t>(result.kept.size()),
+                            .kept = result.read_tokens,
                             .recall = recall_of(made.answer_tokens, result.kept),
                             .score = score_of(answer, made.content.answers, one.task->any_answer),
                             .answer = answer,

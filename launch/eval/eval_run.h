@@ -28,7 +28,8 @@ class EvalRun final : public RequestSource {
     ResultFolder& folder;
     std::string method;
     std::int32_t parallel = 1;
-    std::function<void(const PlannedCase&)> on_done = {};  // from a thread of the run, behind each case
+    std::optional<FilterVocabulary> filter_vocabulary = {};  // of a method whose filter has another one
+    std::function<void(const PlannedCase&)> on_done = {};    // from a thread of the run, behind each case
   };
   EvalRun(Setting setting, std::vector<PlannedCase> cases);
 
@@ -40,6 +41,8 @@ class EvalRun final : public RequestSource {
   std::size_t failed() const;
 
  private:
+  /// The case in words of the model that filters, by which it is cut and its recall is told.
+  GenerationRequest request_of_two(const FilterVocabulary& filter, const RequestLine& line, FittedCase& made) const;
   void end(const PlannedCase& one, const FittedCase& made, const GenerationResult& result);
 
   Setting setting_;

@@ -42,8 +42,7 @@ const std::array kKinds = {
     MethodKind{"gemfilter", "LAYER", false, "GemFilter as published, by the rule of thumb's layer or this",
                set_gemfilter},
     MethodKind{"profile", "FILE", false, "the filter profile that generate takes, or this", set_profile},
-    MethodKind{"filter-model", "MODEL", true, "another model of the same vocabulary filters, as its profile says",
-               set_filter_model},
+    MethodKind{"filter-model", "MODEL", true, "another model filters, as its profile says", set_filter_model},
 };
 
 std::string names_of(std::span<const MethodKind> kinds) {

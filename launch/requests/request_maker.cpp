@@ -12,7 +12,6 @@
 #include "launch/prompts/chat.h"
 #include "launch/prompts/filter_choice.h"
 #include "launch/prompts/text_units.h"
-#include "launch/prompts/two_vocabularies.h"
 
 namespace gemring {
 
@@ -101,16 +100,8 @@ GenerationRequest RequestMaker::with_prompt(Prompt prompt, const RequestLine& li
 }
 
 /// keep counts tokens of the model that answers, what is forced tokens of the one that filters.
-GenerationRequest RequestMaker::with_prompt_of_two(const RequestLine& line, const FilterVocabulary& filter) const {
-  if (line.prompt.ids || line.prompt.ids_file) {
-    throw UsageError({"--prompt-ids", "goes with no --filter-model of another vocabulary: no id means the same to both",
-                      "give the prompt as text"});
-  }
-  const PromptOptions texts = with_texts_read(line.prompt);
-  using Side = PromptInTwoVocabularies::Side;
-  const auto prompt =
-      std::make_shared<const PromptInTwoVocabularies>(Side{prompt_text(texts, filter.chat), filter.tokenizer},
-                                                      Side{prompt_text(texts, setting_.chat), *setting_.tokenizer});
+GenerationRequest RequestMaker::with_prompt_of_two(const std::shared_ptr<const PromptInTwoVocabularies>& prompt,
+                                                   const RequestLine& line) const {
   const Prompt& of_filter = prompt->of_filter();
   check_vocabulary(of_filter.ids, setting_.models.filter.config);
   std::vector<TokenId> whole = prompt->whole();
@@ -133,9 +124,26 @@ GenerationRequest RequestMaker::with_prompt_of_two(const RequestLine& line, cons
 
 GenerationRequest RequestMaker::make(const RequestLine& line) const {
   if (setting_.filter_vocabulary && line.filter.method == Method::gemfilter) {
-    return finished(with_prompt_of_two(line, *setting_.filter_vocabulary), line);
+    return make(load_prompt_of_two(line.prompt, *setting_.filter_vocabulary), line);
   }
   return make(load_prompt(line.prompt, setting_.tokenizer, setting_.chat, setting_.models.answer.config), line);
+}
+
+std::shared_ptr<const PromptInTwoVocabularies> RequestMaker::load_prompt_of_two(const PromptOptions& options,
+                                                                                const FilterVocabulary& filter) const {
+  if (options.ids || options.ids_file) {
+    throw UsageError({"--prompt-ids", "goes with no --filter-model of another vocabulary: no id means the same to both",
+                      "give the prompt as text"});
+  }
+  const PromptOptions texts = with_texts_read(options);
+  using Side = PromptInTwoVocabularies::Side;
+  return std::make_shared<const PromptInTwoVocabularies>(Side{prompt_text(texts, filter.chat), filter.tokenizer},
+                                                         Side{prompt_text(texts, setting_.chat), *setting_.tokenizer});
+}
+
+GenerationRequest RequestMaker::make(const std::shared_ptr<const PromptInTwoVocabularies>& prompt,
+                                     const RequestLine& line) const {
+  return finished(with_prompt_of_two(prompt, line), line);
 }
 
 GenerationRequest RequestMaker::make(Prompt prompt, const RequestLine& line) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "launch/cluster/workload.h"
 #include "launch/prompts/model.h"
 #include "launch/prompts/prompt.h"
+#include "launch/prompts/two_vocabularies.h"
 #include "launch/requests/request_line.h"
 
 namespace gemring {
@@ -42,14 +44,20 @@ class RequestMaker {
   /// Tokenises the prompt and checks lengths against the model's positions. Throws Error.
   GenerationRequest make(const RequestLine& line) const;
 
-  /// The same with a prompt that is there; the line's does not count. Requires: both models have one vocabulary.
+  /// The same with a prompt that is there; the line's does not count. Requires: both models have one vocabulary, or
+  /// nothing is filtered.
   GenerationRequest make(Prompt prompt, const RequestLine& line) const;
+  /// The same where both models read it, each in its own vocabulary.
+  GenerationRequest make(const std::shared_ptr<const PromptInTwoVocabularies>& prompt, const RequestLine& line) const;
 
  private:
   ResolvedSelection selection_of(const RequestLine& line, const Prompt& prompt) const;
   /// The prompt, what of it is kept, and its lengths checked.
   GenerationRequest with_prompt(Prompt prompt, const RequestLine& line) const;
-  GenerationRequest with_prompt_of_two(const RequestLine& line, const FilterVocabulary& filter) const;
+  GenerationRequest with_prompt_of_two(const std::shared_ptr<const PromptInTwoVocabularies>& prompt,
+                                       const RequestLine& line) const;
+  std::shared_ptr<const PromptInTwoVocabularies> load_prompt_of_two(const PromptOptions& options,
+                                                                    const FilterVocabulary& filter) const;
   GenerationRequest finished(GenerationRequest request, const RequestLine& line) const;
   void check_length_of(const RequestLine& line, const GenerationRequest& request) const;
 

@@ -228,6 +228,26 @@ class AnotherVocabulary(WithFilterModel):
         self.assertIn("another vocabulary", ids["error"]["message"])
         self.assertIn("--keep", narrow["error"]["message"])
 
+    def test_eval_asks_the_same_cases_of_filters_with_any_vocabulary(self):
+        methods = [f"filter-model={self.filter}", f"filter-model={self.other}"]
+        asked = ["eval", "niah", "--model", gemring_run.DEMO_MODEL, "--no-calibrate", "--lengths", 700, "--depths", "50",
+                 "--samples", 2, "--max-new-tokens", 4, "--keep", 300, "--methods", "full," + ",".join(methods)]
+        answers = {}
+        for ranks in (0, 3):
+            folder = self.path(f"cases-{ranks}")
+            self.succeed([*asked, "--output", folder], ranks)
+            with open(os.path.join(folder, "cases.jsonl"), encoding="utf-8") as file:
+                lines = [json.loads(line) for line in file]
+            self.assertEqual([line["id"] for line in lines[:2]] * 3, [line["id"] for line in lines])
+            for full, same, other in zip(lines[:2], lines[2:4], lines[4:]):
+                self.assertEqual(same["references"], other["references"])
+                self.assertEqual((full["prompt_tokens"], full["recall"]), (same["prompt_tokens"], 1))
+                self.assertEqual(same["kept"], 300)
+                self.assertTrue(280 < other["kept"] <= 300, other)
+                self.assertAlmostEqual(other["recall"], same["recall"], delta=0.5)
+            answers[ranks] = [(line["answer"], line["recall"], line["kept"]) for line in lines]
+        self.assertEqual(answers[0], answers[3])
+
     def test_ids_are_refused(self):
         ids = self.path("ids.json", list(range(3, 43)))
         asked = ["generate", *self.models(self.other), "--prompt-ids", ids]
