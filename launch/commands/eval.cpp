@@ -138,8 +138,8 @@ EvalSettings settings_for(const Options& options, const OpenModel& model, const 
   return settings;
 }
 
-/// Those of the model that answers, else none; then those of filters that pass on texts. Throws ConfigError where gemring
-/// knows none of such a filter's.
+/// Templates of the model that answers, else none; then of filters that pass on texts. Throws ConfigError where gemring
+/// does not know such a filter's.
 void open_chats(const Options& options, std::vector<ResolvedMethod>& methods, Evaluation& eval) {
   eval.suite.emplace(options.eval);
   try {
