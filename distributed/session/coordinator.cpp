@@ -115,7 +115,12 @@ bool Coordinator::admit_request() {
   const SequenceId sequence = scheduler_.add({.filter_steps = active.filter_steps,
                                               .filter_step_cost = filter_cost / std::max(active.filter_steps, 1),
                                               .prefill_steps = static_cast<std::int32_t>(active.chunks.size())});
+  const bool ends_at_once = request->only_filters && !filters;
   active_.emplace(sequence, std::move(active));
+  if (ends_at_once) {
+    end_early(sequence, StopReason::none);
+    return true;
+  }
   if (request->cancel) {
     request->cancel->wake_with([this] { wake(); });
     if (request->cancel->cancelled()) end_early(sequence, StopReason::cancelled);

@@ -113,6 +113,9 @@ class Coordinator {
   void begin(const Scheduler::Choice& choice);
   Step filter_step(StepUnderWay& under_way);
   void begin_filter(SequenceId sequence, Active& active, std::int32_t question_span);
+  void restore(SequenceId sequence, const Active& active, std::int32_t usable, std::uint64_t angles);
+  void store(SequenceId sequence, const Active& active);
+  void put_aside(Step step, const Active& active);  // a step that nobody reports
   Step prefill_step(StepUnderWay& under_way);
   Step decode_step(StepUnderWay& under_way);
   void prepare_prefill(Active& active);

@@ -49,7 +49,45 @@ void Coordinator::begin(const Scheduler::Choice& choice) {
   local.reports = under_way.own_part_open;
   broadcaster_.broadcast(step);
   local.step = std::move(step);
+  const bool last_of_filter =
+      choice.kind == Scheduler::Kind::filter && choice.part + 1 == active_.at(local.step.sequence).filter_steps;
+  const SequenceId sequence = local.step.sequence;
   local_.put(std::move(local));
+  if (last_of_filter) store(sequence, active_.at(sequence));
+}
+
+void Coordinator::put_aside(Step step, const Active& active) {
+  step.id = next_step_++;
+  broadcaster_.broadcast(step);
+  local_.put({.step = std::move(step), .request = active.request});
+}
+
+/// What was read elsewhere goes to the ranks, if that is more than they have of this prompt.
+void Coordinator::restore(SequenceId sequence, const Active& active, std::int32_t usable, std::uint64_t angles) {
+  if (!active.request->stored) return;
+  const std::span<const TokenId> prompt = active.request->prompt;
+  const ReadText& text = active.request->stored->text();
+  const std::int32_t chunks = texts_->usable_chunks(text.ids, prompt, usable);
+  if (text.angles != angles || chunks <= texts_->find(prompt, usable, angles).chunks) return;
+  Step step{.kind = Step::Kind::restore, .sequence = sequence};
+  step.reading.keep_chunks = static_cast<std::int32_t>(text.ids.size()) / model_.index->chunk;
+  step.reading.keep_as = texts_->keep(text.ids, step.reading.keep_chunks, angles, step.reading.drop);
+  if (step.reading.keep_as != 0) put_aside(std::move(step), active);
+}
+
+/// Behind the last step of a filter pass.
+void Coordinator::store(SequenceId sequence, const Active& active) {
+  if (!active.request->store || !texts_) return;
+  const std::vector<TokenId>& prompt = active.request->prompt;
+  const std::uint64_t angles = model_.angles(static_cast<std::int32_t>(prompt.size()));
+  const std::int32_t tokens = active.reading.keep_chunks * model_.index->chunk;
+  const TextDirectory::Found found = texts_->find(prompt, tokens, angles);
+  if (found.chunks == 0 || found.chunks < active.reading.keep_chunks) return;
+  active.request->store->begin({{prompt.begin(), prompt.begin() + tokens}, angles});
+  Step step{.kind = Step::Kind::store, .sequence = sequence};
+  step.reading.from = found.reading;
+  step.reading.keep_chunks = found.chunks;
+  put_aside(std::move(step), active);
 }
 
 /// What of the prompt was read before, and what may be kept of it: whole chunks, but for the question at its end, which
@@ -62,6 +100,7 @@ void Coordinator::begin_filter(SequenceId sequence, Active& active, std::int32_t
   if (const auto& forced = request.selection.forced; !forced.empty() && forced.back().end == tokens)
     usable = std::min(usable, forced.back().begin);
   usable = std::max(usable, 0);
+  restore(sequence, active, usable, model_.angles(tokens));
   const TextDirectory::Found found = texts_->find(request.prompt, usable, model_.angles(tokens));
   active.reading = {.from = found.reading, .from_chunk = found.chunks, .keep_chunks = usable / model_.index->chunk};
   active.result.reused_tokens = found.chunks * model_.index->chunk;
@@ -157,7 +196,12 @@ void Coordinator::end_step(StepUnderWay& step) {
     } else if (choice.kind == Scheduler::Kind::filter) {
       if (choice.part + 1 < active.filter_steps) continue;
       active.result.filter_seconds = steady_seconds() - active.begin;
-      if (active.result.error) fail(sequence, Error(*active.result.error));
+      if (active.result.error) {
+        fail(sequence, Error(*active.result.error));
+      } else if (active.request->only_filters) {
+        active.result.kept = std::move(active.compressed.kept);
+        end_early(sequence, StopReason::none);
+      }
     } else if (choice.kind == Scheduler::Kind::prefill) {
       if (!plan_.stage_of(RankId(0))) {  // nobody here sees how far the others are
         show(active, "prefill", static_cast<double>(active.chunks_done + 1), static_cast<double>(active.chunks.size()));

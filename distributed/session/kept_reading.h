@@ -18,7 +18,7 @@ struct ReadingOrder {
   std::uint64_t from = 0;        // the reading that it goes on from; 0: none
   std::int32_t from_chunk = 0;   // the first chunk that is read
   std::int32_t keep_chunks = 0;  // chunks that may be kept: so many from the first on; 0: none
-  // Of the last step alone:
+  // Of the last step alone, and of restore steps:
   std::uint64_t keep_as = 0;             // number of what is kept; 0: nothing is
   std::vector<std::uint64_t> drop = {};  // readings that are given up, before that one is there
 };

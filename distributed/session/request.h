@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "distributed/session/cancel.h"
+#include "distributed/session/stored_reading.h"
 #include "engine/base/error.h"
 #include "engine/base/types.h"
 #include "engine/generation/sampler.h"
@@ -89,6 +90,13 @@ struct GenerationRequest {
   StopRules stop;
   std::size_t known_tokens = 0;         // ids from here on are never sampled; 0: the whole vocabulary
   std::vector<TokenId> unknown_tokens;  // nor are these: ids below without a token
+
+  /// Of a text that was read before, elsewhere: the ranks take it where they have less of the prompt. Or nullptr.
+  std::shared_ptr<ReadingSource> stored = nullptr;
+  /// Where what the ranks keep of the prompt behind its filter pass goes as well. Or nullptr.
+  std::shared_ptr<ReadingSink> store = nullptr;
+  /// It ends behind its filter pass, with kept tokens and scores and no answer; at once where it has none.
+  bool only_filters = false;
 
   /// Refused by its source: it takes its turn among the results, with this error, and nothing of it runs.
   std::optional<Error> refused = std::nullopt;

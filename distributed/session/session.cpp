@@ -10,7 +10,7 @@
 #include "distributed/session/model_parts.h"
 #include "distributed/session/phase_clock.h"
 #include "distributed/session/request_source.h"
-#include "distributed/session/windowed_filter_pass.h"
+#include "distributed/session/stored_reading.h"
 #include "distributed/session/worker.h"
 #include "engine/base/affinity.h"
 #include "engine/base/check.h"
@@ -111,11 +111,10 @@ Session::~Session() = default;
 
 std::optional<TextDirectory::Sizes> Session::State::index_sizes() const {
   if (filter.window == 0 || options.index_bytes == 0) return std::nullopt;
-  return TextDirectory::Sizes{.chunk = options.filter_chunk,
-                              .budget = static_cast<std::size_t>(options.index_bytes),
-                              .bytes_of = [&](std::int32_t chunks) {
-                                return WindowedFilterPass::kept_bytes(filter_config, filter, options, chunks);
-                              }};
+  return TextDirectory::Sizes{
+      .chunk = options.filter_chunk,
+      .budget = static_cast<std::size_t>(options.index_bytes),
+      .bytes_of = [&](std::int32_t chunks) { return reading_layout(filter_config, filter, options).bytes(chunks); }};
 }
 
 void Session::State::run_first(RequestSource& source, const RunLimits& limits, const RankParts& rank,

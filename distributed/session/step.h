@@ -34,6 +34,8 @@ struct Step {
     filter,    // part `part` of the filter pass of `sequence`: a layer; the last part scores
     prefill,   // chunk `part` of `sequence`
     decode,    // a token of each sequence in `rows`
+    store,     // of `sequence`: the first reading.keep_chunks chunks of reading.from go to rank 0 (stored_reading.h)
+    restore,   // of `sequence`: rank 0 has so many chunks of a reading, which is reading.keep_as from now on
     release,   // of `sequence`: what ranks hold of it is freed
     shutdown,  // the run is over
   };

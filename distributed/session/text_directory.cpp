@@ -11,11 +11,17 @@ std::int32_t TextDirectory::chunks_of(const Reading& reading) const {
   return static_cast<std::int32_t>(reading.ids.size()) / sizes_.chunk;
 }
 
-std::int32_t TextDirectory::common_chunks(const Reading& reading, std::span<const TokenId> prompt) const {
-  const std::size_t most = std::min(reading.ids.size(), prompt.size());
-  const auto differs =
-      std::mismatch(reading.ids.begin(), reading.ids.begin() + static_cast<std::ptrdiff_t>(most), prompt.begin());
-  return static_cast<std::int32_t>(differs.first - reading.ids.begin()) / sizes_.chunk;
+std::int32_t TextDirectory::common_chunks(std::span<const TokenId> ids, std::span<const TokenId> prompt) const {
+  const auto differs = std::mismatch(ids.begin(), ids.end(), prompt.begin(), prompt.end());
+  return static_cast<std::int32_t>(differs.first - ids.begin()) / sizes_.chunk;
+}
+
+std::int32_t TextDirectory::usable_chunks(std::span<const TokenId> ids, std::span<const TokenId> prompt,
+                                          std::int32_t usable) const {
+  const std::int32_t all = static_cast<std::int32_t>(ids.size()) / sizes_.chunk;
+  std::int32_t chunks = std::min(common_chunks(ids, prompt), usable / sizes_.chunk);
+  while (chunks > 0 && !keeps_halos(chunks, all)) --chunks;
+  return chunks;
 }
 
 TextDirectory::Found TextDirectory::find(std::span<const TokenId> prompt, std::int32_t usable, std::uint64_t angles) {
@@ -23,8 +29,7 @@ TextDirectory::Found TextDirectory::find(std::span<const TokenId> prompt, std::i
   Place used = readings_.end();
   for (auto place = readings_.begin(); place != readings_.end(); ++place) {
     if (place->angles != angles) continue;
-    std::int32_t chunks = std::min(common_chunks(*place, prompt), usable / sizes_.chunk);
-    while (chunks > 0 && !keeps_halos(chunks, chunks_of(*place))) --chunks;
+    const std::int32_t chunks = usable_chunks(place->ids, prompt, usable);
     if (chunks <= best.chunks) continue;
     best = {place->number, chunks};
     used = place;
@@ -45,7 +50,7 @@ std::uint64_t TextDirectory::keep(std::span<const TokenId> prompt, std::int32_t 
   if (chunks == 0 || bytes > sizes_.budget) return 0;
   for (auto place = readings_.begin(); place != readings_.end();) {
     const auto next = std::next(place);
-    const std::int32_t common = std::min(common_chunks(*place, prompt), chunks);
+    const std::int32_t common = std::min(common_chunks(place->ids, prompt), chunks);
     if (place->angles == angles && common == chunks && chunks_of(*place) >= chunks &&
         keeps_halos(chunks, chunks_of(*place))) {
       return 0;

@@ -36,6 +36,9 @@ class TextDirectory {
   std::uint64_t keep(std::span<const TokenId> prompt, std::int32_t chunks, std::uint64_t angles,
                      std::vector<std::uint64_t>& drop);
 
+  /// Of a reading of `ids`, whole chunks: how many the first `usable` tokens of a prompt can be gone on from.
+  std::int32_t usable_chunks(std::span<const TokenId> ids, std::span<const TokenId> prompt, std::int32_t usable) const;
+
   std::size_t bytes() const { return bytes_; }
   std::size_t size() const { return readings_.size(); }
 
@@ -48,7 +51,7 @@ class TextDirectory {
   };
   using Place = std::list<Reading>::iterator;
   std::int32_t chunks_of(const Reading& reading) const;
-  std::int32_t common_chunks(const Reading& reading, std::span<const TokenId> prompt) const;
+  std::int32_t common_chunks(std::span<const TokenId> ids, std::span<const TokenId> prompt) const;
   void remove(Place place, std::vector<std::uint64_t>& drop);
 
   Sizes sizes_;

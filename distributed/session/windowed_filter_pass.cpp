@@ -245,16 +245,6 @@ KeptReading WindowedFilterPass::kept() {
   return kept;
 }
 
-std::size_t WindowedFilterPass::kept_bytes(const ModelConfig& config, const FilterProfile& profile,
-                                           const ComputeOptions& options, std::int32_t chunks) {
-  const KvShape shape = kv_shape(config, options.kv_type);
-  const auto tokens = static_cast<std::size_t>(chunks) * static_cast<std::size_t>(options.filter_chunk);
-  const auto halos = static_cast<std::size_t>(chunks / kChunksBetweenHalos + 1) *
-                     static_cast<std::size_t>(profile.filter_layer().value()) *
-                     WindowHalo::size(shape, {profile.window, profile.sinks, options.filter_chunk});
-  return tokens * static_cast<std::size_t>(profile.scoring_layers()) * shape.bytes_per_token() + halos;
-}
-
 /// Keys of the rows, and their queries where they are asked.
 void WindowedFilterPass::note_layer(LayerIndex layer, MatrixView<float> x, const StepRows& rows) {
   if (heads_in(*parts_.profile, layer).empty()) return;

@@ -49,10 +49,6 @@ class WindowedFilterPass final : public FilterPass {
   void wait() override;
   KeptReading kept() override;
 
-  /// Bytes of a reading of so many chunks, on all ranks.
-  static std::size_t kept_bytes(const ModelConfig& config, const FilterProfile& profile, const ComputeOptions& options,
-                                std::int32_t chunks);
-
  private:
   class ChunkAttention;
   struct Scratch;

@@ -58,6 +58,12 @@ void Worker::run() {
       case Step::Kind::decode:
         decode(local);
         break;
+      case Step::Kind::store:
+        store(local);
+        break;
+      case Step::Kind::restore:
+        restore(local);
+        break;
       case Step::Kind::release:
         release(local.step.sequence);
         break;
@@ -117,6 +123,32 @@ void Worker::filter(const LocalStep& local) {
   clock_.begin("select");
   coordinator_->filtered(step.sequence, select(*request, combine_scores(columns, step.prompt_tokens, rank_.filter)));
   report(local);
+}
+
+void Worker::store(const LocalStep& local) {
+  clock_.begin("filter");
+  if (rank_.filter_group == nullptr) return;
+  const TraceSpan span("store reading", SpanKind::other);
+  const std::int32_t chunks = local.step.reading.keep_chunks, chunk = filter_options_.filter_chunk;
+  ReadingSink* const sink = local.request ? local.request->store.get() : nullptr;
+  store_reading(*rank_.filter_group, rank_.plan.filter_deal((chunks + 1) * chunk, chunk),
+                reading_layout(rank_.filter_config, rank_.filter, filter_options_), chunks,
+                readings_.at(local.step.reading.from), sink);
+  if (sink != nullptr) sink->end();
+}
+
+void Worker::restore(const LocalStep& local) {
+  clock_.begin("filter");
+  if (rank_.filter_group == nullptr) return;
+  const TraceSpan span("restore reading", SpanKind::other);
+  const ReadingOrder& reading = local.step.reading;
+  const std::int32_t chunk = filter_options_.filter_chunk;
+  for (const std::uint64_t dropped : reading.drop) readings_.erase(dropped);
+  readings_.emplace(
+      reading.keep_as,
+      restore_reading(*rank_.filter_group, rank_.plan.filter_deal((reading.keep_chunks + 1) * chunk, chunk),
+                      reading_layout(rank_.filter_config, rank_.filter, filter_options_), reading.keep_chunks,
+                      local.request ? local.request->stored.get() : nullptr));
 }
 
 FilterOutcome Worker::select(const GenerationRequest& request, std::vector<float> scores) const {

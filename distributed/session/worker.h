@@ -44,6 +44,8 @@ class Worker {
   void expect(const Step& step);
   void filter(const LocalStep& local);
   FilterOutcome select(const GenerationRequest& request, std::vector<float> scores) const;
+  void store(const LocalStep& local);
+  void restore(const LocalStep& local);
   void prefill(LocalStep& local);
   void decode(LocalStep& local);
   void release(SequenceId sequence);

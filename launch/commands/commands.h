@@ -7,7 +7,7 @@
 
 namespace gemring {
 
-int run_generate(const Job& job, const Options& options);
+int run_generate(const Job& job, const Options& options);  // and `ask`
 int run_logits(const Job& job, const Options& options);
 int run_plan(const Job& job, const Options& options);
 int run_plan_probe(const Job& job, const Options& options);
@@ -18,6 +18,7 @@ int run_bench_limits(const Job& job, const Options& options);
 int run_bench_kernels(const Job& job, const Options& options);
 int run_calibrate(const Job& job, const Options& options);
 int run_eval(const Job& job, const Options& options);
+int run_index(const Job& job, const Options& options);
 int run_serve(const Job& job, const Options& options);
 int run_render(const Job& job, const Options& options);
 int run_tokenize(const Job& job, const Options& options);

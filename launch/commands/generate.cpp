@@ -13,6 +13,7 @@
 #include "launch/cluster/workload.h"
 #include "launch/commands/commands.h"
 #include "launch/commands/opened.h"
+#include "launch/index/index_prompt.h"
 #include "launch/output/report.h"
 #include "launch/output/trace_file.h"
 #include "launch/prompts/given_text.h"
@@ -30,12 +31,16 @@ namespace {
 
 /// What the other ranks must know of rank 0's request: its lengths.
 Workload agree_on_workload(const Job& job, const Options& options, const FilterProfile& filter,
-                           const GenerationRequest& request) {
+                           const GenerationRequest& request, std::uint64_t index_bytes) {
   std::vector<std::int32_t> lengths = {tokens_to_plan_for(request), request.selection.keep};
   broadcast_control(job.world, lengths, 0);
   ResolvedSelection selection;
   selection.keep = lengths.at(1);
-  return workload_of(options.filter.method, filter, lengths.at(0), selection, options.generate.max_new_tokens);
+  broadcast_control(job.world, index_bytes, 0);
+  Workload workload =
+      workload_of(options.filter.method, filter, lengths.at(0), selection, options.generate.max_new_tokens);
+  workload.index_bytes = index_bytes;
+  return workload;
 }
 
 /// Runs what `run` (rank 0's; elsewhere nullptr) has. An interrupt leaves a report of what came so far.
@@ -77,9 +82,22 @@ void write_report(const Options& options, const std::string& report) {
   if (options.output.json_file) write_file(*options.output.json_file, report);
 }
 
-/// The one request of the command line.
-int answer(const Job& job, const Options& options, const Opened& opened, GenerationRequest request) {
-  const Workload workload = agree_on_workload(job, options, opened.filter, request);
+/// Rank 0's: the prompt goes on from the index.
+std::uint64_t go_on_from(const std::shared_ptr<IndexFile>& index, const Options& options, const Opened& opened,
+                         GenerationRequest& request) {
+  const OpenModel& filter = opened.models.all().filter;
+  const DataType kv_type = cache_type(options.run);
+  const ReadingLayout layout = reading_layout(filter.config, opened.filter, {.kv_type = kv_type});
+  check_index(index->head(), index_key(filter.weights->fingerprint(), opened.filter, kv_type), layout, index->path());
+  check_begins_with(*index, request.prompt);
+  request.stored = index;
+  return layout.bytes(index->head().chunks());
+}
+
+/// The one request of the command line. `index_bytes`: of what was read of it before.
+int answer(const Job& job, const Options& options, const Opened& opened, GenerationRequest request,
+           std::uint64_t index_bytes) {
+  const Workload workload = agree_on_workload(job, options, opened.filter, request, index_bytes);
   const auto session = start_session(job, options.run, opened.models.all(), workload);
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
   std::unique_ptr<AnswerRun> run;
@@ -149,11 +167,15 @@ int answer_all(const Job& job, const Options& options, const Opened& opened, con
 int run_generate(const Job& job, const Options& given) {
   Options options = given;
   std::optional<RequestInput> input;
+  std::shared_ptr<IndexFile> index;  // of `ask`
   agreed_on_first(job, [&] {
     check_texts(option_table(), options);  // the other ranks' are never looked at
     if (options.output.json_file) require_writable(*options.output.json_file, "--json");
     if (options.output.trace_file) require_writable(*options.output.trace_file, "--trace");
     if (options.requests.file) input.emplace(*options.requests.file);
+    if (options.command != Command::ask) return;
+    index = std::make_shared<IndexFile>(options.index.file);
+    options.prompt = prompt_about(index->head().text, options.prompt);
   });
   const Placement placement = prepare_compute(job, options.run);
   set_log_phase("load");
@@ -161,8 +183,12 @@ int run_generate(const Job& job, const Options& given) {
   const RequestMaker maker(opened.setting(options));
   if (options.requests.file) return answer_all(job, options, opened, maker, input, placement);
   GenerationRequest request;
-  agreed_on_first(job, [&] { request = maker.make(maker.defaults()); });
-  return answer(job, options, opened, std::move(request));
+  std::uint64_t index_bytes = 0;
+  agreed_on_first(job, [&] {
+    request = maker.make(maker.defaults());
+    if (index) index_bytes = go_on_from(index, options, opened, request);
+  });
+  return answer(job, options, opened, std::move(request), index_bytes);
 }
 
 }  // namespace gemring

@@ -21,6 +21,10 @@ int run_command(const Job& job, const Options& options) {
       return run_calibrate(job, options);
     case Command::eval:
       return run_eval(job, options);
+    case Command::index:
+      return run_index(job, options);
+    case Command::ask:
+      return run_generate(job, options);
     case Command::serve:
       return run_serve(job, options);
     case Command::render:

@@ -27,6 +27,8 @@ enum class Command : int {
   bench,
   calibrate,
   eval,
+  index,
+  ask,
   serve,
   render,
   tokenize,
@@ -220,6 +222,12 @@ struct ServeOptions {
   std::optional<std::int32_t> max_new_tokens;  // of an answer
 };
 
+/// Of `index`, which writes the file, and `ask`, which reads it.
+struct IndexOptions {
+  std::string text_file;
+  std::string file;
+};
+
 struct TokenizeOptions {
   bool special = false;  // with the tokens that the post-processor adds, such as BOS
 };
@@ -239,6 +247,7 @@ struct Options {
   BenchOptions bench;
   CalibrateOptions calibrate;
   EvalOptions eval;
+  IndexOptions index;
   ServeOptions serve;
   TokenizeOptions tokenize;
   JobOptions job;

@@ -86,6 +86,7 @@ std::string generation_report(const GenerationResult& result, const std::vector<
   for (const TokenId id : result.generated_ids) report.add_generated_ids(id.value());
   add_kept(result, prompt, head.of_prompt != nullptr ? head.of_prompt : tokenizer, report);
   report.set_read_tokens(result.read_tokens);
+  report.set_reused_tokens(result.reused_tokens);
   report.mutable_scores()->Add(result.scores.begin(), result.scores.end());
   for (const PhaseReport& phase : result.phases) {
     to_proto(phase, *report.add_phases());

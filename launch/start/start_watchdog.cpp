@@ -7,7 +7,8 @@ namespace {
 
 bool computes(Command command) {
   return command == Command::generate || command == Command::logits || command == Command::bench ||
-         command == Command::calibrate || command == Command::eval || command == Command::serve;
+         command == Command::calibrate || command == Command::eval || command == Command::index ||
+         command == Command::ask || command == Command::serve;
 }
 
 }  // namespace

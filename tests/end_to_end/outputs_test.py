@@ -55,6 +55,10 @@ def is_job_file(data):
     return data.startswith(b"#!") and b"gemring" in data
 
 
+def is_index(data):
+    return data.startswith(b"gemring index 1\n")
+
+
 class Outputs(EndToEnd):
     """`options`: (name, words before the path, what its contents must satisfy)."""
 
@@ -85,6 +89,12 @@ class Outputs(EndToEnd):
         calibrate = ["calibrate", *MODEL, "--lengths", 256, "--samples", 1, "--target", 0.01]
         bench = ["bench", "prefill", "--random-weights", config, "--tokens", 16, "--repetitions", 1, "--warmup", 0,
                  "--log-level", "warn"]
+        windowed = ["--filter-profile", self.path("windowed.json", {"heads": [{"layer": 1, "head": 1}], "window": 256,
+                                                                    "sinks": 4})]
+        index = ["index", self.path("book.txt", "Alice went down the rabbit-hole. " * 600), *MODEL, *windowed]
+        if not os.path.exists(self.path("book.index")):
+            self.succeed([*index, "--output", self.path("book.index")])
+        ask = ["ask", self.path("book.index"), *MODEL, *windowed, "--question", "Who?", "--max-new-tokens", 1]
         self.options = [
             ("generate --json", [*generate, "--json"], is_report),
             ("generate --trace", [*generate, "--trace"], is_trace),
@@ -103,6 +113,10 @@ class Outputs(EndToEnd):
             ("calibrate --output", [*calibrate, "--output"], is_object),
             ("calibrate --picture", [*calibrate, "--output", self.path("profile"), "--picture"], is_svg),
             ("calibrate --trace", [*calibrate, "--output", self.path("profile"), "--trace"], is_trace),
+            ("index --output", [*index, "--output"], is_index),
+            ("index --trace", [*index, "--output", self.path("traced.index"), "--trace"], is_trace),
+            ("ask --json", [*ask, "--json"], is_report),
+            ("ask --trace", [*ask, "--trace"], is_trace),
             ("plan --probe --output", ["plan", "--probe", "--log-level", "warn", "--output"], is_object),
         ]
         self.quick = self.options[:9]  # the others measure for seconds, or compute long

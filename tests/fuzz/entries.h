@@ -46,4 +46,7 @@ void read_request_line_entry(std::string_view bytes);
 /// completion.
 void read_api_request(std::string_view bytes);
 
+/// An index file, or the head of one.
+void read_index_file(std::string_view bytes);
+
 }  // namespace gemring::fuzz

@@ -300,6 +300,32 @@ def write_api_requests():
     write("api_request", "broken-depth", 't{"prompt":' + 200 * "[" + 200 * "]" + "}")
 
 
+def fnv1a(data):
+    value = 0xcbf29ce484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001b3 & (1 << 64) - 1
+    return struct.pack("<Q", value)
+
+
+def write_index_files():
+    """Two chunks of two tokens: keys of 8 bytes each, and the halos of 4 that the last one leaves."""
+    head = (b"\x08\x01" + b"\x1a\x020x" + b"\x22\x01k" + b"\x2a\x03f32" + b"\x32\x03f32" + b"\x39" + bytes(8)
+            + b"\x40\x02" + b"\x48\x08" + b"\x50\x04" + b"\x5a\x03abc" + b"\x60\x01" + b"\x7a\x04\x01\x02\x03\x04")
+    records = [b"12345678", b"abcdefgh", b"halo"]
+    whole = b"gemring index 1\n" + struct.pack("<Q", len(head)) + head + fnv1a(head)
+    whole += b"".join(record + fnv1a(record) for record in records)
+    write("index_file", "head", head)
+    write("index_file", "file", whole)
+    write("index_file", "broken-short", whole[:-3])
+    write("index_file", "broken-long", whole + b"x")
+    write("index_file", "broken-record", whole.replace(b"12345678", b"12345679"))
+    write("index_file", "broken-head", whole.replace(b"abc", b"abd"))
+    write("index_file", "broken-size", b"gemring index 1\n" + b"\xff" * 8 + head)
+    write("index_file", "broken-sizes", head.replace(b"\x40\x02", b"\x40\x03"))
+    write("index_file", "broken-format", b"\x08\x02")
+    write("index_file", "broken-version", b"gemring index 2\n" + whole[16:])
+
+
 if __name__ == "__main__":
     write_safetensors()
     write_gguf()
@@ -308,3 +334,4 @@ if __name__ == "__main__":
     write_messages()
     write_lines()
     write_api_requests()
+    write_index_files()

@@ -61,11 +61,11 @@ void add_model_options(OptionTable& table) {
        .group = "Model",
        .type = "PATH",
        .help = "directory with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file",
-       .commands = {generate, logits, plan, simulate, inspect, bench, calibrate, eval, serve, launch},
+       .commands = {generate, logits, plan, simulate, inspect, bench, calibrate, eval, index, ask, serve, launch},
        .value = path,
        .file = FileUse::every_rank,
        .needs = {measures_a_model()},
-       .required_by = {generate, logits, inspect, calibrate, eval, serve, launch}});
+       .required_by = {generate, logits, inspect, calibrate, eval, index, ask, serve, launch}});
   table.push_back({.name = "--model",
                    .aliases = {"-m"},
                    .group = "Model",
@@ -143,16 +143,17 @@ void add_prompt_options(OptionTable& table) {
                    .group = "Prompt",
                    .type = "TEXT",
                    .help = "put behind the prompt on a line of its own; its tokens are kept whatever their score",
-                   .commands = {generate, launch},
+                   .commands = {generate, ask, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.question; }),
                    .request_field = "question",
-                   .needs = {prompt_is_text()}});
+                   .needs = {prompt_is_text()},
+                   .required_by = {ask}});
   table.push_back(
       {.name = "--invalid-utf8",
        .group = "Prompt",
        .help =
            "of texts that are no UTF-8, given as options or in files: refuse them, or replace what is none by U+FFFD",
-       .commands = {generate, launch},
+       .commands = {generate, index, ask, launch},
        .value = choice([](auto& options) -> auto& { return options.prompt.invalid_utf8; },
                        {{"refuse", InvalidUtf8::refuse}, {"replace", InvalidUtf8::replace}}),
        .request_field = "invalid_utf8",
@@ -170,7 +171,7 @@ void add_chat_options(OptionTable& table) {
                    .group = "Chat",
                    .type = "TEXT",
                    .help = "the system message. Unset: the template's own, where it has one",
-                   .commands = {generate, launch},
+                   .commands = {generate, index, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.system; }),
                    .request_field = "system",
                    .needs = {chat_is_on()}});
@@ -199,7 +200,7 @@ void add_chat_options(OptionTable& table) {
                    .group = "Chat",
                    .type = "TEXT",
                    .help = "how the answer begins; it goes on from there",
-                   .commands = {generate, launch},
+                   .commands = {generate, ask, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.answer_prefix; }),
                    .request_field = "answer_prefix",
                    .needs = {chat_is_on()}});
@@ -208,7 +209,7 @@ void add_chat_options(OptionTable& table) {
                    .group = "Chat",
                    .type = "FILE",
                    .help = "a chat template (Jinja) that gemring knows, instead of the model's own",
-                   .commands = {generate, render, serve, launch},
+                   .commands = {generate, render, index, ask, serve, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.template_file; }),
                    .file = FileUse::input,
                    .needs = {chat_is_on()}});
@@ -216,7 +217,7 @@ void add_chat_options(OptionTable& table) {
                    .group = "Chat",
                    .type = "YYYY-MM-DD",
                    .help = "what chat templates take for today's date. Unset: the clock's",
-                   .commands = {generate, render, launch},
+                   .commands = {generate, render, index, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.date; }),
                    .needs = {chat_is_on()}});
 }

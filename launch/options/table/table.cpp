@@ -13,6 +13,7 @@ const OptionTable& option_table() {
     add_planning_options(table);
     add_calibration_options(table);
     add_eval_options(table);
+    add_index_options(table);
     add_filter_options(table);
     add_generation_options(table);
     add_requests_options(table);

@@ -17,6 +17,7 @@ void add_planning_options(OptionTable& table);  // of `plan` and `simulate`
 void add_filter_options(OptionTable& table);
 void add_generation_options(OptionTable& table);
 void add_requests_options(OptionTable& table);
+void add_index_options(OptionTable& table);  // of `index` and `ask`
 void add_serve_options(OptionTable& table);
 void add_run_options(OptionTable& table);
 void add_output_options(OptionTable& table);

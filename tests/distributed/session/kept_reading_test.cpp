@@ -1,7 +1,11 @@
 // Texts that begin alike: what was read is not read again, and the scores have the same bits.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <memory>
+
 #include "distributed/session/session.h"
+#include "distributed/session/stored_reading.h"
 #include "distributed/session/text_directory.h"
 #include "engine/weights/safetensors/checkpoint.h"
 #include "tests/distributed/session/golden_data.h"
@@ -121,6 +125,83 @@ TEST_F(KeptReadings, OfACancelledPassThereAreNone) {
     EXPECT_EQ(results[1].reused_tokens, 0) << name;
     EXPECT_EQ(results[2].reused_tokens, 416) << name;
     EXPECT_EQ(results[2].scores, expected_of({requests[2]}, DataType::f32)[0].scores) << name;
+  }
+}
+
+/// A reading in memory.
+struct Shelf final : ReadingSink, ReadingSource {
+  void begin(const ReadText& text) override { text_ = text; }
+  void write(std::span<const std::byte> bytes) override { bytes_.insert(bytes_.end(), bytes.begin(), bytes.end()); }
+  void end() override { ended = true; }
+  const ReadText& text() const override { return text_; }
+  void rewind() override { at_ = 0; }
+  void read(std::span<std::byte> bytes) override {
+    ASSERT_LE(at_ + bytes.size(), bytes_.size());
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(at_), bytes.size(), bytes.begin());
+    at_ += bytes.size();
+  }
+
+  ReadText text_;
+  std::vector<std::byte> bytes_;
+  std::size_t at_ = 0;
+  bool ended = false;
+};
+
+// Chunks of 32: of 250 tokens, of which 32 ask, six are kept, with halos behind the fourth and the last.
+TEST_F(KeptReadings, AreStoredAlikeByAnyRanksAndRestoredOnAnyOthers) {
+  const std::vector<TokenId> text = test::prompt_of(230, 3);
+  const GenerationRequest first = asking(joined(text, 230, 20, 5));
+  const std::vector<GenerationRequest> later = {asking(joined(text, 230, 37, 6)), asking(joined(text, 140, 20, 7))};
+  for (const DataType kv_type : {DataType::f32, DataType::bf16}) {
+    const std::vector<GenerationResult> expected = expected_of(later, kv_type);
+    const auto one = one_rank_communicator();
+    Session alone(*one, config_, *weights_, default_plan(1, Method::gemfilter, config_.layer_count()), profile(),
+                  options(1 << 30, kv_type));
+    GenerationRequest reads = first;
+    const auto of_one = std::make_shared<Shelf>();
+    reads.store = of_one;
+    reads.only_filters = true;
+    const GenerationResult read = alone.generate(reads);
+    EXPECT_TRUE(of_one->ended && read.generated_ids.empty() && read.kept.size() == 20);
+    EXPECT_EQ(of_one->text_.ids, std::vector<TokenId>(text.begin(), text.begin() + 192));
+    for (const auto& [name, plan] : test::plans(world().size(), Method::gemfilter, config_.layer_count())) {
+      Session stores(world(), config_, *weights_, plan, profile(), options(1 << 30, kv_type));
+      const auto shelf = std::make_shared<Shelf>();
+      GenerationRequest request = first;
+      if (world().member() == 0) request.store = shelf;
+      stores.generate(request);
+      EXPECT_TRUE(world().member() != 0 || (shelf->ended && shelf->bytes_ == of_one->bytes_)) << name;
+
+      Session takes(world(), config_, *weights_, plan, profile(), options(1 << 30, kv_type));
+      std::vector<GenerationRequest> requests = later;
+      for (GenerationRequest& one_of : requests) one_of.stored = world().member() == 0 ? of_one : nullptr;
+      const std::vector<GenerationResult> got = takes.generate(requests, 1);
+      if (world().member() != 0) continue;
+      const std::vector<std::int32_t> reused = {192, 128};
+      for (std::size_t i = 0; i < got.size(); ++i) {
+        EXPECT_EQ(got[i].reused_tokens, reused[i]) << name;
+        EXPECT_EQ(got[i].scores, expected[i].scores) << name;
+        EXPECT_EQ(got[i].generated_ids, expected[i].generated_ids) << name;
+      }
+    }
+  }
+}
+
+TEST_F(KeptReadings, ThatNobodyHasRoomForAreNeitherStoredNorRestored) {
+  const auto shelf = std::make_shared<Shelf>();
+  shelf->text_.ids = test::prompt_of(192, 3);
+  GenerationRequest request = asking(joined(test::prompt_of(230, 3), 230, 20, 5));
+  if (world().member() == 0) {
+    request.store = shelf;
+    request.stored = shelf;
+  }
+  for (const std::uint64_t room : {0, 100, 1 << 30}) {  // with room its positions turn keys otherwise
+    Session session(world(), config_, *weights_, default_plan(world().size(), Method::gemfilter, config_.layer_count()),
+                    profile(), options(room, DataType::f32));
+    const GenerationResult got = session.generate(request);
+    if (world().member() != 0) continue;
+    EXPECT_EQ(got.reused_tokens, 0);
+    EXPECT_EQ(shelf->ended, room > 100);
   }
 }
 

@@ -129,9 +129,10 @@ TEST(ASecret, IsInNoReportNoJobFileNoMessage) {
 }
 
 TEST(OptionTable, NamesAndFieldsAreThereOnceForACommand) {
-  for (const Command command : {Command::generate, Command::logits, Command::plan, Command::simulate, Command::inspect,
-                                Command::bench, Command::calibrate, Command::eval, Command::serve, Command::render,
-                                Command::tokenize, Command::detokenize, Command::launch}) {
+  for (const Command command :
+       {Command::generate, Command::logits, Command::plan, Command::simulate, Command::inspect, Command::bench,
+        Command::calibrate, Command::eval, Command::index, Command::ask, Command::serve, Command::render,
+        Command::tokenize, Command::detokenize, Command::launch}) {
     std::set<std::string> names = {"-h", "--help"}, fields = {"id"};
     for (const OptionDescription& option : option_table()) {
       if (!option.belongs_to(command) || option.derived) continue;
@@ -209,6 +210,10 @@ Words whole_line(Command command) {
       return {"logits", "--model", "m", "--prompt-ids", "i", "--output", "o"};
     case Command::eval:
       return {"eval", "niah", "--model", "m", "--output", "o"};
+    case Command::index:
+      return {"index", "t", "--model", "m", "--output", "o"};
+    case Command::ask:
+      return {"ask", "i", "--model", "m", "--question", "q"};
     case Command::simulate:
       return {"simulate", "--model", "m", "--cluster", "c"};
     default:
