@@ -118,7 +118,7 @@ bool Coordinator::admit_request() {
   const bool ends_at_once = request->only_filters && !filters;
   active_.emplace(sequence, std::move(active));
   if (ends_at_once) {
-    end_early(sequence, StopReason::none);
+    end_unfiltered(sequence);
     return true;
   }
   if (request->cancel) {

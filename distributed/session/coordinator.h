@@ -114,8 +114,7 @@ class Coordinator {
   Step filter_step(StepUnderWay& under_way);
   void begin_filter(SequenceId sequence, Active& active, std::int32_t question_span);
   void restore(SequenceId sequence, const Active& active, std::int32_t usable, std::uint64_t angles);
-  void store(SequenceId sequence, const Active& active);
-  void put_aside(Step step, const Active& active);  // a step that nobody reports
+  std::optional<Step> store_step(const Step& last, const Active& active);
   Step prefill_step(StepUnderWay& under_way);
   Step decode_step(StepUnderWay& under_way);
   void prepare_prefill(Active& active);
@@ -124,6 +123,9 @@ class Coordinator {
   bool end_steps();  // false where none is over
   void end_step(StepUnderWay& step);
   void show(const Active& active, std::string_view phase, double done, double total);
+  void end_filter(SequenceId sequence);
+  void end_unfiltered(SequenceId sequence);  // which was to be filtered only, and keeps everything
+  static void take_kept(Active& active);
   void end_prefill(SequenceId sequence);
   void take_token(SequenceId sequence, std::span<float> logits);
   void fail(SequenceId sequence, const Error& error);

@@ -46,20 +46,16 @@ void Coordinator::begin(const Scheduler::Choice& choice) {
     local.request = active.request;
     if (choice.kind == Scheduler::Kind::prefill) local.logits = active.logits.span();
   }
-  local.reports = under_way.own_part_open;
+  std::optional<Step> behind;  // is over when the step is: what is stored is stored when the request goes on
+  if (choice.kind == Scheduler::Kind::filter) behind = store_step(step, active_.at(step.sequence));
+  local.reports = under_way.own_part_open && !behind;
   broadcaster_.broadcast(step);
   local.step = std::move(step);
-  const bool last_of_filter =
-      choice.kind == Scheduler::Kind::filter && choice.part + 1 == active_.at(local.step.sequence).filter_steps;
-  const SequenceId sequence = local.step.sequence;
+  const auto request = local.request;
   local_.put(std::move(local));
-  if (last_of_filter) store(sequence, active_.at(sequence));
-}
-
-void Coordinator::put_aside(Step step, const Active& active) {
-  step.id = next_step_++;
-  broadcaster_.broadcast(step);
-  local_.put({.step = std::move(step), .request = active.request});
+  if (!behind) return;
+  broadcaster_.broadcast(*behind);
+  local_.put({.step = *std::move(behind), .request = request, .reports = true});
 }
 
 /// What was read elsewhere goes to the ranks, if that is more than they have of this prompt.
@@ -72,22 +68,25 @@ void Coordinator::restore(SequenceId sequence, const Active& active, std::int32_
   Step step{.kind = Step::Kind::restore, .sequence = sequence};
   step.reading.keep_chunks = static_cast<std::int32_t>(text.ids.size()) / model_.index->chunk;
   step.reading.keep_as = texts_->keep(text.ids, step.reading.keep_chunks, angles, step.reading.drop);
-  if (step.reading.keep_as != 0) put_aside(std::move(step), active);
+  if (step.reading.keep_as == 0) return;  // no room
+  step.id = next_step_++;
+  broadcaster_.broadcast(step);
+  local_.put({.step = std::move(step), .request = active.request});
 }
 
-/// Behind the last step of a filter pass.
-void Coordinator::store(SequenceId sequence, const Active& active) {
-  if (!active.request->store || !texts_) return;
+/// Behind the last step of a filter pass, where somebody wants what the ranks keep of it.
+std::optional<Step> Coordinator::store_step(const Step& last, const Active& active) {
+  if (!active.request->store || !texts_ || last.part + 1 != active.filter_steps) return std::nullopt;
   const std::vector<TokenId>& prompt = active.request->prompt;
   const std::uint64_t angles = model_.angles(static_cast<std::int32_t>(prompt.size()));
   const std::int32_t tokens = active.reading.keep_chunks * model_.index->chunk;
   const TextDirectory::Found found = texts_->find(prompt, tokens, angles);
-  if (found.chunks == 0 || found.chunks < active.reading.keep_chunks) return;
+  if (found.chunks == 0 || found.chunks < active.reading.keep_chunks) return std::nullopt;
   active.request->store->begin({{prompt.begin(), prompt.begin() + tokens}, angles});
-  Step step{.kind = Step::Kind::store, .sequence = sequence};
+  Step step{.kind = Step::Kind::store, .id = last.id, .sequence = last.sequence};
   step.reading.from = found.reading;
   step.reading.keep_chunks = found.chunks;
-  put_aside(std::move(step), active);
+  return step;
 }
 
 /// What of the prompt was read before, and what may be kept of it: whole chunks, but for the question at its end, which
@@ -195,13 +194,7 @@ void Coordinator::end_step(StepUnderWay& step) {
       end_if_idle(sequence);
     } else if (choice.kind == Scheduler::Kind::filter) {
       if (choice.part + 1 < active.filter_steps) continue;
-      active.result.filter_seconds = steady_seconds() - active.begin;
-      if (active.result.error) {
-        fail(sequence, Error(*active.result.error));
-      } else if (active.request->only_filters) {
-        active.result.kept = std::move(active.compressed.kept);
-        end_early(sequence, StopReason::none);
-      }
+      end_filter(sequence);
     } else if (choice.kind == Scheduler::Kind::prefill) {
       if (!plan_.stage_of(RankId(0))) {  // nobody here sees how far the others are
         show(active, "prefill", static_cast<double>(active.chunks_done + 1), static_cast<double>(active.chunks.size()));
@@ -217,12 +210,32 @@ void Coordinator::show(const Active& active, std::string_view phase, double done
   if (active.request->on_progress) events_.show({active.request, Event::Progress{phase, done, total}});
 }
 
+void Coordinator::end_filter(SequenceId sequence) {
+  Active& active = active_.at(sequence);
+  active.result.filter_seconds = steady_seconds() - active.begin;
+  if (active.result.error) return fail(sequence, Error(*active.result.error));
+  if (!active.request->only_filters) return;
+  take_kept(active);
+  end_early(sequence, StopReason::none);
+}
+
+void Coordinator::end_unfiltered(SequenceId sequence) {
+  Active& active = active_.at(sequence);
+  active.compressed = everything(active.request->prompt);
+  take_kept(active);
+  end_early(sequence, StopReason::none);
+}
+
+void Coordinator::take_kept(Active& active) {
+  active.result.kept = std::move(active.compressed.kept);
+  active.result.read_tokens = static_cast<std::int32_t>(active.compressed.ids.size());
+}
+
 void Coordinator::end_prefill(SequenceId sequence) {
   Active& active = active_.at(sequence);
   const GenerationRequest& asked = *active.request;
   GenerationResult& result = active.result;
-  result.kept = std::move(active.compressed.kept);
-  result.read_tokens = static_cast<std::int32_t>(active.compressed.ids.size());
+  take_kept(active);
   active.first_token = steady_seconds();
   result.time_to_first_token_seconds = active.first_token - active.begin;
   result.prefill_tokens_per_second = result.prompt_tokens / result.time_to_first_token_seconds;

@@ -95,7 +95,7 @@ struct GenerationRequest {
   std::shared_ptr<ReadingSource> stored = nullptr;
   /// Where what the ranks keep of the prompt behind its filter pass goes as well. Or nullptr.
   std::shared_ptr<ReadingSink> store = nullptr;
-  /// It ends behind its filter pass, with kept tokens and scores and no answer; at once where it has none.
+  /// It ends behind its filter pass, with kept tokens and scores and no answer; at once where it has none: all is kept.
   bool only_filters = false;
 
   /// Refused by its source: it takes its turn among the results, with this error, and nothing of it runs.

@@ -135,6 +135,7 @@ void Worker::store(const LocalStep& local) {
                 reading_layout(rank_.filter_config, rank_.filter, filter_options_), chunks,
                 readings_.at(local.step.reading.from), sink);
   if (sink != nullptr) sink->end();
+  report(local);
 }
 
 void Worker::restore(const LocalStep& local) {

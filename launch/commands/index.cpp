@@ -61,13 +61,6 @@ IndexedText text_of(const Options& options, bool chat) {
   return text;
 }
 
-void require_window(const Opened& opened) {
-  if (opened.filter.window > 0) return;
-  throw ConfigError({opened.models.all().filter.name,
-                     "its filter profile has no window: every question would need all layers' keys of the whole text",
-                     "find a profile with a window (gemring calibrate), and give no --filter-layer"});
-}
-
 Indexing indexing_of(const Options& options, const Opened& opened, const ReadingLayout& layout, DataType kv_type) {
   Indexing indexing;
   indexing.text = text_of(options, opened.chat.has_value());
@@ -135,7 +128,7 @@ int run_index(const Job& job, const Options& options) {
   set_log_phase("load");
   Opened opened = open_all(job, options);
   agreed_on_first(job, [&] {
-    require_window(opened);
+    require_window(opened.filter, opened.models.all().filter.name);
     open_chat_of(options, opened);
   });
   Indexing indexing;

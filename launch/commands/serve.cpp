@@ -55,6 +55,7 @@ struct Served {
   std::unique_ptr<Service> service;
   std::string no_chat;  // why there is no chat
   std::unique_ptr<RequestMaker> plain, chat;
+  std::unique_ptr<IndexDirectory> index;
   std::optional<ServiceModel> model;
 
   ~Served() {
@@ -97,6 +98,20 @@ void open_chat(const Options& options, Opened& opened, Served& served) {
   }
 }
 
+/// Texts that an earlier run has kept.
+void open_index(const Options& options, const Opened& opened, Served& served) {
+  if (!options.serve.index_dir) return;
+  const OpenModel& filter = opened.models.all().filter;
+  require_window(opened.filter, filter.name);
+  const DataType kv_type = cache_type(options.run);
+  served.index = std::make_unique<IndexDirectory>(
+      IndexDirectory::Setting{.path = *options.serve.index_dir,
+                              .key = index_key(filter.weights->fingerprint(), opened.filter, kv_type),
+                              .layout = reading_layout(filter.config, opened.filter, {.kv_type = kv_type}),
+                              .most_bytes = static_cast<std::uint64_t>(options.serve.index_disk * (1 << 20))});
+  for (IndexDirectory::KeptText& text : served.index->open()) served.service->take(std::move(text));
+}
+
 void open_service(const Options& options, const Opened& opened, const ServiceLimits& limits, Served& served) {
   RequestSetting setting = opened.setting(options);
   if (opened.chat) served.chat = std::make_unique<RequestMaker>(setting);
@@ -111,7 +126,8 @@ void open_service(const Options& options, const Opened& opened, const ServiceLim
                                     .config = opened.models.answer.config,
                                     .filter = describe(opened.filter),
                                     .limits = limits,
-                                    .passes_text = opened.passes_text});
+                                    .passes_text = opened.passes_text,
+                                    .index = served.index.get()});
   served.service->open(*served.model);
   write_result(
       fmt::format("{} on http://{}:{}\n", name_for_clients(options), options.serve.host, served.server->port()));
@@ -129,6 +145,7 @@ int run_serve(const Job& job, const Options& options) {
     if (!opened.tokenizer)
       throw ConfigError({options.model_directory, "has no tokenizer, so no text can be read", "put it there"});
     open_chat(options, opened, served);
+    open_index(options, opened, served);
   });
   const Workload workload = least_workload(job, options, opened);
   const PlannedSession planned = plan_session(job, options.run, opened.models.all(), workload);

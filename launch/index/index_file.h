@@ -28,6 +28,8 @@ class IndexWriter final : public ReadingSink {
 
   /// Whether a reading came, all of it. Behind the run, as what follows.
   bool complete() const { return complete_; }
+  /// Nothing is left of it.
+  void discard() { file_.reset(); }
   std::size_t tokens() const { return head_.read.ids.size(); }
   std::uint64_t bytes() const { return bytes_; }  // of the file
   /// Gives the file its name. Throws what went wrong: UsageError (it cannot be written), ResourceError (the disk is

@@ -36,6 +36,13 @@ IndexKey index_key(std::uint64_t filter_model, const FilterProfile& profile, Dat
           .kv_type = std::string(name(kv_type))};
 }
 
+void require_window(const FilterProfile& profile, const std::string& model) {
+  if (profile.window > 0) return;
+  throw ConfigError({model,
+                     "its filter profile has no window: every question would need all layers' keys of the whole text",
+                     "find a profile with a window (gemring calibrate), and give no --filter-layer"});
+}
+
 std::uint64_t IndexHead::record_bytes() const {
   const auto all = static_cast<std::uint64_t>(chunks());
   std::uint64_t halos = 0;

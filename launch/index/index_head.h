@@ -22,6 +22,9 @@ struct IndexKey {
 /// Of a run whose kernels are chosen. Requires: a profile with a window.
 IndexKey index_key(std::uint64_t filter_model, const FilterProfile& profile, DataType kv_type);
 
+/// Throws ConfigError where a filter of this model keeps nothing that a file could hold.
+void require_window(const FilterProfile& profile, const std::string& model);
+
 /// A text and its place in a prompt.
 struct IndexedText {
   std::string text;

@@ -217,6 +217,8 @@ struct ServeOptions {
   std::int32_t queue = 64;                     // requests that wait beside those in the stages
   std::int32_t request_timeout = 0;            // seconds; 0: none
   std::int32_t max_body = 64;                  // MiB
+  std::optional<std::string> index_dir;        // where texts that are kept by name outlive the service
+  double index_disk = 16384;                   // MiB of it
   std::optional<std::int32_t> max_prompt;      // tokens
   std::optional<std::int32_t> max_keep;        // tokens
   std::optional<std::int32_t> max_new_tokens;  // of an answer

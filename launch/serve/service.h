@@ -39,6 +39,9 @@ class Service {
   /// The model is there. It outlives the server.
   void open(const ServiceModel& model);
 
+  /// A text of an earlier run. Before open().
+  void take(IndexDirectory::KeptText text);
+
   RequestSource& source() { return queue_; }
 
   /// Accepts no more requests; those that are here are answered, then the source ends. Any thread may call it.

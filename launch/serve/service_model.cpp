@@ -11,6 +11,7 @@
 #include "engine/base/log.h"
 #include "engine/selection/selection.h"
 #include "launch/serve/api/api_problem.h"
+#include "launch/serve/text_store.h"
 
 namespace gemring {
 namespace {
@@ -68,6 +69,16 @@ RequestLine line_of(const ServiceModel& model, const RequestMaker& maker, const 
   return line;
 }
 
+/// A text that is kept by name was read before, or is kept on disk when it was read.
+void go_on_from_disk(IndexDirectory& index, const ApiRequest& request, GenerationRequest& made) {
+  const std::string id = request.kind == ApiKind::text ? TextStore::id_of(*request.text) : request.text_id;
+  if (id.empty()) return;
+  made.stored = index.find(id);
+  if (request.kind != ApiKind::text) return;
+  made.store =
+      index.sink(id, {.text = *request.text, .chat = request.is_chat(), .system = std::nullopt, .date = std::nullopt});
+}
+
 PreparedAnswer prepare(const ServiceModel& model, const ApiRequest& request, std::size_t index) {
   if (request.is_chat() && model.chat == nullptr) {
     throw ApiFailure({.message = fmt::format("this model cannot chat: {}; ask /v1/completions", model.no_chat)});
@@ -91,6 +102,8 @@ PreparedAnswer prepare(const ServiceModel& model, const ApiRequest& request, std
     prepared.request = maker.make(std::move(prompt), line);
   }
   check_limits(model.limits, prepared.request);
+  prepared.request.only_filters = request.kind == ApiKind::text || request.kind == ApiKind::selection;
+  if (model.index != nullptr) go_on_from_disk(*model.index, request, prepared.request);
   prepared.request.cancel = std::make_shared<CancelHandle>();
   return prepared;
 }

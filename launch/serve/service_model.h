@@ -9,6 +9,7 @@
 
 #include "engine/text/chat/chat_template.h"
 #include "engine/text/tokenizer/tokenizer.h"
+#include "launch/index/index_directory.h"
 #include "launch/prompts/prompt_text.h"
 #include "launch/requests/request_maker.h"
 #include "launch/serve/api/answer_shape.h"
@@ -35,7 +36,8 @@ struct ServiceModel {
   const ModelConfig& config;
   std::string filter;  // what filters, in words
   ServiceLimits limits;
-  bool passes_text = false;  // a filter model of another vocabulary reads first
+  bool passes_text = false;         // a filter model of another vocabulary reads first
+  IndexDirectory* index = nullptr;  // of texts that are kept by name; nullptr: they do not outlive the service
 };
 
 /// Where in a prompt the texts of its client stand.

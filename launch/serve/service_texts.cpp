@@ -1,8 +1,11 @@
 // Texts that are kept by name: what of the service is gemring's own.
 #include <fmt/format.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
+#include "engine/base/log.h"
 #include "launch/serve/api/api_problem.h"
 #include "launch/serve/api/json_body.h"
 #include "launch/serve/path_pattern.h"
@@ -30,6 +33,15 @@ json text_json(const StoredText& text) {
 }
 
 }  // namespace
+
+void Service::take(IndexDirectory::KeptText text) {
+  if (TextStore::id_of(text.text) != text.id) {
+    return log_warn("{}.index has another text than its name says; it is not used", text.id);
+  }
+  const auto bytes = std::make_shared<const std::string>(std::move(text.text));
+  const bool has_room = texts_.put({text.id, bytes, text.tokens, setting_.started});
+  if (!has_room) log_warn("{} is on disk, and has no room beside the other texts (--index-memory)", text.id);
+}
 
 std::string Service::id_of_text(const std::string& path) {
   const std::optional<std::string> id = id_in(path, "/v1/texts/{id}");
@@ -76,6 +88,7 @@ void Service::show_text(const ExchangePtr& exchange) {
 void Service::remove_text(const ExchangePtr& exchange) {
   const std::string id = id_of_text(exchange->request().path);
   if (!texts_.remove(id)) return exchange->reply(refusal(no_text(id), ""));
+  if (model_->index != nullptr) model_->index->remove(id);
   exchange->reply({.body = line_of({{"id", id}, {"object", "text"}, {"deleted", true}})});
 }
 

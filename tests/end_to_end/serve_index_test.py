@@ -1,9 +1,10 @@
 """Texts that were read are asked again: what it costs, and that answers are the same."""
 
 import json
+import os
 
 import gemring_run
-from gemring_run import EndToEnd
+from gemring_run import EndToEnd, Run, command
 from served import Served
 
 MODEL = ["--model", gemring_run.DEMO_MODEL]
@@ -71,6 +72,62 @@ class Index(EndToEnd):
                                        ("POST", CHAT, {"messages": [{"role": "user", "content": "x"}],
                                                        "gemring": {"text_id": kept["id"]}})):
                 self.assertEqual(served.ask(method, path, body)[0], 404, path)
+
+    def test_a_text_outlives_the_service_and_its_ranks(self):
+        words = ["--filter-profile", self.path("profile.json", WINDOWED), "--index-dir", self.path("texts")]
+        text = BOOK * 4
+        ask = {"max_tokens": 6, "gemring": {"keep": 400, "return_kept": True}}
+        with Served(words, ranks=2) as served:
+            kept = served.post("/v1/texts", {"text": text})
+            ask["gemring"]["text_id"] = kept["id"]
+            first = served.chat(ASK, **ask)
+            self.assertEqual(os.listdir(self.path("texts")), [kept["id"] + ".index"])
+        file = os.path.join(self.path("texts"), kept["id"] + ".index")
+        for ranks in (0, 3):
+            with self.subTest(ranks=ranks), Served(words, ranks=ranks) as served:
+                self.assertEqual([one["id"] for one in served.get("/v1/texts")["data"]], [kept["id"]])
+                again = served.chat(ASK, **ask)
+                self.assertEqual(again["choices"], first["choices"])
+                self.assertEqual(again["gemring"]["kept"], first["gemring"]["kept"])
+                self.assertEqual(again["usage"]["prompt_tokens_details"], first["usage"]["prompt_tokens_details"])
+                self.assertEqual(served.post("/v1/texts", {"text": text})["cached_tokens"], kept["tokens"] // 2048 * 2048)
+        with open(file, "r+b") as damaged:  # in its last record
+            damaged.seek(-100, os.SEEK_END)
+            damaged.write(b"damaged")
+        with Served(words) as served:
+            self.assertIn("is damaged", served.run.stderr)
+            self.assertIn(kept["id"], served.run.stderr)
+            self.assertEqual(served.get("/v1/texts")["data"], [])
+            self.assertEqual(served.post("/v1/texts", {"text": text})["cached_tokens"], 0)  # and is written anew
+            self.assertEqual(served.chat(ASK, **ask)["choices"], first["choices"])
+        narrow = self.path("narrow.json", {**WINDOWED, "window": 128})
+        with Served(["--filter-profile", narrow, "--index-dir", self.path("texts")]) as served:
+            self.assertEqual(served.get("/v1/texts")["data"], [])
+            self.assertIn("window 256", served.run.stderr)
+        with Served(words) as served:
+            self.assertEqual(served.ask("DELETE", "/v1/texts/" + kept["id"])[0], 200)
+            self.assertEqual(os.listdir(self.path("texts")), [])
+
+    def test_a_disk_has_bounds_and_a_filter_that_keeps_nothing_is_refused(self):
+        profile = ["--filter-profile", self.path("profile.json", WINDOWED)]
+        texts = [word * 4500 for word in (" Alice", " Hare", " Queen")]
+        small = self.path("small")
+        with Served([*profile, "--index-dir", small]) as served:
+            ids = [served.post("/v1/texts", {"text": texts[0]})["id"]]
+            one = os.path.getsize(os.path.join(small, ids[0] + ".index")) / 2 ** 20  # MiB
+        with Served([*profile, "--index-dir", small, "--index-disk", 2.5 * one]) as served:
+            ids += [served.post("/v1/texts", {"text": text})["id"] for text in texts[1:]]
+            self.assertEqual(sorted(os.listdir(small)), sorted(name + ".index" for name in ids[1:]))
+            self.assertEqual(len(served.get("/v1/texts")["data"]), 3)
+        with Served([*profile, "--index-dir", self.path("smaller"), "--index-disk", max(1, one / 2)]) as served:
+            served.post("/v1/texts", {"text": texts[0]})
+            self.assertIn("--index-disk", served.run.stderr)
+            self.assertEqual(os.listdir(self.path("smaller")), [])
+        refused = ["serve", *MODEL, "--port", 0, "--index-dir", self.path("none")]
+        self.assert_fails(Run(command([*refused, "--filter-layer", 3], 2)), 3, "no window")
+        self.assert_fails(Run(command([*refused, *profile, "--index-memory", 0], 0)), 2, "--index-dir")
+        blocked = self.path("file", "x")
+        self.assert_fails(Run(command(["serve", *MODEL, *profile, "--port", 0, "--index-dir", blocked], 0)), 2, "file")
 
     def test_lines_of_requests_that_share_a_text_read_it_once(self):
         profile = self.path("profile.json", WINDOWED)

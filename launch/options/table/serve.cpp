@@ -132,12 +132,39 @@ void add_limits(OptionTable& table) {
                        {.least = 1, .most = kMostTokens})});
 }
 
+void add_index_directory(OptionTable& table) {
+  const Need index_memory = {.holds = [](const Options& options) { return options.requests.index_memory > 0; },
+                             .problem = "goes with no --index-memory 0: what is read from disk is held there",
+                             .advice = "leave one of the two out"};
+  table.push_back({.name = "--index-dir",
+                   .group = "Service",
+                   .type = "DIR",
+                   .help = "texts that are kept by name (POST /v1/texts) are written there and outlive the service:\n"
+                           "none of them is read again by the filter",
+                   .commands = {serve},
+                   .value = text([](auto& options) -> auto& { return options.serve.index_dir; }),
+                   .file = FileUse::output_directory,
+                   .needs = {index_memory}});
+  table.push_back({.name = "--index-disk",
+                   .group = "Service",
+                   .type = "MIB",
+                   .help = "of all of them; the one that was asked longest ago goes first",
+                   .commands = {serve},
+                   .value = number([](auto& options) -> auto& { return options.serve.index_disk; },
+                                   {.least = 1, .most = kMostGib * 1024}),
+                   .needs = {{.holds = [](const Options& options) { return options.serve.index_dir.has_value(); },
+                              .problem = "means nothing without --index-dir",
+                              .advice = "leave it out",
+                              .on_command_line = Need::Otherwise::warning}}});
+}
+
 }  // namespace
 
 void add_serve_options(OptionTable& table) {
   add_address(table);
   add_access(table);
   add_limits(table);
+  add_index_directory(table);
 }
 
 }  // namespace gemring

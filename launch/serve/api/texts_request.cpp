@@ -17,7 +17,6 @@ json text_part(const std::string& text) {
   return {{"type", "text"}, {"text", text}};
 }
 
-/// One token is drawn: nobody looks at it.
 ApiRequest reading(const json& body, ApiKind kind) {
   ApiRequest request;
   request.kind = kind;
