@@ -22,7 +22,8 @@ Need prompt_is_text() {
   return {.holds = [](const Options& options) { return !options.prompt.ids && !options.prompt.ids_file; },
           .problem = "goes with no --prompt-ids",
           .advice = "put the question's ids into the file and say how many they are with --keep-last",
-          .request_advice = kTextOrIds};
+          .request_advice = kTextOrIds,
+          .commands = {generate, launch}};
 }
 
 /// Of token ids, where a prompt may be text as well.
@@ -48,7 +49,8 @@ Need there_is_a_text() {
           .advice = "leave it out",
           .request_advice = "leave it out",
           .on_command_line = Need::Otherwise::warning,
-          .in_request = Need::Otherwise::warning};
+          .in_request = Need::Otherwise::warning,
+          .commands = {generate, launch}};
 }
 
 }  // namespace
