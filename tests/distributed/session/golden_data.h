@@ -74,12 +74,13 @@ struct Setting {
   Isa isa;
 };
 
-/// Every plan with the machine's best instruction set, and the first one with each of the others.
+/// Every plan with the machine's best instruction set, and on one and two ranks the first one with each of the others:
+/// kernels do not know how many ranks there are.
 inline std::vector<Setting> settings(int ranks, Method method, std::int32_t layers) {
   std::vector<Setting> made;
   for (auto& [plan_name, plan] : plans(ranks, method, layers)) made.push_back({plan_name, plan, detected_isa()});
   for (const Isa isa : isas_of_this_machine()) {
-    if (isa == detected_isa()) continue;
+    if (isa == detected_isa() || ranks > 2) continue;
     made.push_back({made.front().name + ", " + std::string(name(isa)), made.front().plan, isa});
   }
   return made;

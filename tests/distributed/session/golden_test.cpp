@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "distributed/session/session.h"
@@ -95,13 +97,15 @@ TEST_P(Golden, GemFilterKeepsAndAnswersLikeTheReference) {
   const json cases = read_json(folder(GetParam()) + "/gemfilter.json")["cases"];
   for (const auto& [name, plan, isa] : settings(world().size(), Method::gemfilter, config_.layer_count())) {
     const test::UseIsa use(isa);
+    std::map<int, std::unique_ptr<Session>> sessions;  // by filter layer
     for (const json& golden_case : cases) {
       const std::string key = golden_case["key"];
-      const LayerIndex filter_layer(golden_case["filter_layer"].get<int>());
-      Session session = this->session(plan, filter_layer);
+      const int filter_layer = golden_case["filter_layer"];
+      std::unique_ptr<Session>& session = sessions[filter_layer];
+      if (!session) session.reset(new Session(this->session(plan, LayerIndex(filter_layer))));
       auto request = request_of(ids_of(golden, key + ".ids"), 12, config_);
       request.selection = {.keep = golden_case["k"], .pool_width = 5};
-      const GenerationResult result = session.generate(request);
+      const GenerationResult result = session->generate(request);
       if (!first_rank()) continue;
       if (!result.scores.empty()) {
         const std::vector<float> expected = read_f32_tensor(golden, key + ".scores");
