@@ -19,6 +19,7 @@ int run_bench_kernels(const Job& job, const Options& options);
 int run_calibrate(const Job& job, const Options& options);
 int run_eval(const Job& job, const Options& options);
 int run_index(const Job& job, const Options& options);
+int run_chat(const Job& job, const Options& options);
 int run_serve(const Job& job, const Options& options);
 int run_render(const Job& job, const Options& options);
 int run_tokenize(const Job& job, const Options& options);

@@ -85,13 +85,10 @@ void write_report(const Options& options, const std::string& report) {
 /// Rank 0's: the prompt goes on from the index.
 std::uint64_t go_on_from(const std::shared_ptr<IndexFile>& index, const Options& options, const Opened& opened,
                          GenerationRequest& request) {
-  const OpenModel& filter = opened.models.all().filter;
-  const DataType kv_type = cache_type(options.run);
-  const ReadingLayout layout = reading_layout(filter.config, opened.filter, {.kv_type = kv_type});
-  check_index(index->head(), index_key(filter.weights->fingerprint(), opened.filter, kv_type), layout, index->path());
+  const std::uint64_t bytes = index_memory_of(*index, options, opened);
   check_begins_with(*index, request.prompt);
   request.stored = index;
-  return layout.bytes(index->head().chunks());
+  return bytes;
 }
 
 /// The one request of the command line. `index_bytes`: of what was read of it before.

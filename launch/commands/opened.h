@@ -7,6 +7,7 @@
 #include "engine/text/chat/chat_template.h"
 #include "engine/text/tokenizer/tokenizer.h"
 #include "launch/cluster/workload.h"
+#include "launch/index/index_file.h"
 #include "launch/options/options.h"
 #include "launch/prompts/model.h"
 #include "launch/requests/request_maker.h"
@@ -42,6 +43,9 @@ void open_templates(const Options& options, Opened& opened);
 
 /// What every request needs: memory is looked at request by request, for lengths are known only then.
 Workload least_workload(const Job& job, const Options& options, const Opened& opened);
+
+/// Rank 0's: bytes that an index takes on the filter ranks. Throws ConfigError: it is of another model or filter.
+std::uint64_t index_memory_of(const IndexFile& index, const Options& options, const Opened& opened);
 
 /// Where ranks take turns on few cores, those that filter go first: filter passes follow one another, the longest chain
 /// of many requests, and answers that wait meanwhile are decoded together later, which costs less.

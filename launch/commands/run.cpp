@@ -25,6 +25,8 @@ int run_command(const Job& job, const Options& options) {
       return run_index(job, options);
     case Command::ask:
       return run_generate(job, options);
+    case Command::chat:
+      return run_chat(job, options);
     case Command::serve:
       return run_serve(job, options);
     case Command::render:

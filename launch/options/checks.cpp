@@ -85,6 +85,7 @@ bool reads_prompt_from_standard_input(const Options& options, const std::vector<
 void check_standard_streams(const Options& options, const std::vector<GivenOption>& all) {
   std::string reader, writer;
   if (reads_prompt_from_standard_input(options, all)) reader = "the prompt, which no option gives";
+  if (options.command == Command::chat) reader = "the conversation";
   for (const GivenOption& given : all) {
     refuse_standard_input(given);
     if (!is_standard_stream(given)) continue;

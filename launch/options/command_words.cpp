@@ -30,6 +30,8 @@ constexpr std::array kCommands = {
                  "Read a long text once, for many questions: what the filter saw goes to a file.", "--output"},
     CommandWords{Command::ask, "ask", "Ask about a text that gemring index has read: only the question is read.",
                  "--max-new-tokens"},
+    CommandWords{Command::chat, "chat",
+                 "Talk to a model, also about a long text: a line of standard input is a message.", "--max-new-tokens"},
     CommandWords{Command::serve, "serve", "Answer over HTTP what clients of OpenAI's interface ask.",
                  "--max-new-tokens"},
     CommandWords{Command::render, "render", "Conversations to prompts: lines {\"messages\": [...]} in, JSON texts out.",

@@ -29,6 +29,7 @@ enum class Command : int {
   eval,
   index,
   ask,
+  chat,
   serve,
   render,
   tokenize,

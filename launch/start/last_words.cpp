@@ -34,13 +34,15 @@ void handle(int signal) {
   errno = error;
 }
 
-void set_handlers(void (*handler)(int)) {
+void set_handlers(void (*handler)(int), LastWords::Then then) {
+  const bool again = then == LastWords::Then::listens;
   for (const int signal : kSignals) {
+    if (again && signal != SIGINT) continue;
     struct sigaction old = {};
     if (sigaction(signal, nullptr, &old) == 0 && old.sa_handler == SIG_IGN) continue;
     struct sigaction wanted = {};
     wanted.sa_handler = handler;
-    wanted.sa_flags = SA_RESTART | SA_RESETHAND;
+    wanted.sa_flags = SA_RESTART | (again ? 0 : SA_RESETHAND);
     sigaction(signal, &wanted, nullptr);
   }
 }
@@ -56,21 +58,27 @@ LastWords::LastWords(std::function<void()> say, Then then) : say_(std::move(say)
   read_ = ends[0];
   write_end = ends[1];
   thread_ = std::thread([this] { wait(); });
-  set_handlers(handle);
+  set_handlers(handle, then_);
 }
 
 LastWords::~LastWords() {
-  set_handlers(SIG_DFL);
+  set_handlers(SIG_DFL, then_);
   tell(0);
   thread_.join();
   close(read_);
   close(write_end.exchange(-1));
 }
 
-void LastWords::wait() {
-  begin_thread("last words");
+unsigned char LastWords::next() const {
   unsigned char signal = 0;
   while (read(read_, &signal, 1) < 0 && errno == EINTR) continue;
+  return signal;
+}
+
+void LastWords::wait() {
+  begin_thread("last words");
+  unsigned char signal = next();
+  for (; then_ == Then::listens && signal != 0; signal = next()) say_();
   if (signal == 0) return;
   if (then_ == Then::goes_on) return say_();
   exit_soon(128 + signal);  // a reader may have stopped to read what is said

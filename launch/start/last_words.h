@@ -15,6 +15,7 @@ class LastWords {
   enum class Then {
     ends,     // as above
     goes_on,  // the process ends by itself; only a second signal ends it
+    listens,  // `say` runs for every SIGINT, and the process goes on; SIGTERM ends it as ever
   };
 
   /// One at a time. Throws ResourceError.
@@ -25,6 +26,7 @@ class LastWords {
 
  private:
   void wait();
+  unsigned char next() const;  // 0: there will be none
 
   std::function<void()> say_;
   Then then_;

@@ -8,7 +8,7 @@ namespace {
 bool computes(Command command) {
   return command == Command::generate || command == Command::logits || command == Command::bench ||
          command == Command::calibrate || command == Command::eval || command == Command::index ||
-         command == Command::ask || command == Command::serve;
+         command == Command::ask || command == Command::chat || command == Command::serve;
 }
 
 }  // namespace

@@ -8,9 +8,9 @@ namespace {
 
 using enum Command;
 
-const std::vector<Command> kFiltering = {generate, plan, simulate, bench, index, ask, serve, launch};
-const std::vector<Command> kSelecting = {generate, plan, simulate, bench, eval, ask, serve, launch};
-const std::vector<Command> kSampling = {generate, ask, serve, launch};
+const std::vector<Command> kFiltering = {generate, plan, simulate, bench, index, ask, chat, serve, launch};
+const std::vector<Command> kSelecting = {generate, plan, simulate, bench, eval, ask, chat, serve, launch};
+const std::vector<Command> kSampling = {generate, ask, chat, serve, launch};
 
 /// What options of the filter need.
 std::vector<Need> a_filter() {
@@ -62,7 +62,7 @@ Need tokens_are_drawn() {
           .request_advice = "give a temperature, or leave it out",
           .on_command_line = Need::Otherwise::warning,
           .in_request = Need::Otherwise::warning,
-          .commands = {generate, ask, launch}};  // a server's meet temperatures of its requests
+          .commands = {generate, ask, chat, launch}};  // a server's meet temperatures of its requests
 }
 
 Need something_is_penalised() {
@@ -76,7 +76,7 @@ Need something_is_penalised() {
           .request_advice = "give a repeat_penalty, or leave it out",
           .on_command_line = Need::Otherwise::warning,
           .in_request = Need::Otherwise::warning,
-          .commands = {generate, ask, launch}};
+          .commands = {generate, ask, chat, launch}};
 }
 
 Need penalties_look_back() {
@@ -86,7 +86,7 @@ Need penalties_look_back() {
           .request_advice = "give a repeat_last_n, or leave it out",
           .on_command_line = Need::Otherwise::warning,
           .in_request = Need::Otherwise::warning,
-          .commands = {generate, ask, launch}};
+          .commands = {generate, ask, chat, launch}};
 }
 
 void add_penalties(OptionTable& table) {
@@ -137,7 +137,7 @@ void add_scoring_options(OptionTable& table) {
                    .type = "PATH",
                    .help = "another model, as --model, whose first layers choose the tokens, and\n"
                            "options and profiles of the filter are its own. A small one filters fast for a large one",
-                   .commands = {generate, index, ask, serve, launch},
+                   .commands = {generate, index, ask, chat, serve, launch},
                    .value = filter_model,
                    .file = FileUse::every_rank,
                    .needs = a_filter_pass()});
@@ -175,7 +175,7 @@ void add_scoring_options(OptionTable& table) {
        .group = "Filter",
        .help = "a model whose filter nobody has measured is filtered at layer 0.6 x layers, with a warning;\n"
                "else it is measured before the first answer, once, and its profile is kept in this user's cache",
-       .commands = {generate, eval, index, ask, serve, launch},
+       .commands = {generate, eval, index, ask, chat, serve, launch},
        .value = flag([](auto& options) -> auto& { return options.filter.no_calibrate; }),
        .needs = a_filter()});
 }
@@ -241,7 +241,7 @@ void add_filter_options(OptionTable& table) {
                    .group = "Filter",
                    .help = "what is kept or left out as one: tokens, chunks of 32, or lines or sentences of the text.\n"
                            "Unset: as the model's filter profile says, else tokens",
-                   .commands = {generate, eval, ask, serve, launch},
+                   .commands = {generate, eval, ask, chat, serve, launch},
                    .value = choice([](auto& options) -> auto& { return options.filter.selection.unit; },
                                    {{"tokens", KeepUnit::tokens},
                                     {"chunks", KeepUnit::chunks},
@@ -266,7 +266,7 @@ void add_stop_strings(OptionTable& table) {
                    .group = "Generation",
                    .type = "TEXT",
                    .help = "ends the answer, and is no part of it. Again for more such texts",
-                   .commands = {generate, ask, launch},
+                   .commands = {generate, ask, chat, launch},
                    .value = list([](auto& options) -> auto& { return options.generate.stop; }),
                    .request_field = "stop"});
 }
@@ -279,14 +279,14 @@ void add_generation_options(OptionTable& table) {
                    .group = "Generation",
                    .type = "TOKENS",
                    .help = "stop after this many",
-                   .commands = {generate, plan, simulate, ask, launch},
+                   .commands = {generate, plan, simulate, ask, chat, launch},
                    .value = number([](auto& options) -> auto& { return options.generate.max_new_tokens; },
                                    {.least = 1, .most = kMostTokens}),
                    .request_field = "max_new_tokens"});
   table.push_back({.name = "--ignore-eos",
                    .group = "Generation",
                    .help = "go on behind the model's end tokens",
-                   .commands = {generate, ask, launch},
+                   .commands = {generate, ask, chat, launch},
                    .value = flag([](auto& options) -> auto& { return options.generate.ignore_eos; }),
                    .request_field = "ignore_eos"});
   table.push_back({.name = "--temperature",

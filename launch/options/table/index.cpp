@@ -32,6 +32,14 @@ void add_index_options(OptionTable& table) {
                    .value = text([](auto& options) -> auto& { return options.index.file; }),
                    .file = FileUse::input,
                    .required_by = {ask}});
+  table.push_back({.name = "--index",
+                   .group = "Chat",
+                   .type = "FILE",
+                   .help = "what gemring index wrote: the text in front of the first message, which is not read again",
+                   .commands = {chat},
+                   .value = text([](auto& options) -> auto& { return options.index.file; }),
+                   .file = FileUse::input,
+                   .one_of = kOneOfPrompts});
 }
 
 }  // namespace gemring

@@ -63,11 +63,11 @@ void add_model_options(OptionTable& table) {
        .group = "Model",
        .type = "PATH",
        .help = "directory with config.json, model.safetensors (or its shards) and tokenizer.json; or a GGUF file",
-       .commands = {generate, logits, plan, simulate, inspect, bench, calibrate, eval, index, ask, serve, launch},
+       .commands = {generate, logits, plan, simulate, inspect, bench, calibrate, eval, index, ask, chat, serve, launch},
        .value = path,
        .file = FileUse::every_rank,
        .needs = {measures_a_model()},
-       .required_by = {generate, logits, inspect, calibrate, eval, index, ask, serve, launch}});
+       .required_by = {generate, logits, inspect, calibrate, eval, index, ask, chat, serve, launch}});
   table.push_back({.name = "--model",
                    .aliases = {"-m"},
                    .group = "Model",
@@ -155,7 +155,7 @@ void add_prompt_options(OptionTable& table) {
        .group = "Prompt",
        .help =
            "of texts that are no UTF-8, given as options or in files: refuse them, or replace what is none by U+FFFD",
-       .commands = {generate, index, ask, launch},
+       .commands = {generate, index, ask, chat, launch},
        .value = choice([](auto& options) -> auto& { return options.prompt.invalid_utf8; },
                        {{"refuse", InvalidUtf8::refuse}, {"replace", InvalidUtf8::replace}}),
        .request_field = "invalid_utf8",
@@ -173,19 +173,20 @@ void add_chat_options(OptionTable& table) {
                    .group = "Chat",
                    .type = "TEXT",
                    .help = "the system message. Unset: the template's own, where it has one",
-                   .commands = {generate, index, launch},
+                   .commands = {generate, index, chat, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.system; }),
                    .request_field = "system",
                    .needs = {chat_is_on()}});
-  table.push_back({.name = "--user-file",
-                   .group = "Chat",
-                   .type = "FILE",
-                   .help = "the user's message, instead of --prompt-file",
-                   .commands = {generate, launch},
-                   .value = text([](auto& options) -> auto& { return options.prompt.chat.user_file; }),
-                   .file = FileUse::input,
-                   .needs = {chat_is_on()},
-                   .one_of = kOneOfPrompts});
+  table.push_back(
+      {.name = "--user-file",
+       .group = "Chat",
+       .type = "FILE",
+       .help = "the user's message, instead of --prompt-file; of chat: a text in front of the first message",
+       .commands = {generate, chat, launch},
+       .value = text([](auto& options) -> auto& { return options.prompt.chat.user_file; }),
+       .file = FileUse::input,
+       .needs = {chat_is_on()},
+       .one_of = kOneOfPrompts});
   table.push_back({.name = "--messages",
                    .group = "Chat",
                    .type = "FILE",
@@ -211,7 +212,7 @@ void add_chat_options(OptionTable& table) {
                    .group = "Chat",
                    .type = "FILE",
                    .help = "a chat template (Jinja) that gemring knows, instead of the model's own",
-                   .commands = {generate, render, index, ask, serve, launch},
+                   .commands = {generate, render, index, ask, chat, serve, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.template_file; }),
                    .file = FileUse::input,
                    .needs = {chat_is_on()}});
@@ -219,7 +220,7 @@ void add_chat_options(OptionTable& table) {
                    .group = "Chat",
                    .type = "YYYY-MM-DD",
                    .help = "what chat templates take for today's date. Unset: the clock's",
-                   .commands = {generate, render, index, launch},
+                   .commands = {generate, render, index, chat, launch},
                    .value = text([](auto& options) -> auto& { return options.prompt.chat.date; }),
                    .needs = {chat_is_on()}});
 }

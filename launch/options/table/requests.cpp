@@ -51,7 +51,7 @@ void add_requests_options(OptionTable& table) {
                    .group = "Service",
                    .type = "MIB",
                    .help = index_help,
-                   .commands = {serve},
+                   .commands = {chat, serve},
                    .value = index});
   table.push_back({.name = "--parallel",
                    .group = "Generation",

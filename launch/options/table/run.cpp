@@ -9,11 +9,11 @@ namespace {
 
 using enum Command;
 
-const std::vector<Command> kComputing = {generate, logits, bench, calibrate, eval, index, ask, launch};
+const std::vector<Command> kComputing = {generate, logits, bench, calibrate, eval, index, ask, chat, launch};
 const std::vector<Command> kPlanned = {generate, logits, plan, simulate, bench, calibrate,
-                                       eval,     index,  ask,  serve,    launch};
-const std::vector<Command> kAll = {generate, logits, plan,  simulate, inspect,  bench,      calibrate, eval,
-                                   index,    ask,    serve, render,   tokenize, detokenize, launch};
+                                       eval,     index,  ask,  chat,     serve, launch};
+const std::vector<Command> kAll = {generate, logits, plan, simulate, inspect, bench,    calibrate,  eval,
+                                   index,    ask,    chat, serve,    render,  tokenize, detokenize, launch};
 
 void add_rank_options(OptionTable& table) {
   const OptionValue cluster = text([](auto& options) -> auto& { return options.run.cluster_file; });
@@ -22,7 +22,7 @@ void add_rank_options(OptionTable& table) {
                    .type = "FILE",
                    .help = "who filters and who owns which layers (cluster-configs/*.json).\n"
                            "Unset: rank 0 filters, the others share the layers",
-                   .commands = {generate, logits, plan, bench, eval, index, ask, serve, launch},
+                   .commands = {generate, logits, plan, bench, eval, index, ask, chat, serve, launch},
                    .value = cluster,
                    .file = FileUse::input});
   table.push_back({.name = "--cluster",
@@ -128,7 +128,7 @@ void add_run_options(OptionTable& table) {
        .group = "Ranks",
        .type = "SECONDS",
        .help = "a rank that makes no progress for so long is named, and the job ends with exit code 6; 0: never",
-       .commands = {generate, logits, bench, calibrate, eval, index, ask, serve, launch},
+       .commands = {generate, logits, bench, calibrate, eval, index, ask, chat, serve, launch},
        .value = number([](auto& options) -> auto& { return options.run.stall_timeout; },
                        {.least = 0, .most = 31'536'000})});  // a year
 }

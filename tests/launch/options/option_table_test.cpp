@@ -131,7 +131,7 @@ TEST(ASecret, IsInNoReportNoJobFileNoMessage) {
 TEST(OptionTable, NamesAndFieldsAreThereOnceForACommand) {
   for (const Command command :
        {Command::generate, Command::logits, Command::plan, Command::simulate, Command::inspect, Command::bench,
-        Command::calibrate, Command::eval, Command::index, Command::ask, Command::serve, Command::render,
+        Command::calibrate, Command::eval, Command::index, Command::ask, Command::chat, Command::serve, Command::render,
         Command::tokenize, Command::detokenize, Command::launch}) {
     std::set<std::string> names = {"-h", "--help"}, fields = {"id"};
     for (const OptionDescription& option : option_table()) {
