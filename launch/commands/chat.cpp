@@ -103,6 +103,7 @@ int run_chat(const Job& job, const Options& given) {
                                                      .shows_prompt = isatty(STDIN_FILENO) != 0,
                                                      .stop = options.generate.stop});
     check_opening(*run, opening);
+    run->begin();
   });
   {
     std::optional<LastWords> interrupts;

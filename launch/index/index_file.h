@@ -3,8 +3,8 @@
 //     "gemring index 1\n"   head's size (8 bytes)   head (index.proto)   its checksum
 //     record   checksum     record   checksum ...
 //
-// Records are those of distributed/session/stored_reading.h; numbers are little-endian; checksums are FNV-1a of 64 bits,
-// against accidents and not against attackers.
+// Records are those of distributed/session/stored_reading.h. Numbers are little-endian, checksums FNV-1a of 64 bits:
+// against accidents, not against attackers.
 #pragma once
 
 #include <optional>

@@ -25,7 +25,9 @@ json text_part(const std::string& text) {
 
 }  // namespace
 
-ChatRun::ChatRun(Setting setting) : setting_(std::move(setting)), thread_([this] { talk(); }) {}
+void ChatRun::begin() {
+  thread_ = std::thread([this] { talk(); });
+}
 
 ChatRun::~ChatRun() {
   {
@@ -34,7 +36,7 @@ ChatRun::~ChatRun() {
   }
   answered_.notify_all();
   signal_.stop();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void ChatRun::show_prompt() const {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "distributed/session/request_source.h"
@@ -21,7 +22,7 @@
 
 namespace gemring {
 
-/// Rank 0's side: a thread reads a line, its answer is waited for, then the next one is read. Each request has the whole
+/// Rank 0's side: a thread reads a line, waits for its answer, and reads the next one. Each request has the whole
 /// conversation; what the filter has read of it is not read again.
 class ChatRun final : public RequestSource {
  public:
@@ -36,20 +37,24 @@ class ChatRun final : public RequestSource {
     bool shows_prompt = false;                        // a person sits there
     std::vector<std::string> stop = {};
   };
-  explicit ChatRun(Setting setting);
+  explicit ChatRun(Setting setting) : setting_(std::move(setting)) {}
   ~ChatRun() override;  // does not wait for input
+
+  /// Reads from here on.
+  void begin();
 
   std::optional<GenerationRequest> next() override;
   bool ended() override;
   void wake_with(std::function<void()> wake) override;
 
-  /// Ends the answer that is under way; without one, says how to leave, and the second time in a row leaves. Any thread.
+  /// Ends the answer that is under way; without one says how to leave, and the second time in a row leaves. Any thread
+  /// may call it.
   void interrupt();
 
   /// Messages without an answer; the log says why.
   std::size_t failed() const;
 
-  /// The request of the next message. Throws Error.
+  /// The request of the next message. Before begin(), or of the talking thread. Throws Error.
   GenerationRequest request_for(const std::string& message) const;
 
  private:
@@ -75,7 +80,7 @@ class ChatRun final : public RequestSource {
   bool stop_ GEMRING_GUARDED_BY(mutex_) = false;
   bool was_told_ GEMRING_GUARDED_BY(mutex_) = false;  // how to leave
 
-  std::thread thread_;  // last: it uses all the others
+  std::thread thread_;
 };
 
 }  // namespace gemring

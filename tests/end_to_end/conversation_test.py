@@ -1,4 +1,4 @@
-"""gemring chat: lines are messages, each request has the whole conversation, Ctrl-C stops an answer and not the program."""
+"""gemring chat: each request has the whole conversation, and Ctrl-C stops an answer and not the program."""
 
 import os
 import pty

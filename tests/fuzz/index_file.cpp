@@ -9,7 +9,8 @@ namespace gemring::fuzz {
 void read_index_file(std::string_view bytes) {
   if (!bytes.starts_with("gemring index")) {
     const IndexHead head = parse_index_head(bytes, "head");
-    GEMRING_CHECK(parse_index_head(head_bytes(head), "again").read.ids == head.read.ids, "{} ids", head.read.ids.size());
+    const IndexHead again = parse_index_head(head_bytes(head), "again");
+    GEMRING_CHECK(again.read.ids == head.read.ids, "{} ids", head.read.ids.size());
     return;
   }
   static ScratchDirectory directory;
