@@ -82,8 +82,8 @@ void add_chat(const std::string& model, proto::Inspection& out) {
 std::string tokens_text(const google::protobuf::RepeatedPtrField<proto::TokenText>& tokens) {
   std::string text;
   for (const proto::TokenText& token : tokens) {
-    text += fmt::format("{}{}{}", text.empty() ? "" : ", ", token.id(),
-                        token.text().empty() ? "" : " " + json_line_text(token.text()));
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", token.id());
+    if (!token.text().empty()) text += fmt::format(" {}", json_line_text(token.text()));
   }
   return text.empty() ? "none" : text;
 }
