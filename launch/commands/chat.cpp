@@ -38,11 +38,11 @@ Opening read_opening(Options& options) {
     const std::string where = fmt::format("--user-file {}", *file);
     opening.text = checked_text(read_given_text(*file, "--user-file"), where, options.prompt.invalid_utf8);
   }
-  if (options.index.file.empty()) return opening;
-  opening.index = std::make_shared<IndexFile>(options.index.file);
+  if (!options.index.of_chat) return opening;
+  opening.index = std::make_shared<IndexFile>(*options.index.of_chat);
   const IndexedText& text = opening.index->head().text;
   if (!text.chat) {
-    throw ConfigError({options.index.file, "has the text without the markup of a chat: its model had no template",
+    throw ConfigError({*options.index.of_chat, "has the text without the markup of a chat: its model had no template",
                        "ask about it with gemring ask"});
   }
   opening.text = text.text;

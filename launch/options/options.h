@@ -229,6 +229,7 @@ struct ServeOptions {
 struct IndexOptions {
   std::string text_file;
   std::string file;
+  std::optional<std::string> of_chat;  // a file that `chat` reads
 };
 
 struct TokenizeOptions {

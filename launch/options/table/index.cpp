@@ -37,7 +37,7 @@ void add_index_options(OptionTable& table) {
                    .type = "FILE",
                    .help = "what gemring index wrote: the text in front of the first message, which is not read again",
                    .commands = {chat},
-                   .value = text([](auto& options) -> auto& { return options.index.file; }),
+                   .value = text([](auto& options) -> auto& { return options.index.of_chat; }),
                    .file = FileUse::input,
                    .one_of = kOneOfPrompts});
 }
