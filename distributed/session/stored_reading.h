@@ -26,8 +26,9 @@ struct ReadingLayout {
 
   /// Of a reading of so many chunks, on all ranks.
   std::size_t bytes(std::int32_t chunks) const {
-    const auto halos = static_cast<std::size_t>(chunks / kChunksBetweenHalos + 1);
-    return static_cast<std::size_t>(chunks) * key_bytes() + halos * halo_bytes();
+    const auto all = static_cast<std::size_t>(chunks);
+    const std::size_t halos = all / kChunksBetweenHalos + 1;
+    return all * key_bytes() + halos * halo_bytes();
   }
 
   /// Of a chunk: [scoring_layers, chunk, kv_heads, head_dim].

@@ -115,6 +115,7 @@ class Outputs(EndToEnd):
             ("calibrate --trace", [*calibrate, "--output", self.path("profile"), "--trace"], is_trace),
             ("index --output", [*index, "--output"], is_index),
             ("index --trace", [*index, "--output", self.path("traced.index"), "--trace"], is_trace),
+            ("chat --trace", ["chat", *MODEL, "--trace"], is_trace),  # of no message
             ("ask --json", [*ask, "--json"], is_report),
             ("ask --trace", [*ask, "--trace"], is_trace),
             ("plan --probe --output", ["plan", "--probe", "--log-level", "warn", "--output"], is_object),

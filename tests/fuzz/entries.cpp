@@ -6,12 +6,15 @@
 namespace gemring::fuzz {
 
 std::span<const Entry> entries() {
-  static constexpr Entry kEntries[] = {
-      {"safetensors_header", read_safetensors_header}, {"gguf", read_gguf},
-      {"tokenizer_json", read_tokenizer_json},         {"config_json", read_config_json},
-      {"chat_messages", read_chat_messages},           {"token_ids", read_token_ids},
-      {"request_line", read_request_line_entry},       {"api_request", read_api_request},
-      {"index_file", read_index_file}};
+  static constexpr Entry kEntries[] = {{"safetensors_header", read_safetensors_header},
+                                       {"gguf", read_gguf},
+                                       {"tokenizer_json", read_tokenizer_json},
+                                       {"config_json", read_config_json},
+                                       {"chat_messages", read_chat_messages},
+                                       {"token_ids", read_token_ids},
+                                       {"request_line", read_request_line_entry},
+                                       {"api_request", read_api_request},
+                                       {"index_file", read_index_file}};
   return kEntries;
 }
 
