@@ -99,8 +99,9 @@ void Coordinator::begin_filter(SequenceId sequence, Active& active, std::int32_t
   if (const auto& forced = request.selection.forced; !forced.empty() && forced.back().end == tokens)
     usable = std::min(usable, forced.back().begin);
   usable = std::max(usable, 0);
-  restore(sequence, active, usable, model_.angles(tokens));
-  const TextDirectory::Found found = texts_->find(request.prompt, usable, model_.angles(tokens));
+  const std::uint64_t angles = model_.angles(tokens);
+  restore(sequence, active, usable, angles);
+  const TextDirectory::Found found = texts_->find(request.prompt, usable, angles);
   active.reading = {.from = found.reading, .from_chunk = found.chunks, .keep_chunks = usable / model_.index->chunk};
   active.result.reused_tokens = found.chunks * model_.index->chunk;
   if (found.chunks == 0) return;

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "distributed/comm/control.h"
@@ -267,8 +265,7 @@ std::size_t run_method(const Job& job, const ResolvedMethod& method, const OpenM
   const auto session = start_session(job, options.run, method.models(model), workload);
   set_log_phase("eval");
   if (!job.first()) {
-    // mpirun ends the whole job as soon as one rank is gone, and rank 0 with it before it has said what is there.
-    const LastWords last_words([] { std::this_thread::sleep_for(std::chrono::milliseconds(700)); });
+    const LastWords last_words(let_rank_zero_speak);
     NoRequests nothing;
     session->generate(nothing, options.eval.parallel);
     return 0;

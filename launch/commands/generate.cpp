@@ -3,7 +3,6 @@
 #include <chrono>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "distributed/comm/control.h"
@@ -47,8 +46,7 @@ Workload agree_on_workload(const Job& job, const Options& options, const FilterP
 template <class Run>
 JobReport run_all(const Options& options, Session& session, Run* run, std::int32_t sequences) {
   if (run == nullptr) {
-    // mpirun ends the whole job as soon as one rank is gone, and rank 0 with it before it has written its report.
-    const LastWords last_words([] { std::this_thread::sleep_for(std::chrono::milliseconds(700)); });
+    const LastWords last_words(let_rank_zero_speak);
     NoRequests nothing;
     return session.generate(nothing, sequences);
   }

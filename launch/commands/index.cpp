@@ -1,13 +1,10 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <memory>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "distributed/comm/control.h"
-#include "distributed/session/request_source.h"
 #include "engine/base/error.h"
 #include "engine/base/format.h"
 #include "engine/base/log.h"
@@ -21,15 +18,13 @@
 #include "launch/output/text_output.h"
 #include "launch/output/trace_file.h"
 #include "launch/prompts/given_text.h"
+#include "launch/requests/one_request.h"
 #include "launch/requests/request_maker.h"
 #include "launch/start/last_words.h"
 #include "launch/start/start_up.h"
 
 namespace gemring {
 namespace {
-
-// mpirun ends the whole job as soon as one rank is gone, and rank 0 with it before it has said what is there.
-constexpr std::chrono::milliseconds kRankZeroSpeaks{700};
 
 /// Rank 0's: one text, and where what the filter sees of it goes.
 struct Indexing {
@@ -61,7 +56,7 @@ IndexedText text_of(const Options& options, bool chat) {
   return text;
 }
 
-Indexing indexing_of(const Options& options, const Opened& opened, const ReadingLayout& layout, DataType kv_type) {
+Indexing indexing_of(const Options& options, const Opened& opened, const IndexSetting& setting) {
   Indexing indexing;
   indexing.text = text_of(options, opened.chat.has_value());
   Options asked = options;
@@ -71,37 +66,17 @@ Indexing indexing_of(const Options& options, const Opened& opened, const Reading
   line.generate.max_new_tokens = 1;
   indexing.request = maker.make(line);
   const std::size_t tokens = indexing.request.prompt.size();
-  if (tokens < 2 * static_cast<std::size_t>(layout.sizes.chunk)) {
-    throw UsageError(
-        {options.index.text_file,
-         fmt::format("has {} tokens: less than two chunks of {} are read as fast again", tokens, layout.sizes.chunk),
-         "ask about it with gemring generate"});
+  if (tokens < 2 * static_cast<std::size_t>(setting.layout.sizes.chunk)) {
+    throw UsageError({options.index.text_file,
+                      fmt::format("has {} tokens: less than two chunks of {} are read as fast again", tokens,
+                                  setting.layout.sizes.chunk),
+                      "ask about it with gemring generate"});
   }
-  const IndexKey key = index_key(opened.models.all().filter.weights->fingerprint(), opened.filter, kv_type);
-  indexing.writer = std::make_shared<IndexWriter>(options.index.file, key, indexing.text, layout);
+  indexing.writer = std::make_shared<IndexWriter>(options.index.file, setting.key, indexing.text, setting.layout);
   indexing.request.store = indexing.writer;
   indexing.request.only_filters = true;
   return indexing;
 }
-
-/// The request as a source, with a line of progress.
-class IndexRun final : public RequestSource {
- public:
-  IndexRun(GenerationRequest request, ProgressLine& progress) : request_(std::move(request)) {
-    request_->on_progress = [&progress](std::string_view phase, double done, double total) {
-      progress.update(phase, done, total);
-    };
-    request_->on_end = [this](GenerationResult result) { result_ = std::move(result); };
-  }
-  std::optional<GenerationRequest> next() override { return std::exchange(request_, std::nullopt); }
-  bool ended() override { return !request_; }
-  void wake_with(std::function<void()> /*wake*/) override {}
-  const GenerationResult& result() const { return result_; }
-
- private:
-  std::optional<GenerationRequest> request_;
-  GenerationResult result_;
-};
 
 void finish(const Options& options, const GenerationResult& result, IndexWriter& writer) {
   if (result.error) throw Error(*result.error);
@@ -133,27 +108,31 @@ int run_index(const Job& job, const Options& options) {
   });
   Indexing indexing;
   std::vector<std::int32_t> lengths(2);
-  const DataType kv_type = cache_type(options.run);
-  const ReadingLayout layout = reading_layout(opened.models.all().filter.config, opened.filter, {.kv_type = kv_type});
+  const IndexSetting setting = index_setting(options, opened);
   agreed_on_first(job, [&] {
-    indexing = indexing_of(options, opened, layout, kv_type);
+    indexing = indexing_of(options, opened, setting);
     lengths = {tokens_to_plan_for(indexing.request), indexing.request.selection.keep};
   });
   broadcast_control(job.world, lengths, 0);
   ResolvedSelection selection;
   selection.keep = lengths.at(1);
   Workload workload = workload_of(Method::gemfilter, opened.filter, lengths.at(0), selection, 1);
-  workload.index_bytes = layout.bytes(lengths.at(0) / layout.sizes.chunk);
+  workload.index_bytes = setting.layout.bytes(lengths.at(0) / setting.layout.sizes.chunk);
   const auto session = start_session(job, options.run, opened.models.all(), workload);
   TraceFile trace(job, options.output.trace_file);
   trace.start();
   ProgressLine progress(job.first() ? options.output.progress : ProgressMode::never);
   NoRequests nothing;
-  std::optional<IndexRun> run;
-  if (job.first()) run.emplace(std::move(indexing.request), progress);
+  GenerationResult result;
+  std::optional<OneRequest> run;
+  if (job.first()) {
+    indexing.request.on_progress = [&](auto phase, double done, double total) { progress.update(phase, done, total); };
+    indexing.request.on_end = [&](GenerationResult end) { result = std::move(end); };
+    run.emplace(std::move(indexing.request));
+  }
   {
     const LastWords last_words([&] {
-      if (!job.first()) return std::this_thread::sleep_for(kRankZeroSpeaks);
+      if (!job.first()) return let_rank_zero_speak();
       progress.clear();
       log_warn("interrupted: {} is not written", options.index.file);
     });
@@ -162,7 +141,7 @@ int run_index(const Job& job, const Options& options) {
   set_log_phase("report");
   agreed_on_first(job, [&] {
     progress.clear();
-    finish(options, run->result(), *indexing.writer);
+    finish(options, result, *indexing.writer);
   });
   trace.write();
   return 0;

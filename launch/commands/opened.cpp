@@ -73,12 +73,17 @@ Workload least_workload(const Job& job, const Options& options, const Opened& op
   return workload;
 }
 
-std::uint64_t index_memory_of(const IndexFile& index, const Options& options, const Opened& opened) {
+IndexSetting index_setting(const Options& options, const Opened& opened) {
   const OpenModel& filter = opened.models.all().filter;
   const DataType kv_type = cache_type(options.run);
-  const ReadingLayout layout = reading_layout(filter.config, opened.filter, {.kv_type = kv_type});
-  check_index(index.head(), index_key(filter.weights->fingerprint(), opened.filter, kv_type), layout, index.path());
-  return layout.bytes(index.head().chunks());
+  return {index_key(filter.weights->fingerprint(), opened.filter, kv_type),
+          reading_layout(filter.config, opened.filter, {.kv_type = kv_type})};
+}
+
+std::uint64_t index_memory_of(const IndexFile& index, const Options& options, const Opened& opened) {
+  const IndexSetting setting = index_setting(options, opened);
+  check_index(index.head(), setting.key, setting.layout, index.path());
+  return setting.layout.bytes(index.head().chunks());
 }
 
 void step_back_behind_filter(const Job& job, const ClusterPlan& plan, const Placement& placement) {

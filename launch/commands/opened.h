@@ -44,6 +44,13 @@ void open_templates(const Options& options, Opened& opened);
 /// What every request needs: memory is looked at request by request, for lengths are known only then.
 Workload least_workload(const Job& job, const Options& options, const Opened& opened);
 
+/// What an index of this run is of, and how it is laid out.
+struct IndexSetting {
+  IndexKey key;
+  ReadingLayout layout;
+};
+IndexSetting index_setting(const Options& options, const Opened& opened);
+
 /// Rank 0's: bytes that an index takes on the filter ranks. Throws ConfigError: it is of another model or filter.
 std::uint64_t index_memory_of(const IndexFile& index, const Options& options, const Opened& opened);
 

@@ -101,13 +101,12 @@ void open_chat(const Options& options, Opened& opened, Served& served) {
 /// Texts that an earlier run has kept.
 void open_index(const Options& options, const Opened& opened, Served& served) {
   if (!options.serve.index_dir) return;
-  const OpenModel& filter = opened.models.all().filter;
-  require_window(opened.filter, filter.name);
-  const DataType kv_type = cache_type(options.run);
+  require_window(opened.filter, opened.models.all().filter.name);
+  const IndexSetting setting = index_setting(options, opened);
   served.index = std::make_unique<IndexDirectory>(
       IndexDirectory::Setting{.path = *options.serve.index_dir,
-                              .key = index_key(filter.weights->fingerprint(), opened.filter, kv_type),
-                              .layout = reading_layout(filter.config, opened.filter, {.kv_type = kv_type}),
+                              .key = setting.key,
+                              .layout = setting.layout,
                               .most_bytes = static_cast<std::uint64_t>(options.serve.index_disk * (1 << 20))});
   for (IndexDirectory::KeptText& text : served.index->open()) served.service->take(std::move(text));
 }

@@ -79,10 +79,9 @@ std::vector<IndexDirectory::KeptText> IndexDirectory::open() {
   for (const auto& [time, id] : found) {
     const std::shared_ptr<IndexFile> file = open_file(id);
     if (!file) continue;
-    const std::uint64_t bytes = fs::file_size(file->path(), error);
     texts.push_back({id, file->head().text.text, static_cast<std::int32_t>(file->head().read.ids.size())});
-    entries_.emplace(id, Entry{bytes, ++uses_, file});
-    bytes_ += bytes;
+    entries_.emplace(id, Entry{file->bytes(), ++uses_, file});
+    bytes_ += file->bytes();
   }
   log_info("{} texts in {} were read before", texts.size(), setting_.path);
   return texts;

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "engine/base/check.h"
-#include "engine/base/error.h"
 #include "engine/base/format.h"
 #include "engine/base/hash.h"
 
@@ -32,10 +31,6 @@ std::uint64_t number_at(const InputFile& file, std::uint64_t offset) {
   std::uint64_t number = 0;
   file.read_at(offset, std::as_writable_bytes(std::span(&number, 1)));
   return number;
-}
-
-[[noreturn]] void refuse_index(const std::string& path, const std::string& problem) {
-  throw ModelFileError({path, problem, "make the index again with gemring index"});
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ class IndexFile final : public ReadingSource {
 
   const IndexHead& head() const { return head_; }
   const std::string& path() const { return file_.path(); }
+  std::uint64_t bytes() const { return file_.size(); }
 
   const ReadText& text() const override { return head_.read; }
   void rewind() override { at_ = first_record_; }

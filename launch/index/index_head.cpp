@@ -16,11 +16,11 @@ namespace {
 constexpr std::uint32_t kFormat = 1;
 constexpr std::uint64_t kMostRecordBytes = std::uint64_t{1} << 40;
 
-[[noreturn]] void refuse_head(const std::string& path, const std::string& problem) {
+}  // namespace
+
+void refuse_index(const std::string& path, const std::string& problem) {
   throw ModelFileError({path, problem, "make the index again with gemring index"});
 }
-
-}  // namespace
 
 IndexKey index_key(std::uint64_t filter_model, const FilterProfile& profile, DataType kv_type) {
   std::string layers;
@@ -74,10 +74,10 @@ IndexHead parse_index_head(std::string_view bytes, const std::string& path) {
   proto::IndexHead message;
   if (bytes.size() > std::numeric_limits<std::int32_t>::max() ||
       !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    refuse_head(path, "has a head that is none: it is damaged");
+    refuse_index(path, "has a head that is none: it is damaged");
   }
   if (message.format() != kFormat)
-    refuse_head(path, fmt::format("has format {}, and this program reads {}", message.format(), kFormat));
+    refuse_index(path, fmt::format("has format {}, and this program reads {}", message.format(), kFormat));
   IndexHead head;
   head.key = {message.filter_model(), message.filter(), message.products(), message.kv_type()};
   head.text = {.text = message.text(), .chat = message.chat(), .system = std::nullopt, .date = std::nullopt};
@@ -89,10 +89,10 @@ IndexHead parse_index_head(std::string_view bytes, const std::string& path) {
   head.key_bytes = message.key_bytes();
   head.halo_bytes = message.halo_bytes();
   if (head.chunk == 0 || head.read.ids.empty() || head.read.ids.size() % head.chunk != 0) {
-    refuse_head(path, fmt::format("has {} tokens in chunks of {}", head.read.ids.size(), head.chunk));
+    refuse_index(path, fmt::format("has {} tokens in chunks of {}", head.read.ids.size(), head.chunk));
   }
   if (head.key_bytes > kMostRecordBytes || head.halo_bytes > kMostRecordBytes)
-    refuse_head(path, fmt::format("has records of {} and {} bytes", head.key_bytes, head.halo_bytes));
+    refuse_index(path, fmt::format("has records of {} and {} bytes", head.key_bytes, head.halo_bytes));
   return head;
 }
 

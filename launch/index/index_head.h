@@ -11,6 +11,9 @@
 
 namespace gemring {
 
+/// Throws ModelFileError: the file is none, or damaged.
+[[noreturn]] void refuse_index(const std::string& path, const std::string& problem);
+
 /// What the records depend on beside the text.
 struct IndexKey {
   std::string filter_model;  // fingerprint of the checkpoint that filters

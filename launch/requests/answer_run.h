@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "distributed/session/request_source.h"
 #include "engine/base/mutex.h"
 #include "engine/text/tokenizer/tokenizer.h"
 #include "launch/output/progress.h"
 #include "launch/output/report.h"
 #include "launch/output/text_output.h"
+#include "launch/requests/one_request.h"
 
 namespace gemring {
 
@@ -38,17 +38,6 @@ class AnswerRun {
   void cut_off(std::chrono::milliseconds reader_may_take);
 
  private:
-  class Source : public RequestSource {
-   public:
-    explicit Source(GenerationRequest request) : request_(std::move(request)) {}
-    std::optional<GenerationRequest> next() override { return std::exchange(request_, std::nullopt); }
-    bool ended() override { return !request_; }
-    void wake_with(std::function<void()> /*wake*/) override {}
-
-   private:
-    std::optional<GenerationRequest> request_;
-  };
-
   GenerationRequest with_callbacks(GenerationRequest request);
 
   const Tokenizer* tokenizer_;
@@ -62,7 +51,7 @@ class AnswerRun {
   mutable Mutex mutex_;
   GenerationResult result_ GEMRING_GUARDED_BY(mutex_);
 
-  Source source_;  // last: its request calls back into the others
+  OneRequest source_;  // last: its request calls back into the others
 };
 
 }  // namespace gemring

@@ -74,7 +74,7 @@ void go_on_from_disk(IndexDirectory& index, const ApiRequest& request, Generatio
   const std::string id = request.kind == ApiKind::text ? TextStore::id_of(*request.text) : request.text_id;
   if (id.empty()) return;
   made.stored = index.find(id);
-  if (request.kind != ApiKind::text) return;
+  if (request.kind != ApiKind::text || made.stored) return;  // it is there: no copy of the text for a sink
   made.store =
       index.sink(id, {.text = *request.text, .chat = request.is_chat(), .system = std::nullopt, .date = std::nullopt});
 }

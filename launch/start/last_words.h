@@ -34,4 +34,8 @@ class LastWords {
   std::thread thread_;  // last: it uses the others
 };
 
+/// Of other ranks' last words: mpirun ends the whole job as soon as one rank is gone, and rank 0 with it before it has
+/// said what is there.
+void let_rank_zero_speak();
+
 }  // namespace gemring
